@@ -1,0 +1,1 @@
+"""One script, one result: run each with ``python -m experiments.NAME``."""

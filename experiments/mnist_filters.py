@@ -1,0 +1,126 @@
+"""What does each filter of an MNIST network look for? The whole of the 2018 article, one compiled call a layer.
+
+Command:  python -m experiments.mnist_filters --out out
+Time:     see the README.
+Expected: five sheets of pictures, and the ten digits that the network dreamed up, read by itself as 0 to 9.
+
+Leaves in the directory: conv2d_1.png … conv2d_4.png, digits_raw.png, digits_deaveraged.png, images.npz (all pictures
+and the images they started from, in units of 0..255) and predictions.json.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import jaxviz
+from jaxviz import cli, figures, images
+from jaxviz import objectives as obj
+from jaxviz.default import default_path
+from jaxviz.errors import JaxvizError
+from jaxviz.outputs import staged
+from jaxviz.progress import progress_bar
+
+DIGITS = "digits"
+
+
+def main(argv: list[str] | None = None) -> None:
+    arguments = _parser().parse_args(argv)
+    model = jaxviz.keras.load(arguments.weights)
+    starts = _read_starts(arguments.start) if arguments.start else {}
+    layers = arguments.layers or [layer.name for layer in model.layers if layer.kind == "Conv2D"] + [DIGITS]
+    runs = {layer: _plan(model, layer, arguments) for layer in layers}
+    results = {}
+    with staged(arguments.out) as stage:
+        with progress_bar() as bars:
+            for layer, (objective, recipe) in runs.items():
+                results[layer] = jaxviz.visualize(
+                    model,
+                    objective,
+                    recipe,
+                    key=jax.random.key(arguments.seed),
+                    start=starts.get(layer),
+                    progress=bars.task(layer, len(objective.labels())),
+                )
+        arrays = {layer: _units(result) * result.images for layer, result in results.items()}
+        for layer, result in results.items():
+            name = "digits_raw" if layer == DIGITS else layer
+            figures.collage(result, title=name).savefig(stage / f"{name}.png")
+        if DIGITS in results:
+            arrays["digits_deaveraged"] = np.stack([images.deaverage(digit) for digit in arrays[DIGITS]])
+            _write_digits(model, results[DIGITS], arrays["digits_deaveraged"], stage)
+        arrays |= {f"start/{layer}": _units(result) * result.starts for layer, result in results.items()}
+        whole: dict = {name: array.astype(np.float32) for name, array in arrays.items()}
+        np.savez_compressed(stage / "images.npz", **whole)
+    for layer, result in results.items():
+        if result.dead.any():
+            print(f"{layer}: {result.dead.sum()} of {len(result)} are dead: {', '.join(result.dead_labels)}")
+    if DIGITS in results:
+        print(np.array(json.loads((arguments.out / "predictions.json").read_text())["predicted"]))
+
+
+def _plan(model: jaxviz.Model, layer: str, arguments: argparse.Namespace) -> tuple[obj.Objective, jaxviz.Recipe]:
+    """Says what to climb for one sheet, and how; checks both before anything is computed."""
+    if layer == DIGITS:
+        objective = obj.class_probability()
+        recipe = "seed-digits" if arguments.recipe == "seed" else arguments.recipe
+    else:
+        objective, recipe = obj.channel(layer), arguments.recipe
+    recipe = jaxviz.recipes.find(recipe)
+    return objective.resolve(model), recipe if arguments.steps is None else recipe.replace(steps=arguments.steps)
+
+
+def _units(result: jaxviz.Visualization) -> float:
+    """Returns what turns a result's pixels into 0..255: the seed's are so already, though its network saw 0..1."""
+    if result.provenance["recipe"].startswith("seed"):
+        return 1.0
+    return 255.0 / (result.canvas.high - result.canvas.low)
+
+
+def _write_digits(model: jaxviz.Model, result: jaxviz.Visualization, digits: np.ndarray, stage: Path) -> None:
+    """Draws the de-averaged digits and lets the network read them, as they are where the recipe is the seed's."""
+    probabilities = np.asarray(model(digits / _units(result))[model.output])
+    predicted = probabilities.argmax(axis=-1)
+    facts = {"predicted": predicted.tolist(), "probability": probabilities.max(axis=-1).tolist()}
+    (stage / "predictions.json").write_text(json.dumps(facts) + "\n")
+    captions = [f"{digit} read as {read}" for digit, read in enumerate(predicted)]
+    tiles = np.moveaxis(digits, 1, -1) if result.canvas.channel_axis == 0 else digits
+    figure = figures.tiles_figure(
+        images.in_range(tiles, 0.0, 255.0), captions=captions, title="digits_deaveraged", dead=result.dead
+    )
+    figure.savefig(stage / "digits_deaveraged.png")
+
+
+def _read_starts(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise JaxvizError(f"no such file: {path}")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            starts = {name: arrays[name] for name in arrays.files}
+    except (ValueError, OSError, AttributeError) as error:
+        raise JaxvizError(f"{path} is not an .npz file of arrays") from error
+    return {name.removeprefix("start/"): array for name, array in starts.items() if name.startswith("start/")}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.mnist_filters",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    option: Callable = parser.add_argument
+    option("--out", type=Path, required=True, metavar="DIRECTORY", help="where to leave the files")
+    option("--recipe", default="seed", help="how to climb: seed (the article's) or jaxviz; default %(default)s")
+    option("--steps", type=int, help="steps of every ascent; the recipe's own numbers when left out")
+    option("--seed", type=int, default=0, help="seed of the starting images; default %(default)s")
+    option("--layers", nargs="+", metavar="LAYER", help=f"layers to draw, and {DIGITS!r}; all when left out")
+    option("--weights", type=Path, default=default_path(), metavar="FILE", help="another Keras file")
+    option("--start", type=Path, metavar="FILE.npz", help="start from the start/… arrays of an earlier images.npz")
+    return parser
+
+
+if __name__ == "__main__":
+    cli.run(main)

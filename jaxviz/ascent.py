@@ -1,0 +1,67 @@
+"""Ascent: one objective, one image, all steps in one scan."""
+
+from typing import NamedTuple
+
+import jax
+import optax
+from jaxtyping import Array, Float
+
+from jaxviz.model import Model
+from jaxviz.objectives import Objective, fold_key
+from jaxviz.recipes import Recipe
+
+__all__ = ["Ascent", "ascend"]
+
+
+class Ascent(NamedTuple):
+    """What one ascent leaves.
+
+    Attributes:
+      image: the last image.
+      start: the first image.
+      scores: the score before each step, ``[steps]``.
+      final_score: the score of the last image.
+    """
+
+    image: Float[Array, "..."]
+    start: Float[Array, "..."]
+    scores: Float[Array, " steps"]
+    final_score: Float[Array, ""]
+
+
+def ascend(model: Model, objective: Objective, key: Array, start: Array | None, *, recipe: Recipe) -> Ascent:
+    """Climbs from a first image to one that the objective scores high.
+
+    Written for one image; a batch is one ``vmap`` away.
+
+    Args:
+      model: the network.
+      objective: one resolved objective, its leaves scalars.
+      key: the key of the run; the objective's layers and indices are folded in here.
+      start: the first image, in the canvas's shape; drawn by the recipe's parameterization when None.
+      recipe: how to climb.
+    """
+    parameterization, canvas = recipe.parameterization, model.canvas
+    optimizer = recipe.optimizer.build()
+    if start is None:
+        first = parameterization.init(fold_key(key, objective), canvas)
+    else:
+        first = parameterization.invert(start, canvas)
+
+    def loss(parameters):
+        # The one place where the sign turns: optax descends, and scores go up.
+        return -model.ask(parameterization.render(parameters, canvas), objective)
+
+    def step(carry, _):
+        parameters, state = carry
+        value, gradient = jax.value_and_grad(loss)(parameters)
+        updates, state = optimizer.update(gradient, state, parameters)
+        return (optax.apply_updates(parameters, updates), state), -value
+
+    (last, _), scores = jax.lax.scan(step, (first, optimizer.init(first)), length=recipe.steps)
+    return Ascent(
+        image=parameterization.render(last, canvas),
+        start=parameterization.render(first, canvas),
+        scores=scores,
+        final_score=-loss(last),
+    )

@@ -1,0 +1,53 @@
+"""Checkpoints: a model's variables <-> an Orbax checkpoint."""
+
+import os
+from pathlib import Path
+
+import jax
+from jaxtyping import PyTree
+from orbax.checkpoint import v1 as ocp
+
+from jaxviz.errors import JaxvizError
+from jaxviz.model import Model
+
+__all__ = ["load", "save"]
+
+
+def save(directory: str | os.PathLike, variables: PyTree) -> None:
+    """Writes variables as an Orbax checkpoint; an existing one is replaced.
+
+    Args:
+      directory: where to write, such as ``weights/mnist_cnn``.
+      variables: a tree of arrays, ``model.variables``.
+    """
+    target = Path(directory).absolute()
+    if target.exists() and not (target.is_dir() and (not any(target.iterdir()) or _is_checkpoint(target))):
+        raise JaxvizError(f"{target} exists and is no checkpoint; give another directory")
+    ocp.save(target, variables, overwrite=True)
+
+
+def load(directory: str | os.PathLike, model: Model) -> Model:
+    """Returns a model with the variables of a checkpoint.
+
+    Args:
+      directory: where ``save`` wrote.
+      model: a model of the same architecture; its variables say which shapes are expected.
+
+    Raises:
+      JaxvizError: there is no checkpoint, or it is another architecture's.
+    """
+    source = Path(directory).absolute()
+    if not _is_checkpoint(source):
+        raise JaxvizError(f"no Orbax checkpoint at {directory}")
+    wanted = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), model.variables
+    )
+    try:
+        variables = ocp.load(source, wanted)
+    except (ValueError, KeyError) as error:
+        raise JaxvizError(f"{directory} holds another architecture: {str(error).splitlines()[0]}") from error
+    return model.replace(variables=variables)
+
+
+def _is_checkpoint(directory: Path) -> bool:
+    return directory.is_dir() and ocp.is_orbax_checkpoint(directory)

@@ -1,0 +1,94 @@
+"""Convolution: (image, kernel) -> image, lowered for the backend at hand.
+
+XLA's own convolution is the right one on a GPU or TPU. On a CPU, inside a scan, it runs at a tenth of what the machine
+can do, and a matrix product of the image's patches at most of it (docs/performance.md has the figures).
+"""
+
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+__all__ = ["convolve", "output_padding"]
+
+Padding = tuple[tuple[int, int], ...]
+
+
+def output_padding(padding: str, sides: Sequence[int], window: Sequence[int], strides: Sequence[int]) -> Padding:
+    """Returns the zeros ``((before, after), …)`` that a padding's name stands for, as TensorFlow counts them.
+
+    Args:
+      padding: ``"valid"`` or ``"same"``; with ``same`` an odd zero goes after.
+      sides: lengths of the image, in pixels.
+      window: lengths of the window, dilation included, in pixels.
+      strides: steps of the window, in pixels.
+    """
+    if padding == "valid":
+        return tuple((0, 0) for _ in sides)
+    totals = [
+        max((math.ceil(side / stride) - 1) * stride + extent - side, 0)
+        for side, extent, stride in zip(sides, window, strides, strict=True)
+    ]
+    return tuple((total // 2, total - total // 2) for total in totals)
+
+
+def convolve(
+    image: Float[Array, "height width channels"],
+    kernel: Float[Array, "kernel_height kernel_width group_channels features"],
+    *,
+    strides: tuple[int, int] = (1, 1),
+    padding: Padding = ((0, 0), (0, 0)),
+    dilation: tuple[int, int] = (1, 1),
+    groups: int = 1,
+) -> Float[Array, "out_height out_width features"]:
+    """Cross-correlates one image with a kernel, as neural networks convolve.
+
+    ``out[y, x, f] = sum over i, j, c of image[y s + i d, x s + j d, c] kernel[i, j, c, f]``, with s the stride and d
+    the dilation.
+
+    Args:
+      image: one image, channels last.
+      kernel: height, width, input channels of a group, output channels.
+      strides: steps of the window, in pixels.
+      padding: zeros before and after each side, in pixels.
+      dilation: distance between the kernel's taps, in pixels.
+      groups: the channels are split into this many groups, each with its own part of the kernel's features.
+    """
+    if jax.default_backend() == "cpu" and groups == 1:
+        return _convolve_patches(image, kernel, strides, padding, dilation)
+    return lax.conv_general_dilated(
+        image[None],
+        kernel,
+        strides,
+        padding,
+        rhs_dilation=dilation,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        feature_group_count=groups,
+    )[0]
+
+
+def _convolve_patches(image: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int]):
+    rows, columns, channels, features = kernel.shape
+    padded = jnp.pad(image, (*padding, (0, 0))) if any(map(any, padding)) else image
+    sides = [
+        (side - (taps - 1) * spread - 1) // stride + 1
+        for side, taps, spread, stride in zip(padded.shape[:2], (rows, columns), dilation, strides, strict=True)
+    ]
+    patches = jnp.concatenate(
+        [
+            window(padded, (i * dilation[0], j * dilation[1]), sides, strides)
+            for i in range(rows)
+            for j in range(columns)
+        ],
+        axis=-1,
+    )  # [out_height, out_width, rows * columns * channels]
+    return patches @ kernel.reshape(rows * columns * channels, features)
+
+
+def window(image: Array, start: Sequence[int], sides: Sequence[int], strides: Sequence[int]) -> Array:
+    """Takes every ``strides``-th pixel from ``start`` on: ``[*sides, channels]``."""
+    ends = [first + (side - 1) * stride + 1 for first, side, stride in zip(start, sides, strides, strict=True)]
+    return lax.slice(image, (*start, 0), (*ends, image.shape[-1]), (*strides, 1))

@@ -1,0 +1,122 @@
+"""Figures: arrays -> matplotlib figures."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from matplotlib.figure import Figure
+
+from jaxviz import images
+from jaxviz.visualization import Visualization
+
+__all__ = ["collage", "tiles_figure"]
+
+_MARGIN = 2  # pixels of an image between two tiles
+_CAPTION = 9  # more pixels above each row, for the captions
+_DOTS_PER_INCH = 100
+
+
+def collage(
+    visualization: Visualization,
+    *,
+    title: str | None = None,
+    render: Callable[[np.ndarray], np.ndarray] = images.normalize,
+) -> Figure:
+    """Draws all images of a visualization as one sheet: a caption over each, the dead crossed out.
+
+    Args:
+      visualization: what to draw.
+      title: the sheet's title; the layers' names when left out.
+      render: turns one image into 0..255; stretches the contrast when left out.
+
+    Example:
+      >>> import jaxviz
+      >>> some = jaxviz.visualize(jaxviz.default_model(), jaxviz.objectives.channel("conv2d_1", [3, 7]), steps=8)
+      >>> collage(some).savefig("conv2d_1.png")
+    """
+    names, captions = zip(*(label.rpartition(":")[::2] for label in visualization.labels), strict=True)
+    alike = len(set(names)) == 1 and names[0] != ""
+    last = np.moveaxis(visualization.images, _batch_axis(visualization.canvas.channel_axis), -1)
+    return tiles_figure(
+        np.stack([render(image) for image in last]),
+        captions=captions if alike else visualization.labels,
+        title=title or (names[0] if alike else ""),
+        dead=visualization.dead,
+    )
+
+
+def tiles_figure(
+    tiles: UInt8[np.ndarray, "n height width channels"],
+    *,
+    captions: Sequence[str],
+    title: str,
+    dead: Bool[np.ndarray, " n"] | None = None,
+) -> Figure:
+    """Draws tiles in a grid on black, captions above them.
+
+    Args:
+      tiles: images of 1 channel (grey) or 3 (colour) in 0..255; any other number is averaged to grey.
+      captions: one a tile.
+      title: the sheet's title.
+      dead: tiles that are crossed out rather than shown.
+    """
+    dead = np.zeros(len(tiles), bool) if dead is None else dead
+    shown = tiles if tiles.shape[-1] in (1, 3) else tiles.mean(axis=-1, keepdims=True).astype(np.uint8)
+    count, height, width, _ = shown.shape
+    rows, columns = images.grid_shape(count)
+    scale = max(2, 64 // min(height, width))  # screen pixels for one of the image's
+    caption = -(-_CAPTION * 2 // scale)
+    padded = np.pad(np.where(dead[:, None, None, None], 0, shown), ((0, 0), (caption, 0), (0, 0), (0, 0)))
+    sheet = images.collage(padded.astype(np.uint8), rows=rows, columns=columns, margin=_MARGIN)
+    figure, axes = _sheet_figure(sheet, scale, title)
+    for place in range(count):
+        top = (place // columns) * (height + caption + _MARGIN) + caption
+        left = (place % columns) * (width + _MARGIN)
+        colour = "#ff6b6b" if dead[place] else "#c8c8c8"
+        text = f"{captions[place]} dead" if dead[place] else captions[place]
+        axes.text(left, top - 1, text, color=colour, fontsize=8, family="monospace", va="bottom")
+        if dead[place]:
+            right, bottom = left + width - 1, top + height - 1
+            axes.plot([left, right, np.nan, left, right], [top, bottom, np.nan, bottom, top], color=colour, lw=0.8)
+    return figure
+
+
+def scores(visualization: Visualization, *, title: str = "") -> Figure:
+    """Draws the score curve of each image.
+
+    Args:
+      visualization: what to draw.
+      title: the figure's title.
+    """
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for label, curve in zip(visualization.labels, visualization.scores, strict=True):
+        axes.plot(curve, lw=0.8, label=label)
+    axes.set(xlabel="step", ylabel="score", title=title)
+    if len(visualization) <= 10:
+        axes.legend(fontsize=8)
+    return figure
+
+
+def _sheet_figure(sheet: Float[np.ndarray, "..."], scale: int, title: str):
+    """A figure that shows an array pixel for pixel, ``scale`` times as large, a title above it."""
+    head = 28 if title else 6  # screen pixels
+    side = 8
+    width = sheet.shape[1] * scale + 2 * side
+    height = sheet.shape[0] * scale + head + side
+    figure = Figure(figsize=(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH, facecolor="black")
+    axes = figure.add_axes(
+        (side / width, side / height, sheet.shape[1] * scale / width, sheet.shape[0] * scale / height)
+    )
+    axes.imshow(
+        sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest"
+    )
+    axes.set_axis_off()
+    if title:
+        figure.text(side / width, 1 - 6 / height, title, color="white", fontsize=11, va="top", family="monospace")
+    return figure, axes
+
+
+def _batch_axis(channel_axis: int) -> int:
+    """The axis of the channels in a batch, from the axis in one image."""
+    return channel_axis if channel_axis < 0 else channel_axis + 1

@@ -1,0 +1,205 @@
+"""Network: architecture + arrays -> a Linen module and its variables, the names kept."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array
+
+from jaxviz.errors import JaxvizError, ModelFileError
+from jaxviz.keras.dialects import Architecture, canonical
+from jaxviz.keras.files import StoredModel
+from jaxviz.keras.layers import PREACTIVATION, Node, nodes_of
+from jaxviz.keras.modules import Conv
+from jaxviz.model import Activations, Canvas, Layer, Model
+
+__all__ = ["Network", "convert"]
+
+Answer = TypeVar("Answer")
+
+# Keras's name of a weight -> Flax's collection and name.
+_FLAX_NAMES = {
+    "kernel": ("params", "kernel"),
+    "bias": ("params", "bias"),
+    "gamma": ("params", "scale"),
+    "beta": ("params", "bias"),
+    "moving_mean": ("batch_stats", "mean"),
+    "moving_variance": ("batch_stats", "var"),
+}
+
+
+class Network(nn.Module):
+    """A Keras network on one image, as a Linen module whose submodules carry the Keras names.
+
+    Attributes:
+      nodes: its computations; each reads one that stands before it.
+      input_name: what the nodes call the image.
+    """
+
+    nodes: tuple[Node, ...]
+    input_name: str
+
+    @nn.compact
+    def __call__(self, image: Array, question: Callable[[Activations], Answer]) -> Answer:
+        """Answers a question about the activations that one image excites; what it does not read is not computed."""
+        return question(_Evaluation(self, image))
+
+
+class _Evaluation:
+    """Activations of one image, each computed when it is first read."""
+
+    def __init__(self, network: Network, image: Array):
+        self._network = network
+        self._nodes = {node.name: node for node in network.nodes}
+        self._known: dict[str, Array] = {network.input_name: image}
+        self._layers: dict[str, nn.Module | Callable[..., Array]] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        waiting = [name]
+        while waiting:  # a loop, since deep networks are deeper than Python's stack
+            if waiting[-1] in self._known:
+                waiting.pop()
+                continue
+            node = self._node(waiting[-1])
+            if node.input in self._known:
+                self._known[node.name] = self._layer(node)(self._known[node.input])
+            else:
+                waiting.append(node.input)
+        return self._known[name]
+
+    def channel(self, name: str, index: Array | np.ndarray) -> Array:
+        chain: list[Node] = []  # the layers that work channel by channel, from the target down
+        node = self._node(name)
+        while self._slices(node) == "channelwise" and node.input in self._nodes and node.name not in self._known:
+            chain.append(node)
+            node = self._nodes[node.input]
+        layer = self._layer(node)
+        if self._slices(node) == "output" and node.name not in self._known:
+            x = layer(self[node.input], index)
+        elif node.channel_axis is None:
+            raise JaxvizError(f"layer {name!r} has no channels to visualize")
+        else:
+            x = lax.dynamic_slice_in_dim(self[node.name], index, 1, axis=node.channel_axis)
+        for above in reversed(chain):
+            x = self._layer(above)(x, index)
+        return x
+
+    def _node(self, name: str) -> Node:
+        if name not in self._nodes:
+            names = ", ".join(node for node in self._nodes if not node.endswith(PREACTIVATION))
+            raise JaxvizError(f"unknown layer {name!r}; this model has {names}")
+        return self._nodes[name]
+
+    def _slices(self, node: Node) -> str | None:
+        return getattr(node.layer, "slices", None)
+
+    def _layer(self, node: Node) -> nn.Module | Callable[..., Array]:
+        if not isinstance(node.layer, nn.Module):
+            return node.layer
+        if node.scope not in self._layers:
+            self._layers[node.scope] = node.layer.clone(parent=self._network, name=node.scope)
+        return self._layers[node.scope]
+
+
+def convert(stored: StoredModel) -> Model:
+    """Makes a model of what a Keras file holds.
+
+    Raises:
+      ModelFileError: a layer is not supported, or weights do not fit the architecture; all misfits are listed.
+    """
+    architecture = canonical(stored)
+    network, channel_axis = _network(architecture)
+    shapes = _variable_shapes(network, architecture.input_shape, stored.path)
+    variables = _variables(stored, network, shapes, flip=architecture.flipped_kernels)
+    output = architecture.layers[-1].name
+    return Model(
+        variables=variables,
+        module=network,
+        layers=_layers(architecture, network, variables),
+        canvas=Canvas(shape=architecture.input_shape, channel_axis=channel_axis),
+        output=output,
+        logits=_logits(network, output),
+    )
+
+
+def _network(architecture: Architecture) -> tuple[Network, int]:
+    """Builds the module; also returns where the image counts its channels, which the first layer that cares says."""
+    image_axis = -1
+    for layer in architecture.layers:
+        if layer.settings.get("data_format"):
+            image_axis = 0 if layer.settings["data_format"] == "channels_first" else -1
+            break
+    nodes: list[Node] = []
+    axis: int | None = image_axis
+    for layer in architecture.layers:
+        nodes += nodes_of(layer, architecture.keras_major, axis)
+        axis = nodes[-1].channel_axis
+    return Network(nodes=tuple(nodes), input_name=architecture.input_name), image_axis
+
+
+def _all_of(network: Network) -> Callable[[Activations], dict[str, Array]]:
+    return lambda activations: {node.name: activations[node.name] for node in network.nodes}
+
+
+def _variable_shapes(network: Network, input_shape: tuple[int, ...], path: str) -> Mapping:
+    image = jax.ShapeDtypeStruct(input_shape, jnp.float32)
+    try:
+        return jax.eval_shape(lambda image: network.init(jax.random.key(0), image, _all_of(network)), image)
+    except (TypeError, ValueError, ZeroDivisionError, IndexError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelFileError(f"{path}: its layers do not fit together: {reason}") from error
+
+
+def _variables(stored: StoredModel, network: Network, shapes: Mapping, *, flip: bool) -> dict:
+    """Sorts the file's arrays into Flax collections; collects every misfit before it refuses."""
+    variables: dict[str, dict[str, dict[str, Array]]] = {collection: {} for collection in shapes}
+    misfits: list[str] = []
+    for scope, layer in ((node.scope, node.layer) for node in network.nodes if node.scope):
+        wanted = {
+            (collection, name): leaf.shape
+            for collection in shapes
+            for name, leaf in shapes[collection].get(scope, {}).items()
+        }
+        found: dict[tuple[str, str], np.ndarray] = {}
+        for name, array in stored.weights.get(scope, {}).items():
+            place = _FLAX_NAMES.get(name.rpartition("/")[2].partition(":")[0])
+            if place not in wanted or place in found:
+                misfits.append(f"layer {scope!r} has no place for {name!r} {array.shape}")
+            else:
+                found[place] = array[::-1, ::-1] if flip and isinstance(layer, Conv) and array.ndim == 4 else array
+        for (collection, name), shape in wanted.items():
+            if (collection, name) not in found:
+                misfits.append(f"layer {scope!r} lacks its {name} {shape}")
+            elif found[collection, name].shape != shape:
+                misfits.append(f"layer {scope!r}: {name} is {found[collection, name].shape}, not {shape}")
+            else:
+                variables[collection].setdefault(scope, {})[name] = jnp.asarray(found[collection, name])
+    if misfits:
+        raise ModelFileError(f"{stored.path}: its weights do not fit its architecture: {'; '.join(misfits)}")
+    return variables
+
+
+def _layers(architecture: Architecture, network: Network, variables: Mapping) -> tuple[Layer, ...]:
+    image = jax.ShapeDtypeStruct(architecture.input_shape, jnp.float32)
+    outputs = jax.eval_shape(lambda image: network.apply(variables, image, _all_of(network)), image)
+    axes = {node.name: node.channel_axis for node in network.nodes}
+    return tuple(
+        Layer(
+            name=layer.name,
+            kind=layer.kind,
+            output_shape=outputs[layer.name].shape,
+            channel_axis=axes[layer.name],
+        )
+        for layer in architecture.layers
+    )
+
+
+def _logits(network: Network, output: str) -> str:
+    """Names what the softmax at the network's end is taken of; the output itself where there is none."""
+    last = network.nodes[-1]
+    across = getattr(last.layer, "slices", "output") is None and hasattr(last.layer, "function")
+    return last.input if across else output

@@ -1,0 +1,171 @@
+"""Model: a pure function of variables and one image to named activations, with what is known of its layers."""
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Protocol, TypeVar
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from jaxviz.errors import JaxvizError
+
+__all__ = ["Activations", "Canvas", "Layer", "Model", "Module"]
+
+Answer = TypeVar("Answer")
+
+
+class Activations(Protocol):
+    """What one image excites in a network: layer name -> array, computed when asked for and not before."""
+
+    def __getitem__(self, layer: str, /) -> Array:
+        """Returns the whole output of a layer, ``[height, width, channels]`` or ``[units]``."""
+        ...
+
+    def channel(self, layer: str, index: Array | np.ndarray, /) -> Array:
+        """Returns one channel of a layer, its channel axis kept with length 1, and computes no other where it can."""
+        ...
+
+
+class Module(Protocol):
+    """The network behind a model. Hashable and equal by value, so that an equal one made anew does not retrace."""
+
+    # As Linen's own `apply`, which is typed no closer; `Model.ask` is.
+    def apply(self, variables: PyTree, image: Array, question: Callable, /) -> PyTree:
+        """Answers a question about the activations that one image excites."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Canvas:
+    """The image a network takes: its shape in the network's own layout, and the range it was trained for.
+
+    Attributes:
+      shape: ``(height, width, channels)``, or channels first where the network is.
+      low: smallest pixel value seen in training.
+      high: largest pixel value seen in training.
+      channel_axis: where the channels are: -1 (last) or 0 (first).
+    """
+
+    shape: tuple[int, ...]
+    low: float = 0.0
+    high: float = 1.0
+    channel_axis: int = -1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One layer of a model.
+
+    Attributes:
+      name: the name in the file, or the module's path.
+      kind: the class it was made from, such as ``Conv2D``.
+      output_shape: the shape for one image.
+      channel_axis: the axis of ``output_shape`` that counts filters or units; None where there is none.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    channel_axis: int | None
+
+    @property
+    def channels(self) -> int | None:
+        """The number of filters or units; None for a layer without."""
+        return None if self.channel_axis is None else self.output_shape[self.channel_axis]
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["variables"],
+    meta_fields=["module", "layers", "canvas", "output", "logits"],
+)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Model:
+    """A network whose units can be visualized: a pytree of its variables; all else is static.
+
+    Attributes:
+      variables: the weights, as Flax keeps them: ``{"params": {layer: {"kernel": …}}}``.
+      module: the network, a function of variables and one image.
+      layers: the layers, in the order of computation.
+      canvas: the image the network takes.
+      output: the name of the last layer.
+      logits: what ``output`` is before its softmax or sigmoid; ``output`` itself where there is none.
+    """
+
+    variables: PyTree
+    module: Module
+    layers: tuple[Layer, ...]
+    canvas: Canvas
+    output: str
+    logits: str
+
+    def ask(self, image: Float[Array, "..."], question: Callable[[Activations], Answer]) -> Answer:
+        """Answers a question about the activations that one image excites."""
+        return self.module.apply(self.variables, image, question)
+
+    def __call__(self, images: Float[Array | np.ndarray, "batch ..."]) -> Mapping[str, Array]:
+        """Returns the activations of a batch of images, by layer name.
+
+        Args:
+          images: ``[batch, height, width, channels]`` float32 in the range the network was trained for (or channels
+            first where the network is).
+
+        Returns:
+          A mapping: layer name -> ``[batch, …]``, each computed when it is looked up.
+
+        Raises:
+          JaxvizError: the images have another shape than the network's input.
+        """
+        images = jax.numpy.asarray(images, dtype=jax.numpy.float32)
+        if images.shape[1:] != self.canvas.shape:
+            raise JaxvizError(
+                f"images of shape {images.shape}: this model takes [batch, {', '.join(map(str, self.canvas.shape))}]"
+            )
+        return _BatchActivations(self, images)
+
+    def layer(self, name: str) -> Layer:
+        """Returns a layer by its name.
+
+        Raises:
+          JaxvizError: the model has no such layer; the message lists the names there are.
+        """
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        close = difflib.get_close_matches(name, [layer.name for layer in self.layers], n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        names = ", ".join(layer.name for layer in self.layers)
+        raise JaxvizError(f"unknown layer {name!r}{hint}; this model has {names}")
+
+    def replace(self, **changes) -> "Model":
+        """Returns a copy with other values, such as ``variables`` of equal shapes (which retraces nothing)."""
+        return dataclasses.replace(self, **changes)
+
+
+class _BatchActivations(Mapping[str, Array]):
+    """Activations of a batch, by layer name: one compiled call a layer, made when it is looked up."""
+
+    def __init__(self, model: Model, images: Array):
+        self._model = model
+        self._images = images
+        self._known: dict[str, Array] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._known:
+            layer = self._model.layer(name)
+            self._known[name] = _layer_outputs(self._model, self._images, layer.name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (layer.name for layer in self._model.layers)
+
+    def __len__(self) -> int:
+        return len(self._model.layers)
+
+
+@partial(jax.jit, static_argnames="name")
+def _layer_outputs(model: Model, images: Array, name: str) -> Array:
+    return jax.vmap(lambda image: model.ask(image, lambda activations: activations[name]))(images)

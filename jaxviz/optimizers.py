@@ -1,0 +1,60 @@
+"""Optimizers: optax gradient transformations and schedules of feature visualization.
+
+Any ``optax.GradientTransformation`` drives an ascent; what optax does not have stands here.
+"""
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+__all__ = ["normalize_by_rms", "normalized_ascent", "vary_step"]
+
+
+def normalize_by_rms(epsilon: float = 1e-5) -> optax.GradientTransformation:
+    """Scales a gradient to a root mean square of 1: ``g / (sqrt(mean(g^2)) + epsilon)``.
+
+    The mean runs over one image, so what else is in a batch does not matter. Source: Chollet, "How convolutional neural
+    networks see the world", Keras blog 2016, https://blog.keras.io/how-convolutional-neural-networks-see-the-world.html
+
+    Args:
+      epsilon: keeps a gradient of zero at zero, in units of the gradient.
+
+    Example:
+      >>> step = normalize_by_rms()
+      >>> updates, _ = step.update(jnp.array([3.0, -4.0, 0.0, 0.0]), step.init(None))
+      >>> print(updates.round(3))
+      [ 1.2 -1.6  0.   0. ]
+    """
+
+    def update(updates, state, params=None):
+        del params
+        squares = jax.tree.map(lambda gradient: jnp.sum(jnp.square(gradient)), updates)
+        count = sum(leaf.size for leaf in jax.tree.leaves(updates))
+        rms = jnp.sqrt(jax.tree.reduce(jnp.add, squares) / count)
+        return jax.tree.map(lambda gradient: gradient / (rms + epsilon), updates), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+def vary_step(step: Float[Array, ""] | int) -> Float[Array, ""] | float:
+    """The seed's falling step size, an optax schedule: ``1 / (100 + 10 t)``.
+
+    Source: Robinson's article of 2018 on visualizing a Keras MNIST network, for the pictures of its last layer.
+
+    Args:
+      step: steps made before this one.
+
+    Returns:
+      The step size, in pixel values.
+    """
+    return 1.0 / (100.0 + 10.0 * step)
+
+
+def normalized_ascent(step_size: optax.ScalarOrSchedule) -> optax.GradientTransformation:
+    """Steps of a given root mean square along the gradient: ``x <- x + size(t) g / (rms(g) + 1e-5)``.
+
+    Args:
+      step_size: root mean square of a step, in pixel values, or a schedule of it.
+    """
+    return optax.chain(normalize_by_rms(), optax.scale_by_learning_rate(step_size))

@@ -1,0 +1,217 @@
+"""Visualize: model + objectives + recipe + key -> visualization. The batch comes from one vmap, memory from chunks."""
+
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from jaxviz import recipes
+from jaxviz.ascent import Ascent, ascend
+from jaxviz.errors import JaxvizError
+from jaxviz.model import Activations, Canvas, Model
+from jaxviz.objectives import Objective, function
+from jaxviz.parameterizations import check_start
+from jaxviz.recipes import Recipe
+
+__all__ = ["Visualization", "visualize"]
+
+# The most images that climb together. On a CPU the working set of 8 to 10 small images stays in the cache and 64 do
+# not (docs/performance.md); an accelerator wants to be filled.
+_CHUNK_LIMIT = {"cpu": 10}
+_CHUNK_LIMIT_ELSEWHERE = 128
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Visualization:
+    """What a batch of ascents leaves, and all that is needed to make it again.
+
+    Attributes:
+      images: the last images ``[n, *canvas.shape]`` float32, in the recipe's own units.
+      starts: the first images, likewise.
+      scores: the score before each step, ``[n, steps]`` float32.
+      final_scores: the score of the last image, ``[n]`` float32.
+      labels: what each image shows, such as ``conv2d_3:17``.
+      canvas: shape, range and layout of the images.
+      provenance: recipe, key and versions, as text.
+    """
+
+    images: Float[np.ndarray, "n ..."]
+    starts: Float[np.ndarray, "n ..."]
+    scores: Float[np.ndarray, "n steps"]
+    final_scores: Float[np.ndarray, " n"]
+    labels: tuple[str, ...]
+    canvas: Canvas
+    provenance: dict[str, str]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def dead(self) -> Bool[np.ndarray, " n"]:
+        """True where there is no picture: the final score is 0 or not a number, or the image never moved."""
+        axes = tuple(range(1, self.images.ndim))
+        still = (self.images == self.starts).all(axis=axes)
+        return still | (self.final_scores == 0) | ~np.isfinite(self.final_scores)
+
+    @property
+    def dead_labels(self) -> tuple[str, ...]:
+        """The labels of the dead."""
+        return tuple(label for label, dead in zip(self.labels, self.dead, strict=True) if dead)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes everything into one ``.npz`` file; the file appears whole or not at all.
+
+        Args:
+          path: the file to write; an existing one is replaced.
+        """
+        facts = {"labels": self.labels, "canvas": dataclasses.asdict(self.canvas), "provenance": self.provenance}
+        arrays = {name: getattr(self, name) for name in ("images", "starts", "scores", "final_scores")}
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                np.savez_compressed(stream, facts=np.array(json.dumps(facts)), **arrays)
+            os.replace(temporary, target)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Visualization":
+        """Reads what ``save`` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            facts = json.loads(str(file["facts"]))
+            arrays = {name: file[name] for name in ("images", "starts", "scores", "final_scores")}
+        canvas = facts["canvas"] | {"shape": tuple(facts["canvas"]["shape"])}
+        return cls(**arrays, labels=tuple(facts["labels"]), canvas=Canvas(**canvas), provenance=facts["provenance"])
+
+
+def visualize(
+    model: Model,
+    objective: Objective | Callable[[Activations], Float[Array, ""]],
+    recipe: str | Recipe = "jaxviz",
+    *,
+    key: Array | None = None,
+    start: Float[Array | np.ndarray, "..."] | None = None,
+    steps: int | None = None,
+    chunk: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Visualization:
+    """Makes the images that units of a network answer to most, all of them in one compiled call.
+
+    Each image has its own key, gradient scale and optimizer state, so it does not depend on what else is in the batch.
+    Another channel, key, or model of the same architecture compiles nothing again.
+
+    Args:
+      model: the network.
+      objective: what to maximise, one or a batch: ``objectives.channel("conv2d_3")``; or any function of activations.
+      recipe: how to climb, a ``Recipe`` or the name of one.
+      key: the key of all random draws, ``jax.random.key(0)`` when left out. Each image folds in its layer and index.
+      start: explicit starting image ``[*canvas.shape]`` for all, or one for each objective ``[n, *canvas.shape]``.
+      steps: how many steps are made; the recipe's own number when left out.
+      chunk: how many images climb together; chosen for the machine when left out.
+      progress: called after each chunk with the number of images that it finished.
+
+    Returns:
+      Images, starts and score curves, one for each objective.
+
+    Raises:
+      JaxvizError: the model has no such layer or channel, the start has another shape or holds NaN, or a number is out
+        of its range.
+
+    Example:
+      >>> import jaxviz
+      >>> some = visualize(jaxviz.default_model(), jaxviz.objectives.channel("conv2d_1", [3, 7]), steps=8)
+      >>> some.images.shape, some.scores.shape
+      ((2, 28, 28, 1), (2, 8))
+    """
+    recipe = recipes.find(recipe)
+    if steps is not None:
+        recipe = recipe.replace(steps=steps)
+    if chunk is not None and chunk < 1:
+        raise JaxvizError(f"chunk of {chunk}: give 1 or more")
+    key = jax.random.key(0) if key is None else key
+    if not isinstance(objective, Objective):
+        objective = function(objective)
+    objective = objective.resolve(model)
+    labels = tuple(objective.labels())
+    count = len(labels)
+    starts = None if start is None else _starts(start, count, model.canvas)
+    width = chunk or _chunk_width(count, objective.units(model))
+
+    finished: list[Ascent] = []
+    for rows in _chunks(count, width):
+        some = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count,))[rows], objective)  # noqa: B023
+        ascent = _ascend_all(model, some, key, None if starts is None else starts[rows], recipe=recipe)
+        finished.append(jax.device_get(ascent))
+        if progress:
+            progress(min(width, count - int(rows[0])))
+    whole = jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *finished)
+    return Visualization(
+        images=whole.image,
+        starts=whole.start,
+        scores=whole.scores,
+        final_scores=whole.final_score,
+        labels=labels,
+        canvas=model.canvas,
+        provenance=_provenance(recipe, key),
+    )
+
+
+@partial(jax.jit, static_argnames="recipe")
+def _ascend_all(model: Model, objectives: Objective, key: Array, starts: Array | None, *, recipe: Recipe) -> Ascent:
+    return jax.vmap(
+        lambda objective, start: ascend(model, objective, key, start, recipe=recipe),
+        axis_size=_batch_size(objectives),
+    )(objectives, starts)
+
+
+def _batch_size(objectives: Objective) -> int:
+    leaves = jax.tree.leaves(objectives)
+    return len(leaves[0]) if leaves else 1
+
+
+def _chunk_width(count: int, units: int | None) -> int:
+    """Splits evenly all the units there are, not those asked for: then no request, however small, compiles anew."""
+    limit = _CHUNK_LIMIT.get(jax.default_backend(), _CHUNK_LIMIT_ELSEWHERE)
+    if units is None:
+        return 1 if count == 1 else limit
+    return -(-units // -(-units // limit))
+
+
+def _chunks(count: int, width: int) -> Iterator[np.ndarray]:
+    """Yields row numbers, ``width`` at a time; the last chunk repeats its last row to be as wide as the others."""
+    for first in range(0, count, width):
+        yield np.minimum(np.arange(first, first + width), count - 1)
+
+
+def _starts(start: Array | np.ndarray, count: int, canvas: Canvas) -> np.ndarray:
+    images = np.asarray(start, np.float32)
+    check_start(jnp.asarray(images), canvas)
+    if images.shape == canvas.shape:
+        return np.broadcast_to(images, (count, *canvas.shape))
+    if len(images) != count:
+        raise JaxvizError(f"{len(images)} starting images for {count} objectives; give one, or one for each")
+    return images
+
+
+def _provenance(recipe: Recipe, key: Array) -> dict[str, str]:
+    versions = {name: metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
+    return {
+        "recipe": recipe.name,
+        "steps": str(recipe.steps),
+        "parameterization": str(recipe.parameterization),
+        "optimizer": str(recipe.optimizer),
+        "key": f"{jax.random.key_impl(key)} {jax.random.key_data(key).tolist()}",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+    }
