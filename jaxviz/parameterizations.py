@@ -1,7 +1,7 @@
 """Parameterizations: ``init(key, canvas) -> parameters`` and ``render(parameters, canvas) -> image``."""
 
 import dataclasses
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from jaxviz.model import Canvas
 __all__ = ["Parameterization", "Pixels", "RangePixels"]
 
 
+@runtime_checkable
 class Parameterization(Protocol):
     """How an image is held while it is climbed. Frozen and equal by value."""
 

@@ -5,7 +5,7 @@ import dataclasses
 import optax
 
 from jaxviz import optimizers
-from jaxviz.deferred import Deferred, deferred
+from jaxviz.deferral import Deferred, deferred
 from jaxviz.errors import JaxvizError
 from jaxviz.parameterizations import Parameterization, Pixels, RangePixels
 

@@ -70,6 +70,8 @@ def _read_hdf5(file: h5py.File, path: str) -> StoredModel:
         architecture = json.loads(_text(config))
     except (json.JSONDecodeError, RecursionError) as error:
         raise ModelFileError(f"{path}: its model_config is not JSON") from error
+    if not isinstance(architecture, dict):
+        raise ModelFileError(f"{path}: its model_config describes no model")
     group = _group(file, "model_weights", path)
     return StoredModel(
         path=path,

@@ -72,6 +72,7 @@ class _Evaluation:
         return self._known[name]
 
     def channel(self, name: str, index: Array | np.ndarray) -> Array:
+        index = jnp.asarray(index)
         chain: list[Node] = []  # the layers that work channel by channel, from the target down
         node = self._node(name)
         while self._slices(node) == "channelwise" and node.input in self._nodes and node.name not in self._known:

@@ -1,0 +1,84 @@
+"""What the tests share: Keras on JAX as the reference, small networks, the folder of other people's files."""
+
+import os
+
+os.environ["KERAS_BACKEND"] = "jax"  # before anything imports keras
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import jaxviz
+
+ROOT = Path(__file__).parent.parent
+OTHERS = ROOT.parent / "shared" / "keras-models"
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    return jaxviz.default_model()
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The shipped test digits: images [n, 28, 28, 1] in 0..1, labels [n]."""
+    with np.load(ROOT / "weights" / "mnist_test_1000.npz") as arrays:
+        return arrays["images"][..., None] / np.float32(255), arrays["labels"]
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A small trained-like network: conv 4, batch normalization, pool, conv 6, flatten, dense 3 with softmax."""
+    import keras
+
+    keras.utils.set_random_seed(3)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            layers.Input((12, 12, 2)),
+            layers.Conv2D(4, 3, name="first"),
+            layers.BatchNormalization(name="norm"),
+            layers.ReLU(name="rectified"),
+            layers.MaxPooling2D(2, name="pool"),
+            layers.Conv2D(6, 3, activation="elu", name="second"),
+            layers.Flatten(name="flat"),
+            layers.Dense(3, activation="softmax", name="classes"),
+        ]
+    )
+    rng = np.random.default_rng(0)
+    model.set_weights(
+        [rng.uniform(0.1, 1.0, w.shape) * rng.choice([-1, 1], w.shape) ** (w.ndim > 1) for w in model.get_weights()]
+    )
+    path = tmp_path_factory.mktemp("tiny") / "tiny.h5"
+    model.save(path)
+    return jaxviz.keras.load(path)
+
+
+@pytest.fixture
+def counted(tiny):
+    """The small network, and a list that grows each time it is traced."""
+    calls: list[int] = []
+
+    class Counting:
+        def apply(self, variables, image, question):
+            calls.append(1)
+            return tiny.module.apply(variables, image, question)
+
+    return tiny.replace(module=Counting()), calls
+
+
+def relative_difference(ours, reference) -> float:
+    """The largest difference, relative to the largest value of the reference."""
+    ours, reference = np.asarray(ours), np.asarray(reference)
+    assert ours.shape == reference.shape
+    return float(np.abs(ours - reference).max() / max(np.abs(reference).max(), 1e-30))
+
+
+@pytest.fixture(autouse=True)
+def _no_leaks():
+    """No test may change JAX's settings for the next one."""
+    before = jax.config.values.copy()
+    yield
+    assert jax.config.values == before

@@ -1,0 +1,109 @@
+"""What holds across the modules."""
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+import jaxviz
+
+# Each room may import those above it only.
+ROOMS = [
+    "errors",
+    "deferral",
+    "progress",
+    "outputs",
+    "convolution",
+    "pooling",
+    "model",
+    "keras.files",
+    "keras.dialects",
+    "keras.activations",
+    "keras.modules",
+    "keras.layers",
+    "keras.network",
+    "keras",
+    "default",
+    "checkpoints",
+    "objectives",
+    "parameterizations",
+    "optimizers",
+    "recipes",
+    "ascent",
+    "visualization",
+    "images",
+    "figures",
+    "cli",
+]
+MODULES = [name.removeprefix("jaxviz.") for _, name, _ in pkgutil.walk_packages(jaxviz.__path__, "jaxviz.")]
+
+
+def imports_of(room):
+    module = importlib.import_module(f"jaxviz.{room}")
+    for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "jaxviz":
+            inside = node.module.removeprefix("jaxviz").lstrip(".")
+            for alias in node.names:
+                whole = f"{inside}.{alias.name}".lstrip(".")
+                yield whole if whole in ROOMS else inside
+        if isinstance(node, ast.Import):
+            yield from (alias.name.removeprefix("jaxviz.") for alias in node.names if alias.name.startswith("jaxviz."))
+
+
+def test_every_room_is_listed():
+    assert sorted(MODULES) == sorted(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_point_down(room):
+    assert {used for used in imports_of(room) if used} <= set(ROOMS[: ROOMS.index(room)])
+
+
+def test_the_engine_knows_no_keras_no_files_and_no_pictures():
+    engine = ["model", "objectives", "parameterizations", "optimizers", "recipes", "ascent", "convolution", "pooling"]
+    for room in engine:
+        assert not set(imports_of(room)) & {"keras", "default", "checkpoints", "outputs", "figures"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_public_names_exist(room):
+    module = importlib.import_module(f"jaxviz.{room}")
+    assert all(hasattr(module, name) for name in module.__all__)
+    assert module.__doc__
+
+
+def test_public_face():
+    assert all(getattr(jaxviz, name) is not None for name in jaxviz.__all__)
+    assert callable(jaxviz.visualize)
+    assert callable(jaxviz.deferred)
+
+
+def test_no_tensorflow_and_a_light_start():
+    code = (
+        "import sys, jaxviz.cli; print(sorted({'jax', 'flax', 'h5py', 'matplotlib', 'tensorflow'} & set(sys.modules)))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_the_wheel_carries_the_default_model(tmp_path):
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    [wheel] = tmp_path.glob("jaxviz_optvis-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    code = "import jaxviz; print(jaxviz.__file__); print(len(jaxviz.default_model().layers))"
+    environment = {"PYTHONPATH": str(tmp_path / "site"), "PATH": "", "JAX_PLATFORMS": "cpu"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    place, count = run.stdout.split()
+    assert place.startswith(str(tmp_path / "site"))
+    assert count == "14"

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+import jaxviz
+from jaxviz import figures, images
+from jaxviz.model import Canvas
+
+
+def visualization(count, labels=None, channels=1, channel_axis=-1):
+    """Images that are told apart by their left half; number 1 never moved, number 2 scored 0."""
+    pictures = np.random.default_rng(0).random((count, 28, 28, channels)).astype(np.float32)
+    starts = np.zeros_like(pictures)
+    starts[1] = pictures[1]
+    final = np.ones(count, np.float32)
+    final[2] = 0
+    if channel_axis == 0:
+        pictures, starts = np.moveaxis(pictures, -1, 1), np.moveaxis(starts, -1, 1)
+    return jaxviz.Visualization(
+        images=pictures,
+        starts=starts,
+        scores=np.zeros((count, 3), np.float32),
+        final_scores=final,
+        labels=tuple(labels or [f"conv:{index}" for index in range(count)]),
+        canvas=Canvas(shape=pictures.shape[1:], channel_axis=channel_axis),
+        provenance={"recipe": "seed"},
+    )
+
+
+def pixels(figure):
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def words(figure):
+    return [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_captions_and_title():
+    figure = figures.collage(visualization(4))
+    assert words(figure) == ["0", "1 dead", "2 dead", "3"]
+    assert [text.get_text() for text in figure.texts] == ["conv"]
+
+
+def test_mixed_labels_stand_whole():
+    figure = figures.collage(visualization(4, ["a:0", "b:0", "c:0", "my_function"]))
+    assert words(figure) == ["a:0", "b:0 dead", "c:0 dead", "my_function"]
+
+
+def test_the_dead_are_crossed_out_and_not_shown():
+    sheet = figures.collage(visualization(4)).axes[0].images[0].get_array()
+    height = 28 + (sheet.shape[0] - 2 - 2 * 28) // 2
+    tiles = [
+        sheet[r * (height + 2) : r * (height + 2) + height][:, c * 30 : c * 30 + 28] for r in (0, 1) for c in (0, 1)
+    ]
+    assert [bool(tile.any()) for tile in tiles] == [True, False, False, True]
+    assert len(figures.collage(visualization(4)).axes[0].lines) == 2
+
+
+def test_a_tile_is_shown_pixel_for_pixel():
+    shown = visualization(3)
+    drawn = pixels(figures.collage(shown))
+    expected = np.repeat(np.repeat(images.normalize(shown.images[0])[..., 0], 3, 0), 3, 1)
+    windows = np.lib.stride_tricks.sliding_window_view(drawn[..., 0], expected.shape)
+    assert (windows == expected).all(axis=(-1, -2)).any()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+@pytest.mark.parametrize("channel_axis", [-1, 0])
+def test_any_number_of_channels_in_either_layout(channels, channel_axis):
+    figure = figures.collage(visualization(5, channels=channels, channel_axis=channel_axis))
+    assert pixels(figure).std() > 10
+
+
+def test_score_curves():
+    figure = figures.scores(visualization(4), title="rise")
+    assert len(figure.axes[0].lines) == 4
+    assert figure.axes[0].get_title() == "rise"

@@ -1,0 +1,186 @@
+"""Files that must be refused: one line that says which layer or part is why."""
+
+import json
+import os
+
+import h5py
+import numpy as np
+import pytest
+
+import jaxviz
+from jaxviz.errors import ModelFileError
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A small valid model file, open for damage."""
+    path = tmp_path / "model.h5"
+    conv = {"name": "conv", "filters": 2, "kernel_size": [3, 3], "batch_input_shape": [None, 6, 6, 1]}
+    dense = {"name": "dense", "units": 3, "activation": "softmax"}
+    entries = [
+        {"class_name": "Conv2D", "config": conv},
+        {"class_name": "Flatten", "config": {"name": "flat"}},
+        {"class_name": "Dense", "config": dense},
+    ]
+    arrays = {
+        "conv": {"conv/kernel:0": np.ones((3, 3, 1, 2)), "conv/bias:0": np.zeros(2)},
+        "dense": {"dense/kernel:0": np.ones((32, 3)), "dense/bias:0": np.zeros(3)},
+    }
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"layers": entries}})
+        weights = file.create_group("model_weights")
+        weights.attrs["layer_names"] = [b"conv", b"flat", b"dense"]
+        for layer in ("conv", "flat", "dense"):
+            group = weights.create_group(layer)
+            group.attrs["weight_names"] = [name.encode() for name in arrays.get(layer, {})]
+            for name, array in arrays.get(layer, {}).items():
+                group[name] = array.astype(np.float32)
+    return path
+
+
+def damage(path, change):
+    with h5py.File(path, "r+") as file:
+        change(file)
+
+
+def reconfigure(path, change):
+    def edit(file):
+        config = json.loads(file.attrs["model_config"])
+        change(config, [entry["config"] for entry in config["config"]["layers"]])
+        file.attrs["model_config"] = json.dumps(config)
+
+    damage(path, edit)
+
+
+def refusal(path) -> str:
+    with pytest.raises(ModelFileError) as error:
+        jaxviz.keras.load(path)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_the_file_is_valid_before_it_is_damaged(file):
+    model = jaxviz.keras.load(file)
+    np.testing.assert_allclose(model(np.ones((1, 6, 6, 1)))["conv"], np.full((1, 4, 4, 2), 9.0))
+
+
+def test_missing(tmp_path):
+    assert refusal(tmp_path / "none.h5") == f"no such file: {tmp_path / 'none.h5'}"
+
+
+def test_not_hdf5(tmp_path):
+    (tmp_path / "page.h5").write_text("<html>")
+    assert "page.h5 is not HDF5; give a file that Keras saved" in refusal(tmp_path / "page.h5")
+
+
+def test_truncated(file):
+    os.truncate(file, os.path.getsize(file) // 2)
+    assert "is damaged: " in refusal(file)
+
+
+def test_weights_alone(file):
+    damage(file, lambda f: f.attrs.__delitem__("model_config"))
+    assert "holds weights but no architecture; save the whole model" in refusal(file)
+
+
+def test_architecture_that_is_not_json(file):
+    damage(file, lambda f: f.attrs.__setitem__("model_config", "{"))
+    assert "its model_config is not JSON" in refusal(file)
+
+
+@pytest.mark.parametrize("config", ["[]", "{}", '{"class_name": "Sequential", "config": {"layers": []}}', "3"])
+def test_architecture_that_is_none(file, config):
+    damage(file, lambda f: f.attrs.__setitem__("model_config", config))
+    assert "model.h5" in refusal(file)
+
+
+def test_nan_is_named_by_layer(file):
+    damage(file, lambda f: f["model_weights/dense/dense/kernel:0"].__setitem__((0, 0), np.nan))
+    assert "layer 'dense': 'dense/kernel:0' holds 1 values that are NaN or infinite" in refusal(file)
+
+
+def test_all_misfits_are_listed(file):
+    def change(f):
+        del f["model_weights/conv/conv/bias:0"]
+        f["model_weights/conv/conv/bias:0"] = np.zeros(5, np.float32)
+        f["model_weights/dense"].attrs["weight_names"] = [b"dense/kernel:0"]
+
+    damage(file, change)
+    message = refusal(file)
+    assert "layer 'conv': bias is (5,), not (2,)" in message
+    assert "layer 'dense' lacks its bias (3,)" in message
+
+
+def test_an_unknown_weight_is_refused(file):
+    def change(f):
+        f["model_weights/conv/conv/extra:0"] = np.zeros(2, np.float32)
+        names = [b"conv/kernel:0", b"conv/bias:0", b"conv/extra:0"]
+        f["model_weights/conv"].attrs["weight_names"] = names
+
+    damage(file, change)
+    assert "layer 'conv' has no place for 'conv/extra:0' (2,)" in refusal(file)
+
+
+def test_unknown_layers_are_refused_by_name(file):
+    reconfigure(file, lambda config, _: config["config"]["layers"][1].__setitem__("class_name", "Capsule"))
+    assert "layer 'flat' is a Capsule, which is not supported; these are: " in refusal(file)
+
+
+@pytest.mark.parametrize(
+    ("layer", "setting", "value", "message"),
+    [
+        (0, "padding", "causal", "layer 'conv' (Conv2D): padding 'causal' is not supported; valid and same are"),
+        (0, "filters", -2, "layer 'conv' (Conv2D): filters is -2, not a positive whole number"),
+        (0, "filters", 10**12, "layer 'conv' (Conv2D): filters is 1000000000000"),
+        (0, "kernel_size", [3], "layer 'conv' (Conv2D): kernel_size is [3], not two positive whole numbers"),
+        (0, "kernel_size", [9, 9], "its layers do not fit together"),
+        (0, "activation", "snake", "layer 'conv' (Conv2D): unknown activation 'snake'"),
+        (0, "data_format", "sideways", "layer 'conv' (Conv2D): data_format is 'sideways'"),
+        (0, "batch_input_shape", [None, None, None, 1], "a fixed number of pixels is needed"),
+        (0, "batch_input_shape", None, "does not say the shape of the model's input"),
+        (2, "units", None, "layer 'dense' (Dense): its setting 'units' is missing"),
+        (2, "name", "conv", "two layers called conv"),
+    ],
+)
+def test_settings_out_of_range(file, layer, setting, value, message):
+    reconfigure(file, lambda _, settings: settings[layer].__setitem__(setting, value))
+    assert message in refusal(file)
+
+
+def test_functional_models_are_refused(file):
+    reconfigure(file, lambda config, _: config.__setitem__("class_name", "Functional"))
+    assert "holds a Functional model; Sequential ones can be read" in refusal(file)
+
+
+def test_links_to_elsewhere_are_not_followed(file, tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["secret"] = np.ones((3, 3, 1, 2), np.float32)
+
+    def change(f):
+        del f["model_weights/conv/conv/kernel:0"]
+        f["model_weights/conv/conv/kernel:0"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "secret")
+
+    damage(file, change)
+    assert "'conv/kernel:0' is a link to elsewhere; that is not followed" in refusal(file)
+
+
+def test_external_storage_is_not_followed(file, tmp_path):
+    (tmp_path / "raw").write_bytes(bytes(72))
+
+    def change(f):
+        del f["model_weights/conv/conv/kernel:0"]
+        f.create_dataset(
+            "model_weights/conv/conv/kernel:0", (3, 3, 1, 2), "f4", external=[(str(tmp_path / "raw"), 0, 72)]
+        )
+
+    damage(file, change)
+    assert "'conv/kernel:0' keeps its numbers in another file; that is not followed" in refusal(file)
+
+
+def test_bombs_are_not_unpacked(file):
+    def change(f):
+        del f["model_weights/conv/conv/kernel:0"]
+        f.create_dataset("model_weights/conv/conv/kernel:0", (1 << 20, 1 << 16), "f4", chunks=(1 << 10, 1 << 10))
+
+    damage(file, change)
+    assert "'conv/kernel:0' claims 274,877,906,944 bytes and stores 0" in refusal(file)

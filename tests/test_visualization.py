@@ -1,0 +1,219 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxviz
+from jaxviz import objectives as obj
+from jaxviz.ascent import ascend
+from jaxviz.errors import JaxvizError
+from jaxviz.parameterizations import Pixels
+from jaxviz.recipes import PRESETS
+
+EVERY_PRESET = pytest.mark.parametrize("recipe", sorted(PRESETS))
+
+
+@EVERY_PRESET
+def test_shapes_and_rising_scores(tiny, recipe):
+    result = jaxviz.visualize(tiny, obj.channel("second"), recipe, steps=30)
+    assert result.images.shape == result.starts.shape == (6, 12, 12, 2)
+    assert result.scores.shape == (6, 30)
+    assert result.final_scores.shape == (6,)
+    assert result.images.dtype == result.scores.dtype == np.float32
+    moved = ~result.dead
+    assert moved.sum() >= 3
+    assert (result.final_scores >= result.scores[:, 0])[moved].all()
+
+
+@EVERY_PRESET
+def test_one_alone_equals_one_among_all(mnist, recipe):
+    every = jaxviz.visualize(mnist, obj.channel("conv2d_3"), recipe, steps=12)
+    alone = jaxviz.visualize(mnist, obj.channel("conv2d_3", 17), recipe, steps=12)
+    some = jaxviz.visualize(mnist, obj.channel("conv2d_3", [40, 17, 2]), recipe, steps=12)
+    assert alone.labels == ("conv2d_3:17",)
+    np.testing.assert_array_equal(alone.images[0], every.images[17])
+    np.testing.assert_array_equal(alone.scores[0], every.scores[17])
+    np.testing.assert_array_equal(some.images[1], every.images[17])
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 7])
+def test_chunks_do_not_change_the_images(tiny, chunk):
+    whole = jaxviz.visualize(tiny, obj.channel("second"), chunk=6, steps=10)
+    parts = jaxviz.visualize(tiny, obj.channel("second"), chunk=chunk, steps=10)
+    # Another width is another compiled program, whose sums run in another order.
+    np.testing.assert_allclose(parts.images, whole.images, rtol=1e-4, atol=1e-5)
+
+
+def test_progress_counts_every_picture_once(tiny):
+    seen = []
+    jaxviz.visualize(tiny, obj.channel("second"), chunk=4, steps=2, progress=seen.append)
+    assert seen == [4, 2]
+
+
+def test_batch_equals_a_python_loop(tiny):
+    """The same ascent written as a plain loop over filters and steps."""
+    result = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=5)
+    for index in range(6):
+        x = result.starts[index]
+        objective = obj.channel("second", index).resolve(tiny)
+        score = jax.value_and_grad(lambda x, objective=objective: tiny.ask(x, objective))
+        for step in range(5):
+            value, gradient = score(x)
+            np.testing.assert_allclose(result.scores[index, step], value, rtol=1e-4, atol=1e-6)
+            x = x + gradient / (jnp.sqrt(jnp.mean(gradient**2)) + 1e-5)
+        np.testing.assert_allclose(result.images[index], x, rtol=1e-4, atol=1e-3)
+
+
+def test_one_trace_a_layer(counted):
+    model, calls = counted
+    other = model.replace(variables=jax.tree.map(lambda w: w + 0.01, model.variables))
+    jaxviz.visualize(model, obj.channel("second", [0, 1]), steps=3)
+    traced = len(calls)
+    assert traced > 0
+    jaxviz.visualize(model, obj.channel("second", [0, 1]), steps=3)
+    jaxviz.visualize(model, obj.channel("second", [5, 2]), steps=3)
+    jaxviz.visualize(model, obj.channel("second", 3), steps=3)
+    jaxviz.visualize(model, obj.channel("second"), steps=3)
+    jaxviz.visualize(model, obj.channel("second"), steps=3, key=jax.random.key(7))
+    jaxviz.visualize(other, obj.channel("second"), steps=3)
+    jaxviz.visualize(model, obj.channel("second"), PRESETS["jaxviz"].replace(steps=3))
+    assert len(calls) == traced
+    jaxviz.visualize(model, obj.channel("first"), steps=3)
+    assert len(calls) > traced  # the count does count
+
+
+def test_a_file_loaded_again_traces_nothing(mnist):
+    from jaxviz.visualization import _ascend_all
+
+    jaxviz.visualize(mnist, obj.channel("conv2d_1"), steps=2)
+    compiled = _ascend_all._cache_size()
+    jaxviz.visualize(jaxviz.default_model(), obj.channel("conv2d_1"), steps=2)
+    assert _ascend_all._cache_size() == compiled
+
+
+def test_keys(tiny):
+    first = jaxviz.visualize(tiny, obj.channel("second"), steps=2)
+    again = jaxviz.visualize(tiny, obj.channel("second"), steps=2, key=jax.random.key(0))
+    other = jaxviz.visualize(tiny, obj.channel("second"), steps=2, key=jax.random.key(1))
+    np.testing.assert_array_equal(first.images, again.images)
+    assert (first.starts != other.starts).any(axis=(1, 2, 3)).all()
+    assert len({image.tobytes() for image in first.starts}) == 6  # each filter starts from its own noise
+
+
+def test_no_key_is_used_twice(tiny):
+    with jax.debug_key_reuse(True):
+        jaxviz.visualize(tiny, obj.channel("second", [0, 1]), steps=2, key=jax.random.key(3))
+
+
+def test_explicit_starts(tiny):
+    start = np.full(tiny.canvas.shape, 0.25, np.float32)
+    for given in (start, np.stack([start] * 6)):
+        result = jaxviz.visualize(tiny, obj.channel("second"), "seed", start=given, steps=2)
+        np.testing.assert_array_equal(result.starts, np.stack([start] * 6))
+    inside = jaxviz.visualize(tiny, obj.channel("second"), "jaxviz", start=start, steps=2)
+    np.testing.assert_allclose(inside.starts, np.stack([start] * 6), rtol=1e-5)
+
+
+def test_seed_starts(tiny):
+    starts = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=1).starts
+    assert 0 <= starts.min() < 5
+    assert 250 < starts.max() < 255
+    assert (jaxviz.visualize(tiny, obj.class_probability(), "seed-digits", steps=1).starts == 0).all()
+
+
+def test_default_recipe_stays_in_range(tiny):
+    images = jaxviz.visualize(tiny, obj.class_logit(), steps=300).images
+    assert 0 <= images.min() < 0.2
+    assert 0.8 < images.max() <= 1
+
+
+def test_a_compound_objective_and_a_function(tiny):
+    mixed = jaxviz.visualize(tiny, obj.channel("second", 3) - 0.5 * obj.channel("first", 1), steps=4)
+    mine = jaxviz.visualize(
+        tiny,
+        lambda activations: activations["second"][..., 3].mean() - 0.5 * activations["first"][..., 1].mean(),
+        steps=4,
+    )
+    assert len(mixed) == len(mine) == 1
+    assert mixed.final_scores[0] > mixed.scores[0, 0]
+    assert mine.final_scores[0] > mine.scores[0, 0]
+
+
+def test_a_batch_of_compound_objectives(tiny):
+    pairs = jaxviz.visualize(tiny, obj.channel("second", [3, 4, 5]) - 0.5 * obj.channel("first", 1), "seed", steps=4)
+    one = jaxviz.visualize(tiny, obj.channel("second", 4) - 0.5 * obj.channel("first", 1), "seed", steps=4)
+    assert pairs.images.shape == (3, 12, 12, 2)
+    np.testing.assert_allclose(pairs.images[1], one.images[0], rtol=1e-4, atol=1e-3)
+
+
+def test_dead_units_are_listed(tiny):
+    dead = tiny.replace(
+        variables=jax.tree.map(lambda w: w, tiny.variables)
+        | {"batch_stats": {"norm": {"mean": jnp.full(4, 1e6), "var": jnp.ones(4)}}}
+    )
+    result = jaxviz.visualize(dead, obj.channel("rectified"), "seed", steps=3)
+    scale = np.asarray(tiny.variables["params"]["norm"]["scale"])
+    np.testing.assert_array_equal(result.dead, scale > 0)  # a mean far above silences the units of positive scale
+    assert result.dead_labels == tuple(f"rectified:{index}" for index in range(4) if scale[index] > 0)
+    np.testing.assert_array_equal(result.images[result.dead], result.starts[result.dead])
+
+
+def test_any_optax_optimizer(tiny):
+    recipe = jaxviz.Recipe(
+        name="mine",
+        parameterization=Pixels(low=0.0, high=1.0),
+        optimizer=jaxviz.deferred(optax.sgd, jaxviz.deferred(optax.cosine_decay_schedule, 0.1, 20), momentum=0.9),
+        steps=20,
+    )
+    result = jaxviz.visualize(tiny, obj.class_logit(), recipe)
+    assert (result.final_scores > result.scores[:, 0]).all()
+
+
+def test_save_and_load(tiny, tmp_path):
+    result = jaxviz.visualize(tiny, obj.channel("second"), steps=2)
+    result.save(tmp_path / "new" / "second.npz")
+    again = jaxviz.Visualization.load(tmp_path / "new" / "second.npz")
+    for field in dataclasses.fields(result):
+        np.testing.assert_array_equal(getattr(result, field.name), getattr(again, field.name))
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["second.npz"]
+
+
+def test_a_failed_save_leaves_nothing(tiny, tmp_path, monkeypatch):
+    result = jaxviz.visualize(tiny, obj.channel("second"), steps=2)
+    monkeypatch.setattr(np, "savez_compressed", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        result.save(tmp_path / "second.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0}, "steps of 0: give 1 or more"),
+        ({"steps": -3}, "steps of -3: give 1 or more"),
+        ({"chunk": 0}, "chunk of 0: give 1 or more"),
+        ({"recipe": "lucent"}, "unknown recipe 'lucent'; there are jaxviz, seed, seed-digits"),
+        ({"start": np.zeros((3, 3))}, "start of shape (3, 3): this model takes images of shape (12, 12, 2)"),
+        ({"start": np.zeros((4, 12, 12, 2))}, "4 starting images for 6 objectives; give one, or one for each"),
+        ({"start": np.full((12, 12, 2), np.nan)}, "start holds 288 values that are NaN or infinite"),
+    ],
+)
+def test_refusals(tiny, arguments, message):
+    with pytest.raises(JaxvizError) as refusal:
+        jaxviz.visualize(tiny, obj.channel("second"), **arguments)
+    assert message in str(refusal.value)
+
+
+def test_images_of_another_shape_are_refused(tiny):
+    with pytest.raises(JaxvizError, match=r"images of shape \(12, 12, 2\): this model takes \[batch, 12, 12, 2\]"):
+        tiny(np.zeros((12, 12, 2)))
+
+
+def test_ascend_one_image(tiny):
+    recipe = PRESETS["seed"].replace(steps=4)
+    one = ascend(tiny, obj.channel("second", 2).resolve(tiny), jax.random.key(0), None, recipe=recipe)
+    batch = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=4)
+    np.testing.assert_allclose(one.image, batch.images[2], rtol=1e-4, atol=1e-3)
