@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
@@ -52,16 +53,20 @@ def ascend(model: Model, objective: Objective, key: Array, start: Array | None, 
         # The one place where the sign turns: optax descends, and scores go up.
         return -model.ask(parameterization.render(parameters, canvas), objective)
 
-    def step(carry, _):
+    def step(carry, count):
         parameters, state = carry
         value, gradient = jax.value_and_grad(loss)(parameters)
         updates, state = optimizer.update(gradient, state, parameters)
-        return (optax.apply_updates(parameters, updates), state), -value
+        moved = optax.apply_updates(parameters, updates)
+        # One more turn than there are steps scores the last image, and leaves it as it is. A forward pass after the
+        # scan would do so as well, and take half as long again to compile.
+        kept = jax.tree.map(lambda new, old: jnp.where(count < recipe.steps, new, old), moved, parameters)
+        return (kept, state), -value
 
-    (last, _), scores = jax.lax.scan(step, (first, optimizer.init(first)), length=recipe.steps)
+    (last, _), scores = jax.lax.scan(step, (first, optimizer.init(first)), jnp.arange(recipe.steps + 1))
     return Ascent(
         image=parameterization.render(last, canvas),
         start=parameterization.render(first, canvas),
-        scores=scores,
-        final_score=-loss(last),
+        scores=scores[:-1],
+        final_score=scores[-1],
     )

@@ -4,6 +4,7 @@ XLA's own convolution is the right one on a GPU or TPU. On a CPU, inside a scan,
 can do, and a matrix product of the image's patches at most of it (docs/performance.md has the figures).
 """
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -15,6 +16,8 @@ from jaxtyping import Array, Float
 __all__ = ["convolve", "output_padding"]
 
 Padding = tuple[tuple[int, int], ...]
+
+_FEW = 8  # channels, below which a slice is copied number by number rather than in runs
 
 
 def output_padding(padding: str, sides: Sequence[int], window: Sequence[int], strides: Sequence[int]) -> Padding:
@@ -58,7 +61,9 @@ def convolve(
       groups: the channels are split into this many groups, each with its own part of the kernel's features.
     """
     if jax.default_backend() == "cpu" and groups == 1:
-        return _convolve_patches(image, kernel, strides, padding, dilation)
+        padded = jnp.pad(image, (*padding, (0, 0))) if any(map(any, padding)) else image
+        taps_first = kernel.shape[-1] * 4 <= kernel.shape[-2]
+        return (_convolve_taps if taps_first else _convolve_patches)(padded, kernel, strides, dilation)
     return lax.conv_general_dilated(
         image[None],
         kernel,
@@ -70,22 +75,41 @@ def convolve(
     )[0]
 
 
-def _convolve_patches(image: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int]):
+def _convolve_patches(image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int]) -> Array:
+    """One product of all patches with the whole kernel: memory for a patch a pixel, the longest sums."""
     rows, columns, channels, features = kernel.shape
-    padded = jnp.pad(image, (*padding, (0, 0))) if any(map(any, padding)) else image
-    sides = [
-        (side - (taps - 1) * spread - 1) // stride + 1
-        for side, taps, spread, stride in zip(padded.shape[:2], (rows, columns), dilation, strides, strict=True)
-    ]
+    height, sides = image.shape[0], _output_sides(image, kernel, strides, dilation)
+    # What made the image is computed once, not again in each of the slices below.
+    image = lax.optimization_barrier(image)
+    across = [window(image, (0, j * dilation[1]), (height, sides[1]), (1, strides[1])) for j in range(columns)]
+    if channels < _FEW:
+        # Side by side first, then one above the other: slices of a few numbers are slow, and these are fewer.
+        across = [jnp.concatenate(across, axis=-1)]
     patches = jnp.concatenate(
-        [
-            window(padded, (i * dilation[0], j * dilation[1]), sides, strides)
-            for i in range(rows)
-            for j in range(columns)
-        ],
-        axis=-1,
+        [window(slab, (i * dilation[0], 0), sides, (strides[0], 1)) for i in range(rows) for slab in across], axis=-1
     )  # [out_height, out_width, rows * columns * channels]
     return patches @ kernel.reshape(rows * columns * channels, features)
+
+
+def _convolve_taps(image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int]) -> Array:
+    """One product of all pixels with every tap, then the taps are shifted and added: best where features are few."""
+    rows, columns, channels, features = kernel.shape
+    sides = _output_sides(image, kernel, strides, dilation)
+    products = image @ jnp.moveaxis(kernel, 2, 0).reshape(channels, rows * columns * features)
+    products = products.reshape(*image.shape[:2], rows, columns, features)
+    shifted = [
+        window(products[:, :, i, j], (i * dilation[0], j * dilation[1]), sides, strides)
+        for i in range(rows)
+        for j in range(columns)
+    ]
+    return functools.reduce(jnp.add, shifted)
+
+
+def _output_sides(image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int]) -> list[int]:
+    return [
+        (side - (taps - 1) * spread - 1) // stride + 1
+        for side, taps, spread, stride in zip(image.shape[:2], kernel.shape[:2], dilation, strides, strict=True)
+    ]
 
 
 def window(image: Array, start: Sequence[int], sides: Sequence[int], strides: Sequence[int]) -> Array:

@@ -4,10 +4,12 @@ import dataclasses
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -24,10 +26,13 @@ from jaxviz.recipes import Recipe
 
 __all__ = ["Visualization", "visualize"]
 
-# The most images that climb together. On a CPU the working set of 8 to 10 small images stays in the cache and 64 do
-# not (docs/performance.md); an accelerator wants to be filled.
-_CHUNK_LIMIT = {"cpu": 10}
-_CHUNK_LIMIT_ELSEWHERE = 128
+T = TypeVar("T")
+R = TypeVar("R")
+
+# The most images that climb together. On a CPU each core works at a chunk of its own, and 4 or 5 small images stay in
+# its cache where 64 do not (docs/performance.md); an accelerator works at one chunk and wants to be filled.
+_CPU_CHUNK = 5
+_ACCELERATOR_CHUNK = 128
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,13 +154,13 @@ def visualize(
     starts = None if start is None else _starts(start, count, model.canvas)
     width = chunk or _chunk_width(count, objective.units(model))
 
+    inputs = [_rows(objective, starts, count, rows) for rows in _chunks(count, width)]
+    compiled = _ascend_all.lower(model, *inputs[0], key, recipe=recipe).compile()
     finished: list[Ascent] = []
-    for rows in _chunks(count, width):
-        some = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count,))[rows], objective)  # noqa: B023
-        ascent = _ascend_all(model, some, key, None if starts is None else starts[rows], recipe=recipe)
-        finished.append(jax.device_get(ascent))
+    for part in _in_parallel(lambda chunk: jax.device_get(compiled(model, *chunk, key)), inputs):
+        finished.append(part)
         if progress:
-            progress(min(width, count - int(rows[0])))
+            progress(min(width, count - width * (len(finished) - 1)))
     whole = jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *finished)
     return Visualization(
         images=whole.image,
@@ -169,7 +174,9 @@ def visualize(
 
 
 @partial(jax.jit, static_argnames="recipe")
-def _ascend_all(model: Model, objectives: Objective, key: Array, starts: Array | None, *, recipe: Recipe) -> Ascent:
+def _ascend_all(
+    model: Model, objectives: Objective, starts: Array | np.ndarray | None, key: Array, *, recipe: Recipe
+) -> Ascent:
     return jax.vmap(
         lambda objective, start: ascend(model, objective, key, start, recipe=recipe),
         axis_size=_batch_size(objectives),
@@ -183,10 +190,43 @@ def _batch_size(objectives: Objective) -> int:
 
 def _chunk_width(count: int, units: int | None) -> int:
     """Splits evenly all the units there are, not those asked for: then no request, however small, compiles anew."""
-    limit = _CHUNK_LIMIT.get(jax.default_backend(), _CHUNK_LIMIT_ELSEWHERE)
+    limit = _CPU_CHUNK if jax.default_backend() == "cpu" else _ACCELERATOR_CHUNK
     if units is None:
         return 1 if count == 1 else limit
-    return -(-units // -(-units // limit))
+
+    def slots(width: int) -> int:
+        chunks = -(-units // width)
+        return -(-chunks // _workers()) * width  # of the worker that has most to do, padding included
+
+    return min(range(1, limit + 1), key=lambda width: (slots(width), -width))
+
+
+def _workers() -> int:
+    """Returns how many chunks are worked at at once.
+
+    XLA on a CPU spends half its time in loops that use one core; a second chunk fills the others.
+    """
+    if jax.default_backend() != "cpu":
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _in_parallel(work: Callable[[T], R], inputs: Sequence[T]) -> Iterator[R]:
+    """Yields the results in the order of the inputs; what has not begun when one fails is never begun."""
+    with ThreadPoolExecutor(_workers()) as pool:
+        futures = [pool.submit(work, item) for item in inputs]
+        try:
+            yield from (future.result() for future in futures)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _rows(
+    objective: Objective, starts: np.ndarray | None, count: int, rows: np.ndarray
+) -> tuple[Objective, np.ndarray | None]:
+    """Takes some rows of a batch of objectives, whose numbers may be one for all, and of their starts."""
+    some = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count,))[rows], objective)
+    return some, None if starts is None else starts[rows]
 
 
 def _chunks(count: int, width: int) -> Iterator[np.ndarray]:
