@@ -24,6 +24,10 @@ def save(directory: str | os.PathLike, variables: PyTree) -> None:
     if target.exists() and not (target.is_dir() and (not any(target.iterdir()) or _is_checkpoint(target))):
         raise JaxvizError(f"{target} exists and is no checkpoint; give another directory")
     ocp.save(target, variables, overwrite=True)
+    # Orbax notes where it wrote, which says more of a machine than a checkpoint that is shared should.
+    note = target / "commit_success.txt"
+    if note.is_file():
+        note.write_text(f"{target.name} is whole\n")
 
 
 def load(directory: str | os.PathLike, model: Model) -> Model:
@@ -50,4 +54,5 @@ def load(directory: str | os.PathLike, model: Model) -> Model:
 
 
 def _is_checkpoint(directory: Path) -> bool:
-    return directory.is_dir() and ocp.is_orbax_checkpoint(directory)
+    # Orbax's own test takes any directory for a checkpoint that may be one of an old kind.
+    return (directory / "_CHECKPOINT_METADATA").is_file()

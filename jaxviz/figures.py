@@ -1,6 +1,7 @@
 """Figures: arrays -> matplotlib figures."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from jaxviz import images
 from jaxviz.visualization import Visualization
 
-__all__ = ["collage", "tiles_figure"]
+__all__ = ["collage", "scores", "tiles_figure"]
 
 _MARGIN = 2  # pixels of an image between two tiles
 _CAPTION = 9  # more pixels above each row, for the captions
@@ -21,23 +22,30 @@ def collage(
     visualization: Visualization,
     *,
     title: str | None = None,
-    render: Callable[[np.ndarray], np.ndarray] = images.normalize,
+    render: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Figure:
     """Draws all images of a visualization as one sheet: a caption over each, the dead crossed out.
 
     Args:
       visualization: what to draw.
       title: the sheet's title; the layers' names when left out.
-      render: turns one image into 0..255; stretches the contrast when left out.
+      render: turns one image into 0..255. When left out: images that all lie in the range that the network was trained
+        for are shown as they are, others with their contrast normalized.
 
     Example:
       >>> import jaxviz
       >>> some = jaxviz.visualize(jaxviz.default_model(), jaxviz.objectives.channel("conv2d_1", [3, 7]), steps=8)
-      >>> collage(some).savefig("conv2d_1.png")
+      >>> figure = collage(some)  # figure.savefig("conv2d_1.png") writes it
+      >>> [text.get_text() for text in figure.axes[0].texts]
+      ['3', '7']
     """
+    canvas = visualization.canvas
+    if render is None:
+        inside = canvas.low <= visualization.images.min() and visualization.images.max() <= canvas.high
+        render = partial(images.in_range, low=canvas.low, high=canvas.high) if inside else images.normalize
     names, captions = zip(*(label.rpartition(":")[::2] for label in visualization.labels), strict=True)
     alike = len(set(names)) == 1 and names[0] != ""
-    last = np.moveaxis(visualization.images, _batch_axis(visualization.canvas.channel_axis), -1)
+    last = np.moveaxis(visualization.images, _batch_axis(canvas.channel_axis), -1)
     return tiles_figure(
         np.stack([render(image) for image in last]),
         captions=captions if alike else visualization.labels,

@@ -14,7 +14,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from jaxviz.errors import JaxvizError
 from jaxviz.model import Activations, Model
@@ -78,7 +78,7 @@ class Channel(Objective):
     """The mean of one channel of a layer over its positions."""
 
     layer: str
-    index: Array | np.ndarray | None  # None, until resolved: all there are
+    index: PyTree  # a leaf; None, until resolved, for all there are
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         assert self.index is not None, "an objective is resolved against a model before it is called"
@@ -105,7 +105,7 @@ class Channel(Objective):
 class ClassScore(Objective):
     """The probability of a class, or its logit, wherever the model keeps them."""
 
-    index: Array | np.ndarray | None
+    index: PyTree  # likewise
     logits: bool
     layer: str = ""  # the array that is read, once resolved
 
@@ -141,7 +141,7 @@ class ClassScore(Objective):
 class Scaled(Objective):
     """A number times an objective."""
 
-    weight: Weight
+    weight: PyTree  # a leaf
     term: Objective
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
@@ -159,7 +159,7 @@ class Scaled(Objective):
         return self.term.layers()
 
     def labels(self) -> list[str]:
-        weights = np.atleast_1d(np.asarray(self.weight))
+        weights: np.ndarray = np.atleast_1d(np.asarray(self.weight))
         return [f"{weight:g}*{label}" for weight, label in _aligned(weights, self.term.labels())]
 
     def units(self, model: Model) -> int | None:

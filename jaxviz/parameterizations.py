@@ -56,13 +56,14 @@ class Pixels:
 class RangePixels:
     """Pixels held inside the range that the network was trained for, by a sigmoid: ``low + (high - low) sigmoid(p)``.
 
-    The range is the canvas's. It starts at the middle of the range, with noise.
+    The range is the canvas's. It starts as noise about the middle of it. On the MNIST network, noise of 0.1, 0.5, 1
+    and 2 leaves 90, 51, 40 and 26 of its 192 filters dead; 4 leaves 24 and starts nearly black and white.
 
     Attributes:
-      noise: standard deviation of the first parameters; 0.1 spans a fortieth of the range either way.
+      noise: standard deviation of the first parameters; two thirds of the pixels start within ``sigmoid(±noise)``.
     """
 
-    noise: float = 0.1
+    noise: float = 2.0
 
     def init(self, key: Array, canvas: Canvas) -> Float[Array, "..."]:
         return self.noise * jax.random.normal(key, canvas.shape)
