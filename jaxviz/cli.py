@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from jaxviz import compilation_cache
 from jaxviz.errors import JaxvizError
 
 __all__ = ["app", "main", "run"]
@@ -122,6 +123,7 @@ def parse_indices(text: str) -> list[int]:
 def run(work: Callable[[], object]) -> None:
     """Runs a command; what the user can mend becomes one line on stderr and exit code 2."""
     try:
+        compilation_cache.enable()
         work()
     except JaxvizError as error:
         print(f"error: {error}", file=sys.stderr)

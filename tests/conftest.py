@@ -3,6 +3,7 @@
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports keras
+os.environ["JAXVIZ_CACHE_DIR"] = ""  # the tests see what compiling afresh does
 
 from pathlib import Path
 

@@ -18,6 +18,7 @@ ROOMS = [
     "errors",
     "deferral",
     "progress",
+    "compilation_cache",
     "outputs",
     "convolution",
     "pooling",
