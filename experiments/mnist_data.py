@@ -42,6 +42,9 @@ def read_digits(path: str | Path, split: str) -> tuple[np.ndarray, np.ndarray]:
         images, labels = _read_idx_directory(path, split)
     elif path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as arrays:
+            missing = {f"x_{split}", f"y_{split}"} - set(arrays.files)
+            if missing:
+                raise ValueError(f"{path} has no {', '.join(sorted(missing))}, as mnist.npz has")
             images, labels = arrays[f"x_{split}"], arrays[f"y_{split}"]
     elif zipfile.is_zipfile(path):
         images, labels = _read_csv_in_zip(path, split)

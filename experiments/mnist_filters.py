@@ -13,12 +13,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import jax
 import numpy as np
 
 import jaxviz
 from jaxviz import cli, figures, images
 from jaxviz import objectives as obj
+from jaxviz.arrays import read_arrays
 from jaxviz.default import default_path
 from jaxviz.errors import JaxvizError
 from jaxviz.outputs import staged
@@ -29,10 +29,11 @@ DIGITS = "digits"
 
 def main(argv: list[str] | None = None) -> None:
     arguments = _parser().parse_args(argv)
-    model = jaxviz.keras.load(arguments.weights)
-    starts = _read_starts(arguments.start) if arguments.start else {}
+    key = cli.key_of(arguments.seed)
+    model = jaxviz.keras.load(arguments.weights or default_path())
     layers = arguments.layers or [layer.name for layer in model.layers if layer.kind == "Conv2D"] + [DIGITS]
     runs = {layer: _plan(model, layer, arguments) for layer in layers}
+    starts = _read_starts(arguments.start, layers) if arguments.start else {}
     results = {}
     with staged(arguments.out) as stage:
         with progress_bar() as bars:
@@ -41,14 +42,14 @@ def main(argv: list[str] | None = None) -> None:
                     model,
                     objective,
                     recipe,
-                    key=jax.random.key(arguments.seed),
+                    key=key,
                     start=starts.get(layer),
                     progress=bars.task(layer, len(objective.labels())),
                 )
         arrays = {layer: _units(result) * result.images for layer, result in results.items()}
         for layer, result in results.items():
             name = "digits_raw" if layer == DIGITS else layer
-            figures.collage(result, title=name).savefig(stage / f"{name}.png")
+            figures.collage(result, title=name).savefig(stage / f"{name.replace('/', '.')}.png")
         if DIGITS in results:
             arrays["digits_deaveraged"] = np.stack([images.deaverage(digit) for digit in arrays[DIGITS]])
             _write_digits(model, results[DIGITS], arrays["digits_deaveraged"], stage)
@@ -94,15 +95,12 @@ def _write_digits(model: jaxviz.Model, result: jaxviz.Visualization, digits: np.
     figure.savefig(stage / "digits_deaveraged.png")
 
 
-def _read_starts(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise JaxvizError(f"no such file: {path}")
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            starts = {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, AttributeError) as error:
-        raise JaxvizError(f"{path} is not an .npz file of arrays") from error
-    return {name.removeprefix("start/"): array for name, array in starts.items() if name.startswith("start/")}
+def _read_starts(path: Path, layers: list[str]) -> dict[str, np.ndarray]:
+    arrays = read_arrays(path)
+    missing = [f"start/{layer}" for layer in layers if f"start/{layer}" not in arrays]
+    if missing:
+        raise JaxvizError(f"{path} has no {', '.join(missing)}; it holds {', '.join(arrays) or 'nothing'}")
+    return {layer: arrays[f"start/{layer}"] for layer in layers}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -117,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--steps", type=int, help="steps of every ascent; the recipe's own numbers when left out")
     option("--seed", type=int, default=0, help="seed of the starting images; default %(default)s")
     option("--layers", nargs="+", metavar="LAYER", help=f"layers to draw, and {DIGITS!r}; all when left out")
-    option("--weights", type=Path, default=default_path(), metavar="FILE", help="another Keras file")
+    option("--weights", type=Path, metavar="FILE", help="another Keras file than the shipped one")
     option("--start", type=Path, metavar="FILE.npz", help="start from the start/… arrays of an earlier images.npz")
     return parser
 

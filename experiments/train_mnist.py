@@ -106,7 +106,9 @@ def main(argv: list[str] | None = None) -> None:
     import tf_keras as keras
 
     keras.utils.set_random_seed(arguments.seed)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     images, labels = read_digits(arguments.mnist, "train")
+    test_images, test_labels = read_digits(arguments.mnist, "test")  # for the last lines alone
     model = build_model(keras)
     steps = arguments.epochs * -(-len(images) // arguments.batch)
     rate = keras.optimizers.schedules.CosineDecay(arguments.rate, steps)
@@ -114,14 +116,11 @@ def main(argv: list[str] | None = None) -> None:
     batches = augmented_batches(tf, images, labels, arguments.batch, arguments.seed)
     model.fit(batches, epochs=arguments.epochs, verbose=2)
 
-    arguments.out.mkdir(parents=True, exist_ok=True)
     target = arguments.out / "mnist_cnn.hdf5"
     # Weights and architecture; without the optimizer's state the file is a third as large.
     model.save(target, include_optimizer=False, save_format="h5")
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
 
-    # The test digits are read only now, when training is over.
-    test_images, test_labels = read_digits(arguments.mnist, "test")
     probabilities = model.predict(test_images[..., None] / np.float32(255), batch_size=1000, verbose=0)
     # A thousand of them travel with the model, to say how active a filter is on real digits.
     np.savez_compressed(arguments.out / "mnist_test_1000.npz", images=test_images[:1000], labels=test_labels[:1000])

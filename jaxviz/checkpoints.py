@@ -1,6 +1,7 @@
 """Checkpoints: a model's variables <-> an Orbax checkpoint."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import jax
@@ -23,6 +24,12 @@ def save(directory: str | os.PathLike, variables: PyTree) -> None:
     target = Path(directory).absolute()
     if target.exists() and not (target.is_dir() and (not any(target.iterdir()) or _is_checkpoint(target))):
         raise JaxvizError(f"{target} exists and is no checkpoint; give another directory")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Orbax writes from threads of its own, and a failure in one is no error that can be caught.
+        tempfile.TemporaryFile(dir=target.parent).close()
+    except OSError as error:
+        raise JaxvizError(f"cannot write to {target.parent}: {error.strerror}") from error
     ocp.save(target, variables, overwrite=True)
     # Orbax notes where it wrote, which says more of a machine than a checkpoint that is shared should.
     note = target / "commit_success.txt"

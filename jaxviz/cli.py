@@ -3,14 +3,17 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jaxviz import compilation_cache
 from jaxviz.errors import JaxvizError
 
-__all__ = ["app", "main", "run"]
+if TYPE_CHECKING:
+    import jax
+
+__all__ = ["app", "key_of", "main", "parse_indices", "run"]
 
 app = typer.Typer(
     help="Show what the units of a neural network look for.",
@@ -28,17 +31,18 @@ def layers(file: ModelFile) -> None:
     """List what is inside a model file: each layer's name, class, output shape and number of channels."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from jaxviz import keras
 
     model = keras.load(file)
-    table = Table(title=f"{file.name}: input {_shape(model.canvas.shape)}", title_justify="left")
+    table = Table(title=Text(f"{file.name}: input {_shape(model.canvas.shape)}"), title_justify="left")
     for heading in ("layer", "class"):
         table.add_column(heading)
     for heading in ("output", "channels"):
         table.add_column(heading, justify="right")
     for layer in model.layers:
-        table.add_row(layer.name, layer.kind, _shape(layer.output_shape), str(layer.channels or "-"))
+        table.add_row(Text(layer.name), Text(layer.kind), _shape(layer.output_shape), str(layer.channels or "-"))
     Console().print(table)
 
 
@@ -73,21 +77,20 @@ def visualize(
     ] = None,
 ) -> None:
     """Draw what channels of one layer look for: a sheet of pictures, and their numbers."""
-    import jax
-
     import jaxviz
+    from jaxviz.arrays import read_array
     from jaxviz.outputs import staged
     from jaxviz.progress import progress_bar
 
     model = jaxviz.keras.load(file)
     indices = None if channels is None else parse_indices(channels)
     objective = jaxviz.objectives.channel(layer, indices).resolve(model)
-    starts = None if start is None else _read_array(start)
+    starts = None if start is None else read_array(start)
     with staged(out) as stage:
         with progress_bar() as bar:
             advance = bar.task(layer, len(objective.labels()))
             result = jaxviz.visualize(
-                model, objective, recipe, key=jax.random.key(seed), start=starts, steps=steps, progress=advance
+                model, objective, recipe, key=key_of(seed), start=starts, steps=steps, progress=advance
             )
         stem = layer.replace("/", ".")
         result.save(stage / f"{stem}.npz")
@@ -120,14 +123,30 @@ def parse_indices(text: str) -> list[int]:
     return indices
 
 
+def key_of(seed: int) -> "jax.Array":
+    """Returns the key of a seed.
+
+    Raises:
+      JaxvizError: the seed has more than 32 bits.
+    """
+    import jax
+
+    if not 0 <= seed < 1 << 32:
+        raise JaxvizError(f"seed {seed}: give a whole number from 0 to {(1 << 32) - 1}")
+    return jax.random.key(seed)
+
+
 def run(work: Callable[[], object]) -> None:
-    """Runs a command; what the user can mend becomes one line on stderr and exit code 2."""
+    """Runs a command; wrong use becomes one line on stderr and exit code 2, a failing disk one line and 1."""
     try:
         compilation_cache.enable()
         work()
     except JaxvizError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except OSError as error:  # a full disk, say: no wrong use, but nothing to debug either
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(130)
@@ -140,17 +159,3 @@ def main() -> None:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-
-def _read_array(path: Path):
-    import numpy as np
-
-    if not path.is_file():
-        raise JaxvizError(f"no such file: {path}")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise JaxvizError(f"{path} is not a .npy array") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-        raise JaxvizError(f"{path} is not a .npy array of numbers")
-    return array

@@ -9,12 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxviz import images
+from jaxviz.errors import JaxvizError
 from jaxviz.visualization import Visualization
 
 __all__ = ["collage", "scores", "tiles_figure"]
 
 _MARGIN = 2  # pixels of an image between two tiles
 _CAPTION = 9  # more pixels above each row, for the captions
+_BAND = 16  # height in pixels of an input that has none
 _DOTS_PER_INCH = 100
 
 
@@ -45,7 +47,7 @@ def collage(
         render = partial(images.in_range, low=canvas.low, high=canvas.high) if inside else images.normalize
     names, captions = zip(*(label.rpartition(":")[::2] for label in visualization.labels), strict=True)
     alike = len(set(names)) == 1 and names[0] != ""
-    last = np.moveaxis(visualization.images, _batch_axis(canvas.channel_axis), -1)
+    last = _channels_last(visualization.images, canvas.channel_axis)
     return tiles_figure(
         np.stack([render(image) for image in last]),
         captions=captions if alike else visualization.labels,
@@ -73,7 +75,7 @@ def tiles_figure(
     shown = tiles if tiles.shape[-1] in (1, 3) else tiles.mean(axis=-1, keepdims=True).astype(np.uint8)
     count, height, width, _ = shown.shape
     rows, columns = images.grid_shape(count)
-    scale = max(2, 96 // min(height, width))  # screen pixels for one of the image's
+    scale = max(1, 96 // max(height, width))  # screen pixels for one of the image's
     caption = -(-_CAPTION * 2 // scale)
     padded = np.pad(np.where(dead[:, None, None, None], 0, shown), ((0, 0), (caption, 0), (0, 0), (0, 0)))
     sheet = images.collage(padded.astype(np.uint8), rows=rows, columns=columns, margin=_MARGIN)
@@ -126,6 +128,12 @@ def _sheet_figure(sheet: UInt8[np.ndarray, "height width channels"], scale: int,
     return figure, axes
 
 
-def _batch_axis(channel_axis: int) -> int:
-    """The axis of the channels in a batch, from the axis in one image."""
-    return channel_axis if channel_axis < 0 else channel_axis + 1
+def _channels_last(batch: np.ndarray, channel_axis: int) -> np.ndarray:
+    """Makes ``[n, height, width, channels]`` of any batch: plain pixels are grey, plain numbers a band of them."""
+    if batch.ndim == 2:
+        return np.repeat(batch[:, None, :, None], _BAND, axis=1)
+    if batch.ndim == 3:
+        return batch[..., None]
+    if batch.ndim == 4:
+        return np.moveaxis(batch, channel_axis if channel_axis < 0 else channel_axis + 1, -1)
+    raise JaxvizError(f"images of shape {batch.shape[1:]} cannot be drawn; their numbers can be saved")

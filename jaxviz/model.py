@@ -2,7 +2,7 @@
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxviz.errors import JaxvizError
 
-__all__ = ["Activations", "Canvas", "Layer", "Model", "Module"]
+__all__ = ["Activations", "Canvas", "Layer", "Model", "Module", "unknown_layer"]
 
 Answer = TypeVar("Answer")
 
@@ -137,14 +137,18 @@ class Model:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        close = difflib.get_close_matches(name, [layer.name for layer in self.layers], n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        names = ", ".join(layer.name for layer in self.layers)
-        raise JaxvizError(f"unknown layer {name!r}{hint}; this model has {names}")
+        raise unknown_layer(name, [layer.name for layer in self.layers])
 
     def replace(self, **changes) -> "Model":
         """Returns a copy with other values, such as ``variables`` of equal shapes (which retraces nothing)."""
         return dataclasses.replace(self, **changes)
+
+
+def unknown_layer(name: str, names: Sequence[str]) -> JaxvizError:
+    """Returns the error for a layer that a model does not have, with the names that it does have."""
+    close = difflib.get_close_matches(str(name), names, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return JaxvizError(f"unknown layer {name!r}{hint}; this model has {', '.join(names)}")
 
 
 class _BatchActivations(Mapping[str, Array]):

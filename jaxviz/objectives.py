@@ -28,6 +28,8 @@ Weight = int | float | np.ndarray | Array
 class Objective(abc.ABC):
     """What is maximised: a pytree and a callable."""
 
+    __array_ufunc__ = None  # an array of weights times an objective is ours to work out, not NumPy's
+
     @abc.abstractmethod
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         """Scores the activations of one image."""
@@ -100,7 +102,7 @@ class Channel(Objective):
         return model.layer(self.layer).channels
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["layer", "logits"])
+@partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["logits", "layer", "softmax"])
 @dataclasses.dataclass(frozen=True)
 class ClassScore(Objective):
     """The probability of a class, or its logit, wherever the model keeps them."""
@@ -108,12 +110,13 @@ class ClassScore(Objective):
     index: PyTree  # likewise
     logits: bool
     layer: str = ""  # the array that is read, once resolved
+    softmax: bool = False  # taken of it, where the network takes none itself
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         assert self.index is not None, "an objective is resolved against a model before it is called"
-        if self.logits:
-            return activations.channel(self.layer, self.index)[0]
-        return jax.nn.softmax(activations[self.layer])[self.index]
+        if self.softmax:
+            return jax.nn.softmax(activations[self.layer])[self.index]
+        return activations.channel(self.layer, self.index)[0]
 
     def resolve(self, model: Model) -> Objective:
         output = model.layer(model.output)
@@ -123,7 +126,9 @@ class ClassScore(Objective):
                 "name a layer and use channel"
             )
         index = _indices(self.index, output.output_shape[0], "class")
-        return ClassScore(index, self.logits, model.logits)
+        if self.logits:
+            return ClassScore(index, True, model.logits)
+        return ClassScore(index, False, model.output, softmax=model.output == model.logits)
 
     def layers(self) -> tuple[str, ...]:
         return (self.layer,)
@@ -187,6 +192,10 @@ class Sum(Objective):
     def layers(self) -> tuple[str, ...]:
         return tuple(layer for term in self.terms for layer in term.layers())
 
+    def units(self, model: Model) -> int | None:
+        counts = [count for term in self.terms if (count := term.units(model)) is not None]
+        return max(counts, default=None)
+
     def labels(self) -> list[str]:
         rows = _aligned(*(term.labels() for term in self.terms))
         return [" + ".join(row).replace("+ -", "- ") for row in rows]
@@ -209,6 +218,8 @@ class Function(Objective):
         if getattr(answer, "shape", None) != ():
             shape = getattr(answer, "shape", type(answer).__name__)
             raise JaxvizError(f"the objective {self.labels()[0]} gives {shape}, not one number; take a mean or a sum")
+        if not jnp.issubdtype(answer.dtype, jnp.floating):
+            raise JaxvizError(f"the objective {self.labels()[0]} gives {answer.dtype}, which has no gradient")
         return self
 
     def layers(self) -> tuple[str, ...]:
@@ -239,7 +250,7 @@ def channel(layer: str, index: Indices = None) -> Objective:
 
 
 def class_probability(index: Indices = None) -> Objective:
-    """Maximises the softmax probability of a class.
+    """Maximises the probability of a class: the network's own softmax or sigmoid, or the softmax of its last layer.
 
     Args:
       index: a class, or several for a batch; all when left out.
@@ -263,7 +274,7 @@ def function(score: Callable[[Activations], Float[Array, ""]]) -> Objective:
 
     Args:
       score: a function of a mapping, layer name -> array, to a scalar. It compares by identity: pass the same function
-        again and nothing is traced again.
+        again and nothing is compiled again.
     """
     return Function(score)
 
@@ -297,21 +308,24 @@ def _whole_numbers(index: Indices) -> np.ndarray | None:
         raise JaxvizError("an empty list of indices; leave it out for all")
     if numbers.ndim > 1 or not np.issubdtype(numbers.dtype, np.integer):
         raise JaxvizError(f"indices {numbers.tolist()!r}: give a whole number or a list of them")
-    return numbers.astype(np.int32)
+    return numbers
 
 
 def _indices(index: Array | np.ndarray | None, count: int, what: str) -> np.ndarray:
     if index is None:
         return np.arange(count, dtype=np.int32)
-    numbers = np.asarray(index, np.int32)
+    numbers = np.asarray(index)
     outside = [int(number) for number in np.atleast_1d(numbers) if not 0 <= number < count]
     if outside:
         raise JaxvizError(f"{what} {', '.join(map(str, outside))} is out of range; there are 0 to {count - 1}")
-    return numbers
+    return numbers.astype(np.int32)
 
 
 def _aligned(*columns: Iterable) -> list[tuple]:
     """Zips columns, repeating those of length 1 as broadcasting does."""
     lists = [list(column) for column in columns]
     longest = max(map(len, lists))
+    if any(len(column) not in (1, longest) for column in lists):
+        lengths = ", ".join(str(len(column)) for column in lists)
+        raise JaxvizError(f"terms of {lengths} objectives; give each one, or as many as the longest")
     return list(zip(*(column * longest if len(column) == 1 else column for column in lists), strict=True))

@@ -25,19 +25,39 @@ def staged(directory: str | os.PathLike) -> Iterator[Path]:
       JaxvizError: it cannot be written.
     """
     target = Path(directory)
-    if target.exists() and not target.is_dir():
-        raise JaxvizError(f"{target} is a file; give a directory")
-    parent = target.absolute().parent
+    made: list[Path] = []
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-        # A sibling of the target is on the same file system, so that a rename is enough.
-        stage = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=parent))
+        made = _make(target)
+        # Inside the target, so that it is on the same file system and a rename is enough.
+        stage = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=target))
     except OSError as error:
-        raise JaxvizError(f"cannot write to {parent}: {error.strerror}") from error
+        _remove(made)
+        raise JaxvizError(f"cannot write to {target}: {error.strerror}") from error
     try:
         yield stage
-        target.mkdir(exist_ok=True)
-        for file in sorted(stage.iterdir()):
+        files = sorted(stage.iterdir())
+        for file in files:
+            if (target / file.name).is_dir():
+                raise JaxvizError(f"{target / file.name} is a directory; give another --out or move it away")
+        for file in files:
             os.replace(file, target / file.name)
-    finally:
+    except BaseException:
         shutil.rmtree(stage, ignore_errors=True)
+        _remove(made)
+        raise
+    stage.rmdir()
+
+
+def _make(directory: Path) -> list[Path]:
+    """Makes a directory and its parents; returns those that were not there, outermost first."""
+    missing = [path for path in (directory, *directory.parents) if not path.exists()][::-1]
+    if directory.exists() and not directory.is_dir():
+        raise JaxvizError(f"{directory} is a file; give a directory")
+    directory.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def _remove(made: list[Path]) -> None:
+    for path in reversed(made):
+        with contextlib.suppress(OSError):  # someone else may have put something there meanwhile
+            path.rmdir()

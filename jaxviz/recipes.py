@@ -11,6 +11,8 @@ from jaxviz.parameterizations import Parameterization, Pixels, RangePixels
 
 __all__ = ["PRESETS", "Recipe", "find"]
 
+_MOST_STEPS = 1 << 30  # they are counted in 32 bits
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -30,8 +32,8 @@ class Recipe:
     steps: int
 
     def __post_init__(self):
-        if self.steps < 1:
-            raise JaxvizError(f"steps of {self.steps}: give 1 or more")
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or not 1 <= self.steps < _MOST_STEPS:
+            raise JaxvizError(f"steps of {self.steps}: give 1 or more, a whole number below {_MOST_STEPS:,}")
 
     def replace(self, **changes) -> "Recipe":
         """Returns a copy with other values, such as ``steps=512``."""
@@ -72,6 +74,6 @@ def find(recipe: "str | Recipe") -> Recipe:
     """
     if isinstance(recipe, Recipe):
         return recipe
-    if recipe not in PRESETS:
+    if not isinstance(recipe, str) or recipe not in PRESETS:
         raise JaxvizError(f"unknown recipe {recipe!r}; there are {', '.join(PRESETS)}")
     return PRESETS[recipe]

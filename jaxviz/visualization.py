@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,10 +16,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxviz import recipes
+from jaxviz.arrays import read_arrays
 from jaxviz.ascent import Ascent, ascend
 from jaxviz.errors import JaxvizError
 from jaxviz.model import Activations, Canvas, Model
 from jaxviz.objectives import Objective, function
+from jaxviz.outputs import staged
 from jaxviz.parameterizations import check_start
 from jaxviz.recipes import Recipe
 
@@ -62,10 +63,14 @@ class Visualization:
 
     @property
     def dead(self) -> Bool[np.ndarray, " n"]:
-        """True where there is no picture: the final score is 0 or not a number, or the image never moved."""
+        """True where there is no picture: the image never moved, or the last score is not a number, or 0 and no rise.
+
+        A rise to 0 is one: that is where the objective of silencing a unit ends.
+        """
         axes = tuple(range(1, self.images.ndim))
         still = (self.images == self.starts).all(axis=axes)
-        return still | (self.final_scores == 0) | ~np.isfinite(self.final_scores)
+        silent = (self.final_scores == 0) & ~(self.scores[:, 0] < 0)
+        return still | silent | ~np.isfinite(self.final_scores)
 
     @property
     def dead_labels(self) -> tuple[str, ...]:
@@ -81,22 +86,20 @@ class Visualization:
         facts = {"labels": self.labels, "canvas": dataclasses.asdict(self.canvas), "provenance": self.provenance}
         arrays = {name: getattr(self, name) for name in ("images", "starts", "scores", "final_scores")}
         target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                np.savez_compressed(stream, facts=np.array(json.dumps(facts)), **arrays)
-            os.replace(temporary, target)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        with staged(target.parent) as stage, open(stage / target.name, "wb") as stream:
+            np.savez_compressed(stream, facts=np.array(json.dumps(facts)), **arrays)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Visualization":
-        """Reads what ``save`` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            facts = json.loads(str(file["facts"]))
-            arrays = {name: file[name] for name in ("images", "starts", "scores", "final_scores")}
+        """Reads what ``save`` wrote.
+
+        Raises:
+          JaxvizError: the file is missing or is something else.
+        """
+        arrays = read_arrays(path)
+        if set(arrays) != {"facts", "images", "starts", "scores", "final_scores"}:
+            raise JaxvizError(f"{path} is no saved visualization: it holds {', '.join(arrays) or 'nothing'}")
+        facts = json.loads(str(arrays.pop("facts")))
         canvas = facts["canvas"] | {"shape": tuple(facts["canvas"]["shape"])}
         return cls(**arrays, labels=tuple(facts["labels"]), canvas=Canvas(**canvas), provenance=facts["provenance"])
 
@@ -145,8 +148,10 @@ def visualize(
         recipe = recipe.replace(steps=steps)
     if chunk is not None and chunk < 1:
         raise JaxvizError(f"chunk of {chunk}: give 1 or more")
-    key = jax.random.key(0) if key is None else key
+    key = _checked_key(key)
     if not isinstance(objective, Objective):
+        if not callable(objective):
+            raise JaxvizError(f"objective {objective!r}: give one of jaxviz.objectives, such as channel('conv2d_1')")
         objective = function(objective)
     objective = objective.resolve(model)
     labels = tuple(objective.labels())
@@ -181,6 +186,14 @@ def _ascend_all(
         lambda objective, start: ascend(model, objective, key, start, recipe=recipe),
         axis_size=_batch_size(objectives),
     )(objectives, starts)
+
+
+def _checked_key(key: Array | None) -> Array:
+    if key is None:
+        return jax.random.key(0)
+    if not (isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ()):
+        raise JaxvizError(f"key {key!r}: give one that jax.random.key(0) makes")
+    return key
 
 
 def _batch_size(objectives: Objective) -> int:
@@ -236,7 +249,10 @@ def _chunks(count: int, width: int) -> Iterator[np.ndarray]:
 
 
 def _starts(start: Array | np.ndarray, count: int, canvas: Canvas) -> np.ndarray:
-    images = np.asarray(start, np.float32)
+    if np.asarray(start).dtype.kind not in "fiub":
+        raise JaxvizError(f"start holds {np.asarray(start).dtype}, not numbers")
+    with np.errstate(over="ignore"):  # too large for float32 is infinite, which is refused below
+        images = np.asarray(start, np.float32)
     check_start(jnp.asarray(images), canvas)
     if images.shape == canvas.shape:
         return np.broadcast_to(images, (count, *canvas.shape))

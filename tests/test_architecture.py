@@ -20,6 +20,7 @@ ROOMS = [
     "progress",
     "compilation_cache",
     "outputs",
+    "arrays",
     "convolution",
     "pooling",
     "model",
@@ -69,7 +70,7 @@ def test_imports_point_down(room):
 def test_the_engine_knows_no_keras_no_files_and_no_pictures():
     engine = ["model", "objectives", "parameterizations", "optimizers", "recipes", "ascent", "convolution", "pooling"]
     for room in engine:
-        assert not set(imports_of(room)) & {"keras", "default", "checkpoints", "outputs", "figures"}
+        assert not set(imports_of(room)) & {"keras", "default", "checkpoints", "arrays", "outputs", "figures"}
 
 
 @pytest.mark.parametrize("room", ROOMS)

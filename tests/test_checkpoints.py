@@ -33,6 +33,12 @@ def test_a_directory_of_other_things_is_not_replaced(tiny, tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
+def test_a_place_that_cannot_be_written(tiny, tmp_path):
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(JaxvizError, match="cannot write to"):
+        checkpoints.save(tmp_path / "file" / "inside", tiny.variables)
+
+
 def test_refusals(tiny, mnist, tmp_path):
     with pytest.raises(JaxvizError, match="no Orbax checkpoint"):
         checkpoints.load(tmp_path, tiny)

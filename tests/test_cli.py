@@ -85,6 +85,9 @@ BAD_INPUT = [
         ["--layer", "conv2d_1", "--start", "small.npy"],
         "start of shape (2, 2): this model takes images of shape (28, 28, 1)",
     ),
+    (["--layer", "conv2d_1", "--seed", "-1"], "seed -1: give a whole number from 0 to 4294967295"),
+    (["--layer", "conv2d_1", "--start", "zip.npy"], "zip.npy is not a .npy array of numbers"),
+    (["--layer", "conv2d_1", "--start", "huge.npy"], "huge.npy is not a .npy array of numbers"),
     (["--layer", "conv2d_1", "--start", "text.npy"], "text.npy is not a .npy array"),
 ]
 
@@ -95,6 +98,9 @@ def test_bad_input_of_visualize(monkeypatch, capsys, tmp_path, arguments, messag
     np.save("nan.npy", np.full((28, 28, 1), np.nan))
     np.save("small.npy", np.zeros((2, 2)))
     (tmp_path / "text.npy").write_text("text")
+    (tmp_path / "zip.npy").write_bytes(b"PK\x03\x04junk")
+    with open("huge.npy", "wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": (10**13,)})
     before = sorted(tmp_path.iterdir())
     code, out, err = run(monkeypatch, capsys, "visualize", FILE, *arguments, "--out", "out")
     assert (code, out) == (2, "")
@@ -125,7 +131,15 @@ def test_bad_files(monkeypatch, capsys, tmp_path, command, name, message):
         (["--recipe", "x"], "unknown recipe 'x'"),
         (["--weights", "none.h5"], "no such file: none.h5"),
         (["--start", "none.npz"], "no such file: none.npz"),
-        (["--start", "starts.npz"], "start of shape (2, 2): this model takes images of shape (28, 28, 1)"),
+        (["--seed", str(1 << 70)], "give a whole number from 0 to 4294967295"),
+        (
+            ["--start", "starts.npz", "--layers", "conv2d_2"],
+            "starts.npz has no start/conv2d_2; it holds start/conv2d_1",
+        ),
+        (
+            ["--start", "starts.npz", "--layers", "conv2d_1"],
+            "start of shape (2, 2): this model takes images of shape (28, 28, 1)",
+        ),
     ],
 )
 def test_bad_input_of_the_experiment(monkeypatch, capsys, tmp_path, arguments, message):

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
 import pytest
@@ -53,12 +54,17 @@ NETWORKS = {
     "dense on pixels": [layers.Dense(4, activation="relu"), layers.Dense(5, activation="softmax")],
 }
 ACTIVATIONS = [
+    "celu",
     "elu",
     "exponential",
     "gelu",
+    "hard_shrink",
     "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
     "leaky_relu",
     "linear",
+    "log_sigmoid",
     "log_softmax",
     "mish",
     "relu",
@@ -66,10 +72,15 @@ ACTIVATIONS = [
     "selu",
     "sigmoid",
     "silu",
+    "soft_shrink",
     "softmax",
     "softplus",
     "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "squareplus",
     "tanh",
+    "tanh_shrink",
 ]
 for name in ACTIVATIONS:
     NETWORKS[f"activation {name}"] = [layers.Conv2D(4, 2, activation=name), layers.Activation(name)]
@@ -125,6 +136,48 @@ def test_channels_first(tmp_path):
         for index in range(layer.channels):
             np.testing.assert_allclose(result.final_scores[index], whole[index, index].mean(), rtol=1e-4, atol=1e-6)
         assert jaxviz.figures.collage(result) is not None
+
+
+@pytest.mark.parametrize(
+    ("tail", "logits"),
+    [
+        ([layers.Dense(3, activation="softmax", name="d"), layers.Dropout(0.5)], "d/preactivation"),
+        ([layers.Dense(3, activation="sigmoid", name="d")], "d/preactivation"),
+        ([layers.Dense(3, name="d"), layers.Activation("sigmoid")], "d"),
+        ([layers.Dense(3, name="d"), layers.Softmax()], "d"),
+        ([layers.Dense(3, name="d")], "d"),
+    ],
+)
+def test_logits_and_probabilities(tail, logits, tmp_path):
+    copies = [layer.__class__.from_config(layer.get_config()) for layer in tail]
+    ours = save_and_compare(keras.Sequential([layers.Input((5,)), layers.Dense(4), *copies]), tmp_path / "model.h5")
+    assert ours.logits == logits
+    image = jnp.linspace(-1, 1, 5)
+    output = ours(image[None])[ours.output][0]
+    expected = output if ours.logits != ours.output else jax.nn.softmax(output)
+    for index in range(3):
+        probability = ours.ask(image, jaxviz.objectives.class_probability(index).resolve(ours))
+        np.testing.assert_allclose(probability, expected[index], rtol=1e-5)
+
+
+def test_batch_normalization_across_the_channels(tmp_path):
+    first = {"data_format": "channels_first"}
+    model = keras.Sequential(
+        [layers.Input((2, 6, 6)), layers.Conv2D(3, 3, **first), layers.BatchNormalization(name="bn")]
+    )
+    ours = save_and_compare(model, tmp_path / "model.h5")
+    result = jaxviz.visualize(ours, jaxviz.objectives.channel("bn"), steps=2)
+    whole = ours(result.images)["bn"]
+    np.testing.assert_allclose(result.final_scores, [whole[k, k].mean() for k in range(3)], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (30,)])
+def test_inputs_that_are_no_images_are_drawn(shape, tmp_path):
+    model = keras.Sequential([layers.Input(shape), layers.Flatten(), layers.Dense(4, name="d")])
+    ours = save_and_compare(model, tmp_path / "model.h5")
+    result = jaxviz.visualize(ours, jaxviz.objectives.channel("d"), steps=2)
+    assert result.images.shape == (4, *shape)
+    assert len(jaxviz.figures.collage(result).axes[0].texts) == 4
 
 
 def test_linen_names_are_keras_names(tiny):

@@ -133,7 +133,10 @@ def test_unknown_layers_are_refused_by_name(file):
         (0, "filters", -2, "layer 'conv' (Conv2D): filters is -2, not a positive whole number"),
         (0, "filters", 10**12, "layer 'conv' (Conv2D): filters is 1000000000000"),
         (0, "kernel_size", [3], "layer 'conv' (Conv2D): kernel_size is [3], not two positive whole numbers"),
-        (0, "kernel_size", [9, 9], "its layers do not fit together"),
+        (0, "kernel_size", [9, 9], "layer 'conv' does not fit what it is given"),
+        (0, "use_bias", "false", "layer 'conv' (Conv2D): use_bias is 'false', neither true nor false"),
+        (1, "name", "dense/preactivation", "is kept for what it says"),
+        (1, "name", "", "has a layer without a name"),
         (0, "activation", "snake", "layer 'conv' (Conv2D): unknown activation 'snake'"),
         (0, "data_format", "sideways", "layer 'conv' (Conv2D): data_format is 'sideways'"),
         (0, "batch_input_shape", [None, None, None, 1], "a fixed number of pixels is needed"),
@@ -145,6 +148,47 @@ def test_unknown_layers_are_refused_by_name(file):
 def test_settings_out_of_range(file, layer, setting, value, message):
     reconfigure(file, lambda _, settings: settings[layer].__setitem__(setting, value))
     assert message in refusal(file)
+
+
+@pytest.mark.parametrize("config", [[1], None, 3])
+def test_settings_that_are_none(file, config):
+    reconfigure(file, lambda whole, _: whole["config"]["layers"][1].__setitem__("config", config))
+    assert "a layer's 'config' is no table of settings" in refusal(file)
+
+
+@pytest.mark.parametrize("padding", [1.5, [None, 1], [["a", "b"], [1, 1]], [1, 2, 3]])
+def test_padding_that_is_none(file, padding):
+    def change(config, _):
+        config["config"]["layers"][1] = {"class_name": "ZeroPadding2D", "config": {"name": "pad", "padding": padding}}
+
+    reconfigure(file, change)
+    assert "layer 'pad' (ZeroPadding2D): padding is" in refusal(file)
+
+
+def test_line_breaks_in_names_do_not_break_the_message(file):
+    reconfigure(file, lambda config, _: config["config"]["layers"][1].__setitem__("class_name", "Two\nlines"))
+    assert "layer 'flat' is a Two lines" in refusal(file)
+
+
+@pytest.mark.parametrize("names", [7, h5py.Empty("f4"), [b"\xff\xfe"]])
+def test_lists_of_names_that_are_none(file, names):
+    damage(file, lambda f: f["model_weights"].attrs.__setitem__("layer_names", names))
+    assert "model.h5" in refusal(file)
+
+
+def test_a_weight_that_is_empty(file):
+    def change(f):
+        del f["model_weights/conv/conv/bias:0"]
+        f["model_weights/conv/conv/bias:0"] = h5py.Empty("f4")
+
+    damage(file, change)
+    assert "'conv/bias:0' is empty" in refusal(file)
+
+
+def test_a_layer_called_input(file):
+    reconfigure(file, lambda _, settings: settings[1].__setitem__("name", "input"))
+    damage(file, lambda f: f["model_weights"].attrs.__setitem__("layer_names", [b"conv", b"dense"]))
+    assert [layer.name for layer in jaxviz.keras.load(file).layers] == ["conv", "input", "dense"]
 
 
 def test_functional_models_are_refused(file):

@@ -78,6 +78,8 @@ def test_labels(tiny):
         (obj.channel("secnd"), "unknown layer 'secnd' (did you mean 'second'?); this model has first, norm, "),
         (obj.channel("second", 6), "channel of 'second' 6 is out of range; there are 0 to 5"),
         (obj.channel("second", [0, -1, 9]), "channel of 'second' -1, 9 is out of range; there are 0 to 5"),
+        (obj.channel("second", 2**32 + 3), "channel of 'second' 4294967299 is out of range; there are 0 to 5"),
+        (obj.function(lambda a: jnp.int32(3)), "gives int32, which has no gradient"),
         (obj.channel("flat"), "layer 'flat' (Flatten) has no channels to visualize"),
         (obj.class_logit(3), "class 3 is out of range; there are 0 to 2"),
         (obj.function(lambda a: a["second"]), "the objective <lambda> gives (3, 3, 6), not one number"),
@@ -95,6 +97,16 @@ def test_refusals(tiny, objective, message):
 def test_indices_that_are_none(index):
     with pytest.raises(JaxvizError, match="indices"):
         obj.channel("second", np.array(index))
+
+
+def test_weights_in_an_array(tiny, image):
+    batch = (np.array([1.0, 2.0]) * obj.channel("second", 1)).resolve(tiny)
+    assert batch.labels() == ["1*second:1", "2*second:1"]
+
+
+def test_terms_that_do_not_match():
+    with pytest.raises(JaxvizError, match="terms of 2, 3 objectives"):
+        (obj.channel("a", [1, 2]) + obj.channel("a", [1, 2, 3])).labels()
 
 
 def test_keys_are_folded_from_layer_and_index():

@@ -29,7 +29,33 @@ def test_a_failure_leaves_nothing(tmp_path, failure):
 
     with pytest.raises(failure):
         work()
-    assert list((tmp_path / "deep").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_where_a_file_shall_be(tmp_path):
+    (tmp_path / "out" / "b.txt").mkdir(parents=True)
+
+    def work():
+        with staged(tmp_path / "out") as stage:
+            (stage / "a.txt").write_text("a")
+            (stage / "b.txt").write_text("b")
+
+    with pytest.raises(JaxvizError, match=r"b.txt is a directory"):
+        work()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.txt"]
+
+
+def test_a_link_to_a_directory(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with staged(tmp_path / "link") as stage:
+        (stage / "a.txt").write_text("a")
+    assert (tmp_path / "real" / "a.txt").read_text() == "a"
+
+
+def test_a_name_too_long(tmp_path):
+    with pytest.raises(JaxvizError, match="cannot write to"), staged(tmp_path / ("x" * 300)):
+        pass
 
 
 def test_a_file_in_the_way(tmp_path):

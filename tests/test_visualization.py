@@ -67,12 +67,28 @@ def test_batch_equals_a_python_loop(tiny):
         np.testing.assert_allclose(result.images[index], x, rtol=1e-4, atol=1e-3)
 
 
-def test_one_trace_a_layer(counted):
+@pytest.fixture
+def compilations():
+    """A list that grows each time XLA compiles."""
+    events: list[str] = []
+    on = [True]
+
+    def listen(event, _seconds, **_):
+        if on and "backend_compile" in event:
+            events.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield events
+    on.clear()
+
+
+def test_one_trace_a_layer(counted, compilations):
     model, calls = counted
     other = model.replace(variables=jax.tree.map(lambda w: w + 0.01, model.variables))
     jaxviz.visualize(model, obj.channel("second", [0, 1]), steps=3)
-    traced = len(calls)
+    traced, compiled = len(calls), len(compilations)
     assert traced > 0
+    assert compiled > 0
     jaxviz.visualize(model, obj.channel("second", [0, 1]), steps=3)
     jaxviz.visualize(model, obj.channel("second", [5, 2]), steps=3)
     jaxviz.visualize(model, obj.channel("second", 3), steps=3)
@@ -81,17 +97,25 @@ def test_one_trace_a_layer(counted):
     jaxviz.visualize(other, obj.channel("second"), steps=3)
     jaxviz.visualize(model, obj.channel("second"), PRESETS["jaxviz"].replace(steps=3))
     assert len(calls) == traced
+    assert len(compilations) == compiled
     jaxviz.visualize(model, obj.channel("first"), steps=3)
     assert len(calls) > traced  # the count does count
 
 
-def test_a_file_loaded_again_traces_nothing(mnist):
-    from jaxviz.visualization import _ascend_all
+def test_a_file_loaded_again_compiles_nothing(mnist, compilations):
+    jaxviz.visualize(mnist, obj.channel("conv2d_1"), steps=3)
+    again = jaxviz.default_model()
+    compiled = len(compilations)
+    assert compiled > 0
+    jaxviz.visualize(again, obj.channel("conv2d_1"), steps=3)
+    assert len(compilations) == compiled
 
-    jaxviz.visualize(mnist, obj.channel("conv2d_1"), steps=2)
-    compiled = _ascend_all._cache_size()
-    jaxviz.visualize(jaxviz.default_model(), obj.channel("conv2d_1"), steps=2)
-    assert _ascend_all._cache_size() == compiled
+
+def test_compound_objectives_compile_once_whatever_their_number(tiny, compilations):
+    jaxviz.visualize(tiny, obj.channel("second", 1) - 0.5 * obj.channel("first", 2), steps=3)
+    compiled = len(compilations)
+    jaxviz.visualize(tiny, obj.channel("second", [1, 2, 3]) - 0.7 * obj.channel("first", 0), steps=3)
+    assert len(compilations) == compiled
 
 
 def test_keys(tiny):
@@ -161,6 +185,13 @@ def test_dead_units_are_listed(tiny):
     np.testing.assert_array_equal(result.images[result.dead], result.starts[result.dead])
 
 
+def test_a_unit_driven_to_silence_is_no_dead_one(tiny):
+    result = jaxviz.visualize(tiny, -obj.channel("rectified"), "seed", steps=80)
+    silenced = result.final_scores == 0
+    assert silenced.any()
+    assert not result.dead[silenced & (result.scores[:, 0] < 0)].any()
+
+
 def test_any_optax_optimizer(tiny):
     recipe = jaxviz.Recipe(
         name="mine",
@@ -192,6 +223,10 @@ def test_a_failed_save_leaves_nothing(tiny, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"key": jax.random.split(jax.random.key(0))}, "give one that jax.random.key(0) makes"),
+        ({"key": jnp.zeros(2, jnp.uint32)}, "give one that jax.random.key(0) makes"),
+        ({"start": np.array(["noise"])}, "start holds <U5, not numbers"),
+        ({"steps": 1 << 40}, "steps of 1099511627776: give 1 or more"),
         ({"steps": 0}, "steps of 0: give 1 or more"),
         ({"steps": -3}, "steps of -3: give 1 or more"),
         ({"chunk": 0}, "chunk of 0: give 1 or more"),

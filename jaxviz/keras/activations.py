@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-__all__ = ["ACROSS_CHANNELS", "Elu", "Rectifier", "find", "identity"]
+__all__ = ["ACROSS_CHANNELS", "Elu", "Rectifier", "find", "identity", "is_probability"]
 
 ACROSS_CHANNELS = frozenset({"softmax", "log_softmax"})
 """Activations in which one channel's output depends on the others."""
@@ -23,6 +23,18 @@ def _leaky_relu(x: Array) -> Array:
 
 def _exact_gelu(x: Array) -> Array:
     return jax.nn.gelu(x, approximate=False)
+
+
+def _hard_shrink(x: Array) -> Array:
+    return jnp.where(jnp.abs(x) > 0.5, x, 0.0)
+
+
+def _soft_shrink(x: Array) -> Array:
+    return jnp.sign(x) * jnp.maximum(jnp.abs(x) - 0.5, 0.0)
+
+
+def _tanh_shrink(x: Array) -> Array:
+    return x - jnp.tanh(x)
 
 
 def identity(x: Array) -> Array:
@@ -60,12 +72,18 @@ class Elu:
 
 
 _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    "celu": jax.nn.celu,
     "elu": jax.nn.elu,
     "exponential": jnp.exp,
     "gelu": _exact_gelu,
+    "hard_shrink": _hard_shrink,
     "hard_sigmoid": jax.nn.hard_sigmoid,
+    "hard_silu": jax.nn.hard_silu,
+    "hard_swish": jax.nn.hard_silu,
+    "hard_tanh": jax.nn.hard_tanh,
     "leaky_relu": _leaky_relu,
     "linear": identity,
+    "log_sigmoid": jax.nn.log_sigmoid,
     "log_softmax": jax.nn.log_softmax,
     "mish": jax.nn.mish,
     "relu": jax.nn.relu,
@@ -73,12 +91,22 @@ _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "selu": jax.nn.selu,
     "sigmoid": jax.nn.sigmoid,
     "silu": jax.nn.silu,
+    "soft_shrink": _soft_shrink,
     "softmax": jax.nn.softmax,
     "softplus": jax.nn.softplus,
     "softsign": jax.nn.soft_sign,
+    "sparse_plus": jax.nn.sparse_plus,
+    "sparse_sigmoid": jax.nn.sparse_sigmoid,
+    "squareplus": jax.nn.squareplus,
     "swish": jax.nn.silu,
     "tanh": jnp.tanh,
+    "tanh_shrink": _tanh_shrink,
 }
+
+
+def is_probability(function: Callable[[Array], Array] | None) -> bool:
+    """Tells whether a function makes logits probabilities: softmax, over any axis, or sigmoid."""
+    return getattr(function, "func", function) in (jax.nn.softmax, jax.nn.sigmoid)
 
 
 def find(name: str, keras_major: int) -> Callable[[Array], Array] | None:

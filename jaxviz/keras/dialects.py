@@ -1,5 +1,6 @@
 """Dialects: every generation's architecture -> one canonical list of layers."""
 
+import collections
 import dataclasses
 from collections.abc import Mapping
 
@@ -60,12 +61,16 @@ def canonical(stored: StoredModel) -> Architecture:
     if not isinstance(entries, list) or not entries:
         raise ModelFileError(f"{stored.path} holds a Sequential model without layers")
     settings = [_field(entry, "config", stored.path) for entry in entries]
+    if not all(isinstance(setting, Mapping) for setting in settings):
+        raise ModelFileError(f"{stored.path}: a layer's 'config' is no table of settings")
     kinds = [str(_field(entry, "class_name", stored.path)) for entry in entries]
     names = [str(setting.get("name", f"layer_{place}")) for place, setting in enumerate(settings)]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, times in collections.Counter(names).items() if times > 1)
     if repeated:
         raise ModelFileError(f"{stored.path} has two layers called {', '.join(repeated)}")
-    input_name = names[0] if kinds[0] == "InputLayer" else "input"
+    if "" in names:
+        raise ModelFileError(f"{stored.path} has a layer without a name")
+    input_name = names[0] if kinds[0] == "InputLayer" else ""  # a name that no layer can have
     first = 1 if kinds[0] == "InputLayer" else 0
     layers = tuple(
         LayerConfig(name=name, kind=kind, settings=setting, inputs=(before,))

@@ -48,14 +48,16 @@ def read(path: str | os.PathLike) -> StoredModel:
       ModelFileError: it is missing, is not HDF5, holds no architecture, or claims sizes that it cannot hold.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ModelFileError(f"no such file: {path}")
     if not h5py.is_hdf5(path):
         raise ModelFileError(f"{path} is not HDF5; give a file that Keras saved")
     try:
         with h5py.File(path, "r") as file:
             return _read_hdf5(file, str(path))
-    except (OSError, KeyError, RuntimeError, UnicodeDecodeError) as error:
+    except ModelFileError:
+        raise
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError, MemoryError) as error:  # what h5py raises
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelFileError(f"{path} is damaged: {reason}") from error
 
@@ -68,7 +70,7 @@ def _read_hdf5(file: h5py.File, path: str) -> StoredModel:
         )
     try:
         architecture = json.loads(_text(config))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: its model_config is not JSON") from error
     if not isinstance(architecture, dict):
         raise ModelFileError(f"{path}: its model_config describes no model")
@@ -92,6 +94,8 @@ def _array(group: h5py.Group, name: str, where: str) -> np.ndarray:
     dataset = group[name]
     if not isinstance(dataset, h5py.Dataset):
         raise ModelFileError(f"{where}: {name!r} is not an array")
+    if dataset.shape is None:
+        raise ModelFileError(f"{where}: {name!r} is empty")
     if dataset.is_virtual or dataset.external:
         raise ModelFileError(f"{where}: {name!r} keeps its numbers in another file; that is not followed")
     if dataset.dtype.kind not in "fiub":
@@ -128,15 +132,17 @@ def _check_links(group: h5py.Group, name: str, where: str) -> None:
 def _names(group: h5py.Group, attribute: str) -> list[str]:
     """Reads a list of names; Keras splits one that is too long for an attribute into ``name0``, ``name1`` and so on."""
     if attribute in group.attrs:
-        return [_text(name) for name in group.attrs[attribute]]
-    names: list[str] = []
-    while f"{attribute}{len(names)}" in group.attrs or not names:
-        part = group.attrs.get(f"{attribute}{len(names)}")
-        if part is None:
-            break
-        names.append(part)
-    return [_text(name) for part in names for name in part]
+        parts = [group.attrs[attribute]]
+    else:
+        parts = []
+        while (part := group.attrs.get(f"{attribute}{len(parts)}")) is not None:
+            parts.append(part)
+    return [_text(name) for part in parts for name in np.asarray(part).ravel()]
 
 
 def _text(value: str | bytes | np.generic) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    if not isinstance(value, str | bytes):
+        raise ValueError(f"{value!r} where a name is needed")
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    text.encode()  # h5py hides bytes that are no UTF-8 in text that cannot be written
+    return text

@@ -57,7 +57,10 @@ class _Settings:
         return default if value is None else value
 
     def flag(self, name: str, default: bool) -> bool:
-        return bool(self.get(name, default))
+        value = self.get(name, default)
+        if value not in (True, False):
+            raise self.refuse(f"{name} is {value!r}, neither true nor false")
+        return bool(value)
 
     def count(self, name: str, default: int | None = None) -> int:
         value = self.get(name, default)
@@ -119,6 +122,8 @@ def nodes_of(config: LayerConfig, keras_major: int, channel_axis: int | None) ->
     if config.kind not in _BUILDERS:
         known = ", ".join(sorted(_BUILDERS))
         raise ModelFileError(f"layer {config.name!r} is a {config.kind}, which is not supported; these are: {known}")
+    if config.name.endswith(PREACTIVATION):
+        raise ModelFileError(f"layer {config.name!r}: a name that ends in {PREACTIVATION!r} is kept for what it says")
     settings = _Settings(config, keras_major, channel_axis)
     layer, axis = _BUILDERS[config.kind](settings)
     scope = config.name if isinstance(layer, nn.Module) else ""
@@ -165,13 +170,21 @@ def _batch_norm(settings: _Settings) -> _Built:
         axis = axis[0]
     if not isinstance(axis, int) or axis == 0:
         raise settings.refuse(f"axis {axis!r}; one axis of the image is supported")
+    axis = axis - 1 if axis > 0 else axis  # Keras counts the batch, we see one image
     norm = modules.BatchNorm(
-        axis=axis - 1 if axis > 0 else axis,  # Keras counts the batch, we see one image
+        axis=axis,
+        # Channels last is -1 here and may be 2 there, which only the first image tells.
+        slices="channelwise" if settings.input_axis in (axis, _last(axis)) else None,
         epsilon=settings.number("epsilon", 1e-3),
         use_scale=settings.flag("scale", True),
         use_bias=settings.flag("center", True),
     )
     return norm, settings.input_axis
+
+
+def _last(axis: int) -> int:
+    """Maps an axis that counts from the front to -1 where it is an image's last one; others stay."""
+    return -1 if axis in (2, -1) else axis
 
 
 def _pool(settings: _Settings, kind: modules.PoolKind) -> _Built:
@@ -186,9 +199,11 @@ def _global_pool(settings: _Settings, kind: modules.PoolKind) -> _Built:
 
 def _zero_padding(settings: _Settings) -> _Built:
     value = settings.get("padding", 1)
-    sides = [value, value] if isinstance(value, int) else value
-    pairs = [(side, side) if isinstance(side, int) else tuple(side) for side in sides]
-    if len(pairs) != 2 or not all(len(pair) == 2 and all(0 <= n < 1 << 16 for n in pair) for pair in pairs):
+    sides = value if isinstance(value, list | tuple) else (value, value)
+    pairs = [tuple(side) if isinstance(side, list | tuple) else (side, side) for side in sides]
+    if [len(pair) for pair in pairs] != [2, 2] or not all(
+        isinstance(count, int) and 0 <= count < 1 << 16 for pair in pairs for count in pair
+    ):
         raise settings.refuse(f"padding is {value!r}, not pixels before and after each side")
     axis = settings.channel_axis()
     return modules.Pad((pairs[0], pairs[1]), axis), axis

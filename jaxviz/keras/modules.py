@@ -94,7 +94,7 @@ class BatchNorm(nn.Module):
     epsilon: float
     use_scale: bool
     use_bias: bool
-    slices: ClassVar[Slices] = "channelwise"
+    slices: Slices | None  # None where it is not the channels that are normalized
 
     @nn.compact
     def __call__(self, x: Array, index: Array | None = None) -> Array:

@@ -1,6 +1,6 @@
 """Network: architecture + arrays -> a Linen module and its variables, the names kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import flax.linen as nn
@@ -11,15 +11,18 @@ from jax import lax
 from jaxtyping import Array
 
 from jaxviz.errors import JaxvizError, ModelFileError
+from jaxviz.keras.activations import identity, is_probability
 from jaxviz.keras.dialects import Architecture, canonical
 from jaxviz.keras.files import StoredModel
 from jaxviz.keras.layers import PREACTIVATION, Node, nodes_of
-from jaxviz.keras.modules import Conv
-from jaxviz.model import Activations, Canvas, Layer, Model
+from jaxviz.keras.modules import Apply, Conv
+from jaxviz.model import Activations, Canvas, Layer, Model, unknown_layer
 
 __all__ = ["Network", "convert"]
 
 Answer = TypeVar("Answer")
+
+_MISFITS = (TypeError, ValueError, ZeroDivisionError, IndexError, OverflowError)  # what impossible shapes raise
 
 # Keras's name of a weight -> Flax's collection and name.
 _FLAX_NAMES = {
@@ -91,8 +94,7 @@ class _Evaluation:
 
     def _node(self, name: str) -> Node:
         if name not in self._nodes:
-            names = ", ".join(node for node in self._nodes if not node.endswith(PREACTIVATION))
-            raise JaxvizError(f"unknown layer {name!r}; this model has {names}")
+            raise unknown_layer(name, [node for node in self._nodes if not node.endswith(PREACTIVATION)])
         return self._nodes[name]
 
     def _slices(self, node: Node) -> str | None:
@@ -147,12 +149,25 @@ def _all_of(network: Network) -> Callable[[Activations], dict[str, Array]]:
 
 
 def _variable_shapes(network: Network, input_shape: tuple[int, ...], path: str) -> Mapping:
-    image = jax.ShapeDtypeStruct(input_shape, jnp.float32)
     try:
-        return jax.eval_shape(lambda image: network.init(jax.random.key(0), image, _all_of(network)), image)
-    except (TypeError, ValueError, ZeroDivisionError, IndexError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelFileError(f"{path}: its layers do not fit together: {reason}") from error
+        return _shapes_of(network, input_shape, network.nodes)
+    except _MISFITS:
+        # Once more, one layer at a time, for the name of the first that does not fit.
+        for node in network.nodes:
+            try:
+                _shapes_of(network, input_shape, [node])
+            except _MISFITS as error:
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise ModelFileError(f"{path}: layer {node.name!r} does not fit what it is given: {reason}") from error
+        raise
+
+
+def _shapes_of(network: Network, input_shape: tuple[int, ...], nodes: Sequence[Node]) -> Mapping:
+    def question(activations: Activations) -> list[Array]:
+        return [activations[node.name] for node in nodes]
+
+    image = jax.ShapeDtypeStruct(input_shape, jnp.float32)
+    return jax.eval_shape(lambda image: network.init(jax.random.key(0), image, question), image)
 
 
 def _variables(stored: StoredModel, network: Network, shapes: Mapping, *, flip: bool) -> dict:
@@ -200,7 +215,11 @@ def _layers(architecture: Architecture, network: Network, variables: Mapping) ->
 
 
 def _logits(network: Network, output: str) -> str:
-    """Names what the softmax at the network's end is taken of; the output itself where there is none."""
-    last = network.nodes[-1]
-    across = getattr(last.layer, "slices", "output") is None and hasattr(last.layer, "function")
-    return last.input if across else output
+    """Names what the softmax or sigmoid at the network's end is taken of; the output itself where there is none."""
+    for node in reversed(network.nodes):
+        function = node.layer.function if isinstance(node.layer, Apply) else None
+        if is_probability(function):
+            return node.input
+        if function is not identity:
+            break
+    return output
