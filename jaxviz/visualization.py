@@ -3,19 +3,18 @@
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float
 
-from jaxviz import recipes
+from jaxviz import chunks, recipes
 from jaxviz.arrays import read_arrays
 from jaxviz.ascent import Ascent, ascend
 from jaxviz.errors import JaxvizError
@@ -26,14 +25,6 @@ from jaxviz.parameterizations import check_start
 from jaxviz.recipes import Recipe
 
 __all__ = ["Visualization", "visualize"]
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-# The most images that climb together. On a CPU each core works at a chunk of its own, and 4 or 5 small images stay in
-# its cache where 64 do not (docs/performance.md); an accelerator works at one chunk and wants to be filled.
-_CPU_CHUNK = 5
-_ACCELERATOR_CHUNK = 128
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -127,7 +118,7 @@ def visualize(
       key: the key of all random draws, ``jax.random.key(0)`` when left out. Each image folds in its layer and index.
       start: explicit starting image ``[*canvas.shape]`` for all, or one for each objective ``[n, *canvas.shape]``.
       steps: how many steps are made; the recipe's own number when left out.
-      chunk: how many images climb together; chosen for the machine when left out.
+      chunk: how many images climb together on each device; chosen for the model and the machine when left out.
       progress: called after each chunk with the number of images that it finished.
 
     Returns:
@@ -157,15 +148,16 @@ def visualize(
     labels = tuple(objective.labels())
     count = len(labels)
     starts = None if start is None else _starts(start, count, model.canvas)
-    width = chunk or _chunk_width(count, objective.units(model))
-
-    inputs = [_rows(objective, starts, count, rows) for rows in _chunks(count, width)]
-    compiled = _ascend_all.lower(model, *inputs[0], key, recipe=recipe).compile()
+    way = chunks.plan(model, count, objective.units(model), chunk)
+    inputs = [_rows(objective, starts, count, rows) for rows in chunks.rows_of(count, way.chunk)]
+    if way.mesh:
+        model = jax.device_put(model, NamedSharding(way.mesh, PartitionSpec()))
+    compiled = _ascend_all.lower(model, *inputs[0], key, recipe=recipe, mesh=way.mesh).compile()
     finished: list[Ascent] = []
-    for part in _in_parallel(lambda chunk: jax.device_get(compiled(model, *chunk, key)), inputs):
+    for part in chunks.in_parallel(lambda some: jax.device_get(compiled(model, *some, key)), inputs, way.workers):
         finished.append(part)
         if progress:
-            progress(min(width, count - width * (len(finished) - 1)))
+            progress(min(way.chunk, count - way.chunk * (len(finished) - 1)))
     whole = jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *finished)
     return Visualization(
         images=whole.image,
@@ -178,14 +170,28 @@ def visualize(
     )
 
 
-@partial(jax.jit, static_argnames="recipe")
+@partial(jax.jit, static_argnames=("recipe", "mesh"))
 def _ascend_all(
-    model: Model, objectives: Objective, starts: Array | np.ndarray | None, key: Array, *, recipe: Recipe
+    model: Model,
+    objectives: Objective,
+    starts: Array | np.ndarray | None,
+    key: Array,
+    *,
+    recipe: Recipe,
+    mesh: Mesh | None,
 ) -> Ascent:
-    return jax.vmap(
-        lambda objective, start: ascend(model, objective, key, start, recipe=recipe),
-        axis_size=_batch_size(objectives),
-    )(objectives, starts)
+    def batch(model: Model, objectives: Objective, starts: Array | np.ndarray | None, key: Array) -> Ascent:
+        return jax.vmap(
+            lambda objective, start: ascend(model, objective, key, start, recipe=recipe),
+            axis_size=_batch_size(objectives),
+        )(objectives, starts)
+
+    if mesh is None:
+        return batch(model, objectives, starts, key)
+    # Each device climbs its own rows, as it would alone: nothing is exchanged, and nothing can be.
+    whole, share = PartitionSpec(), PartitionSpec(chunks.AXIS)
+    shared = jax.shard_map(batch, mesh=mesh, in_specs=(whole, share, share, whole), out_specs=share, check_vma=False)
+    return shared(model, objectives, starts, key)
 
 
 def _checked_key(key: Array | None) -> Array:
@@ -201,51 +207,12 @@ def _batch_size(objectives: Objective) -> int:
     return len(leaves[0]) if leaves else 1
 
 
-def _chunk_width(count: int, units: int | None) -> int:
-    """Splits evenly all the units there are, not those asked for: then no request, however small, compiles anew."""
-    limit = _CPU_CHUNK if jax.default_backend() == "cpu" else _ACCELERATOR_CHUNK
-    if units is None:
-        return 1 if count == 1 else limit
-
-    def slots(width: int) -> int:
-        chunks = -(-units // width)
-        return -(-chunks // _workers()) * width  # of the worker that has most to do, padding included
-
-    return min(range(1, limit + 1), key=lambda width: (slots(width), -width))
-
-
-def _workers() -> int:
-    """Returns how many chunks are worked at at once.
-
-    XLA on a CPU spends half its time in loops that use one core; a second chunk fills the others.
-    """
-    if jax.default_backend() != "cpu":
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _in_parallel(work: Callable[[T], R], inputs: Sequence[T]) -> Iterator[R]:
-    """Yields the results in the order of the inputs; what has not begun when one fails is never begun."""
-    with ThreadPoolExecutor(_workers()) as pool:
-        futures = [pool.submit(work, item) for item in inputs]
-        try:
-            yield from (future.result() for future in futures)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
 def _rows(
     objective: Objective, starts: np.ndarray | None, count: int, rows: np.ndarray
 ) -> tuple[Objective, np.ndarray | None]:
     """Takes some rows of a batch of objectives, whose numbers may be one for all, and of their starts."""
     some = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count,))[rows], objective)
     return some, None if starts is None else starts[rows]
-
-
-def _chunks(count: int, width: int) -> Iterator[np.ndarray]:
-    """Yields row numbers, ``width`` at a time; the last chunk repeats its last row to be as wide as the others."""
-    for first in range(0, count, width):
-        yield np.minimum(np.arange(first, first + width), count - 1)
 
 
 def _starts(start: Array | np.ndarray, count: int, canvas: Canvas) -> np.ndarray:

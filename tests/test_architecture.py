@@ -33,6 +33,7 @@ ROOMS = [
     "keras",
     "default",
     "checkpoints",
+    "chunks",
     "objectives",
     "parameterizations",
     "optimizers",

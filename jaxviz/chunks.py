@@ -1,0 +1,108 @@
+"""Chunks: how many images climb together, on which devices, and how many chunks are worked at at once."""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+import jax
+import numpy as np
+
+from jaxviz.model import Model
+
+__all__ = ["AXIS", "Plan", "in_parallel", "plan", "rows_of"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AXIS = "filters"
+"""The mesh axis along which devices share the images of a chunk."""
+
+_FLOAT = 4  # bytes
+# On a CPU each core works at a chunk of its own. 4 or 5 images whose largest layer is 24 x 24 x 32 stay in a core's
+# cache, and larger batches do not (docs/performance.md); of larger images, fewer do.
+_CPU_IMAGES = 5
+_CPU_BYTES = _CPU_IMAGES * 24 * 24 * 32 * _FLOAT
+# An accelerator wants to be filled, up to a part of its memory. Forward and backward pass keep about three arrays a
+# layer, and the compiler's own scratch space is another of that size.
+_ACCELERATOR_IMAGES = 256
+_ACCELERATOR_SHARE = 0.5
+_ARRAYS_A_LAYER = 4
+_UNKNOWN_MEMORY = 8 << 30  # bytes, of a device that does not tell
+
+
+class Plan(NamedTuple):
+    """How a batch is run.
+
+    Attributes:
+      width: images that climb together on each device.
+      mesh: the devices that share a chunk; None for one device.
+      workers: chunks that are worked at at once.
+    """
+
+    width: int
+    mesh: jax.sharding.Mesh | None
+    workers: int
+
+    @property
+    def chunk(self) -> int:
+        """Images in a chunk, over all devices."""
+        return self.width * (self.mesh.size if self.mesh else 1)
+
+
+def plan(model: Model, count: int, units: int | None, width: int | None) -> Plan:
+    """Decides how to run a batch.
+
+    Args:
+      model: the network, for the size of its layers.
+      count: images asked for.
+      units: such images there are in all; the width is chosen by these, so that no request, however small, compiles
+        anew. None where that is unbounded.
+      width: images that climb together on each device; chosen for the machine when None.
+    """
+    devices = jax.local_devices()
+    mesh = jax.sharding.Mesh(np.array(devices), (AXIS,)) if len(devices) > 1 else None
+    # XLA on a CPU spends half its time in loops that use one core; a second chunk fills the others.
+    workers = _cores() if devices[0].platform == "cpu" and mesh is None else 1
+    lanes = len(devices) * workers
+    memory = (devices[0].memory_stats() or {}).get("bytes_limit", _UNKNOWN_MEMORY)
+    return Plan(width or _width(_most(model, devices[0].platform, memory), count, units, lanes), mesh, workers)
+
+
+def _width(most: int, count: int, units: int | None, lanes: int) -> int:
+    if units is None:
+        return 1 if count == 1 else most
+
+    def slots(width: int) -> int:
+        return -(-units // (width * lanes)) * width  # of the lane that has most to do, padding included
+
+    return min(range(1, most + 1), key=lambda width: (slots(width), -width))
+
+
+def _most(model: Model, platform: str, memory: int) -> int:
+    """Returns the most images that should climb together on a device of so many bytes."""
+    sizes = [math.prod(layer.output_shape) * _FLOAT for layer in model.layers]
+    if platform == "cpu":
+        return max(1, min(_CPU_IMAGES, _CPU_BYTES // max(sizes)))
+    return max(1, min(_ACCELERATOR_IMAGES, int(memory * _ACCELERATOR_SHARE) // (sum(sizes) * _ARRAYS_A_LAYER)))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def rows_of(count: int, chunk: int) -> Iterator[np.ndarray]:
+    """Yields row numbers, ``chunk`` at a time; the last chunk repeats its last row to be as wide as the others."""
+    for first in range(0, count, chunk):
+        yield np.minimum(np.arange(first, first + chunk), count - 1)
+
+
+def in_parallel(work: Callable[[T], R], inputs: Sequence[T], workers: int) -> Iterator[R]:
+    """Yields the results in the order of the inputs; what has not begun when one fails is never begun."""
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(work, item) for item in inputs]
+        try:
+            yield from (future.result() for future in futures)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
