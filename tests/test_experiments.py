@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxviz
-from experiments import mnist_data, mnist_filters
+from experiments import benchmark, mnist_data, mnist_filters
 from jaxviz import images
 
 FILES = [
@@ -103,6 +103,24 @@ def test_mnist_that_is_not_there(tmp_path):
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(ValueError, match="cannot read MNIST"):
         mnist_data.read_digits(tmp_path / "x.txt", "test")
+
+
+def test_needed_operations(mnist):
+    first, second = 24 * 24 * 25 * 32, 22 * 22 * 9 * 32 * 32
+    assert benchmark.needed_operations(mnist, "conv2d_1") == 2 * 2 * first / 32
+    assert benchmark.needed_operations(mnist, "conv2d_3") == 2 * 2 * (first + second + 9 * 9 * 9 * 32)
+    dense = 576 * 1024 + 1024 * 1024 + 1024 * 10
+    convolutions = first + second + 9 * 9 * 9 * 32 * 64 + 7 * 7 * 9 * 64 * 64
+    assert benchmark.needed_operations(mnist, "digits") == 2 * 2 * (convolutions + dense)
+
+
+def test_the_benchmark_writes_its_figures(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(benchmark, "SIDE", 256)
+    benchmark.main(["--steps", "2", "--runs", "1", "--json", str(tmp_path / "figures.json")])
+    facts = json.loads((tmp_path / "figures.json").read_text())
+    assert [row["picture"] for row in facts["pictures"]] == list(SHAPES)
+    assert all(row["seconds"] > 0 and row["steps"] == 2 for row in facts["pictures"])
+    assert "conv2d_4" in capsys.readouterr().out
 
 
 def test_a_run_that_fails_leaves_nothing(tmp_path, monkeypatch):
