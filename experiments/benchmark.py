@@ -101,7 +101,7 @@ def main(argv: list[str] | None = None) -> None:
     peak = max(before, matrix_product_peak())
     console = Console()
     table = Table(title=f"{os.cpu_count()} cores, {peak / 1e9:.0f} GFLOP/s peak, jax {jax.__version__}")
-    for heading in ("picture", "images", "steps", "seconds", "compiling", "needed GFLOP", "GFLOP/s", "of peak"):
+    for heading in ("picture", "images", "steps", "seconds", "compile", "GFLOP", "GFLOP/s", "of peak"):
         table.add_column(heading, justify="left" if heading == "picture" else "right")
     for row in rows:
         row["fraction_of_peak"] = row["operations_a_second"] / peak
@@ -111,7 +111,7 @@ def main(argv: list[str] | None = None) -> None:
             str(row["steps"]),
             f"{row['seconds']:.2f}",
             f"{row['compile_seconds']:.2f}",
-            f"{row['operations'] / 1e9:.0f}",
+            f"{row['operations'] / 1e9:.1f}",
             f"{row['operations_a_second'] / 1e9:.0f}",
             f"{row['fraction_of_peak']:.2f}",
         )
