@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from jaxviz.convolution import convolve, output_padding
+from jaxviz.convolution import EXACT, convolve, output_padding
 from jaxviz.pooling import average_pool, max_pool
 
 __all__ = [
@@ -81,7 +81,7 @@ class Dense(nn.Module):
     @nn.compact
     def __call__(self, x: Array, index: Array | None = None) -> Array:
         kernel = _pick(self.param("kernel", _zeros, (x.shape[-1], self.features)), index)
-        y = x @ kernel
+        y = jnp.matmul(x, kernel, precision=EXACT)
         if self.use_bias:
             y = y + _pick(self.param("bias", _zeros, (self.features,)), index)
         return y
