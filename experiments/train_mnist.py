@@ -10,8 +10,8 @@ Expected: at least 99.5 % of the 10,000 test digits, which training never sees.
 The author's recipe: pixels / 255; shifts of 7.5 %, rotation 12 degrees, shear .075, zoom .05, filled with 0; batches of
 512; Adadelta (learning rate 1), its rate halved when the validation loss rests. All 60,000 digits are trained on here,
 so no validation loss is left to watch: a cosine decay of the rate stands in for it (Loshchilov & Hutter, "SGDR", ICLR
-2017, https://arxiv.org/abs/1608.03983). Adam reaches the same accuracy and is not used: with it every unit of conv2d_2
-falls silent on a black image, from which the seed's digits start.
+2017, https://arxiv.org/abs/1608.03983). Adam (rate 2e-3, one run: 99.68 %) is not used: after it every unit of conv2d_2
+was silent on a black image, from which the seed's digits start.
 """
 
 import argparse

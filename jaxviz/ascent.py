@@ -59,7 +59,7 @@ def ascend(model: Model, objective: Objective, key: Array, start: Array | None, 
         updates, state = optimizer.update(gradient, state, parameters)
         moved = optax.apply_updates(parameters, updates)
         # One more turn than there are steps scores the last image, and leaves it as it is. A forward pass after the
-        # scan would do so as well, and take half as long again to compile.
+        # scan would do so as well, and be compiled besides.
         kept = jax.tree.map(lambda new, old: jnp.where(count < recipe.steps, new, old), moved, parameters)
         return (kept, state), -value
 

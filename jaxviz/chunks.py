@@ -63,7 +63,7 @@ def plan(model: Model, count: int, units: int | None, width: int | None) -> Plan
     """
     devices = jax.local_devices()
     mesh = jax.sharding.Mesh(np.array(devices), (AXIS,)) if len(devices) > 1 else None
-    # XLA on a CPU spends half its time in loops that use one core; a second chunk fills the others.
+    # One chunk leaves cores of a CPU idle for part of its time; a chunk for each core fills them.
     workers = _cores() if devices[0].platform == "cpu" and mesh is None else 1
     lanes = len(devices) * workers
     memory = (devices[0].memory_stats() or {}).get("bytes_limit", _UNKNOWN_MEMORY)
