@@ -34,7 +34,8 @@ class _NNXNetwork:
         return answer(self, variables, image, question)
 
     def read(self, variables: PyTree, image: Array) -> Reading:
-        module = nnx.merge(self.graph, variables)  # a copy: what is done to it, no one else sees
+        # A copy, which belongs to the trace at hand: what is done to it, no one else sees.
+        module = nnx.merge(self.graph, variables, copy=True)
         layers = {tuple(map(str, path)): layer for path, layer in nnx.iter_modules(module)}
         kinds = {path: type(layer) for path, layer in layers.items()}
         for path, layer in layers.items():

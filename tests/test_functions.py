@@ -65,7 +65,7 @@ def test_a_jitted_function_is_looked_into():
 def test_a_channel_is_taken_from_the_whole():
     model = jaxviz.from_function(batched, WEIGHTS, (6, 6, 1), batched=True)
     for name, shape in (("hidden", (4, 4, 1)), ("logits", (1,))):
-        part = model.ask(IMAGES[0], lambda activations, name=name: activations.channel(name, jnp.int32(2)))
+        part = model.ask(jnp.asarray(IMAGES[0]), lambda activations, name=name: activations.channel(name, jnp.int32(2)))
         assert part.shape == shape
         np.testing.assert_allclose(part[..., 0], model(IMAGES)[name][0][..., 2], rtol=1e-5)
 

@@ -156,8 +156,13 @@ def test_layers_under_transforms():
             return nnx.remat(lambda last, x: last(x))(self.last, step(x, self.stack))
 
     model = jaxviz.from_nnx(Deep(nnx.Rngs(0)), SHAPE)
-    result = jaxviz.visualize(model, obj.channel(model.output), steps=2)
-    assert result.images.shape == (3, *SHAPE)
+    assert [(layer.name, layer.output_shape) for layer in model.layers] == [
+        ("stack", (3, 1, 8, 8, 2)),  # one a step
+        ("last", (8, 8, 3)),
+    ]
+    for name in ("stack", "last"):
+        result = jaxviz.visualize(model, obj.channel(name), steps=2)
+        assert (result.final_scores != result.scores[:, 0]).all()
 
 
 @pytest.mark.parametrize(
