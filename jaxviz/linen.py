@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 import flax
 import flax.linen as nn
@@ -41,8 +42,8 @@ class _LinenNetwork:
     module: nn.Module
     method: str
     keywords: tuple[tuple[str, object], ...]
-    batched: bool = True
-    channel_axis: int = -1  # as all of Flax's layers have it
+    batched: ClassVar[bool] = True
+    channel_axis: ClassVar[int] = -1  # as all of Flax's layers have it
 
     def __hash__(self):
         # A list of layers makes a module that has no hash, and can be compared all the same.
@@ -61,19 +62,21 @@ class _LinenNetwork:
         return answer(self, variables, image, question)
 
     def read(self, variables: PyTree, image: Array) -> Reading:
-        layers: dict[captures.ModulePath, nn.Module] = {}
+        kinds: dict[captures.ModulePath, str] = {}
+        layers: dict[captures.ModulePath, nn.Module] = {}  # those of which one channel can be computed alone
         keywords: dict = dict(self.keywords)
 
         def note(next_function, args, kwargs, context):
             layer = context.module
-            if context.method_name != "__call__" or _is_lowered(layer):
+            if context.method_name != "__call__" or getattr(layer, "conv_general_dilated_cls", None) is _ours:
                 return next_function(*args, **kwargs)
-            layers[layer.path] = layer.clone(parent=None, name=None)
+            kinds[layer.path] = type(layer).__name__
             if type(layer) not in _SLICED:
                 return next_function(*args, **kwargs)
+            layers[layer.path] = layer.clone(parent=None, name=None)
             x = args[0] if args else kwargs["inputs"]
             layer.sow(_COLLECTION, captures.INPUT, x)
-            if type(layer) is not nn.Conv:
+            if not _can_be_lowered(layer):
                 return next_function(x)
             return _lowered(layers[layer.path]).apply({"params": layer.variables.get("params", {})}, x)
 
@@ -86,7 +89,7 @@ class _LinenNetwork:
                 method=self.method,
                 **keywords,
             )
-        kinds = {(): type(self.module).__name__} | {path: type(layer).__name__ for path, layer in layers.items()}
+        kinds[()] = type(self.module).__name__
         slicers = {
             path: _slicer(layer, parameters)
             for path, layer in layers.items()
@@ -169,7 +172,7 @@ def _at(tree: Mapping, path: captures.ModulePath) -> Mapping:
 
 def _slices(layer: nn.Module, parameters: Mapping) -> bool:
     """Tells whether one channel of a layer can be computed alone: not under transforms that stack its parameters."""
-    if type(layer) not in _SLICED or "kernel" not in parameters or getattr(layer, "mask", None) is not None:
+    if "kernel" not in parameters or getattr(layer, "mask", None) is not None:
         return False
     positions = (
         0 if isinstance(layer, nn.Dense) else 1 if isinstance(layer.kernel_size, int) else len(layer.kernel_size)
@@ -189,22 +192,19 @@ def _slicer(layer, parameters: Mapping) -> Callable[[Array, Array], Array]:
         own = {"kernel": captures.pick(parameters["kernel"], index, axis)}
         if layer.use_bias:
             own["bias"] = captures.pick(parameters["bias"], index)
-        y = (_lowered(one) if isinstance(one, nn.Conv) else one).apply({"params": own}, x)
-        return jnp.asarray(y)
+        return jnp.asarray(_lowered(one).apply({"params": own}, x))
 
     return compute
 
 
-def _lowered(layer: nn.Conv) -> nn.Conv:
-    """Returns a convolution that is computed as suits the backend, unless it is computed in a way of its own."""
-    if layer.conv_general_dilated is not None or layer.conv_general_dilated_cls is not None:
-        return layer.clone()
-    return layer.clone(conv_general_dilated_cls=_ours)
+def _lowered(layer):
+    """Returns a convolution that is computed as suits the backend; any other layer as it is."""
+    return layer.clone(conv_general_dilated_cls=_ours) if _can_be_lowered(layer) else layer
+
+
+def _can_be_lowered(layer: nn.Module) -> bool:
+    return type(layer) is nn.Conv and layer.conv_general_dilated is None and layer.conv_general_dilated_cls is None
 
 
 def _ours() -> Callable[..., jax.Array]:
     return conv_general_dilated
-
-
-def _is_lowered(layer: nn.Module) -> bool:
-    return isinstance(layer, nn.Conv) and layer.conv_general_dilated_cls is _ours

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from flax import nnx
 from jax import lax
@@ -27,8 +28,8 @@ class _NNXNetwork:
     graph: nnx.GraphDef
     method: str
     keywords: tuple[tuple[str, object], ...]
-    batched: bool = True
-    channel_axis: int = -1  # as all of Flax's layers have it
+    batched: ClassVar[bool] = True
+    channel_axis: ClassVar[int] = -1  # as all of Flax's layers have it
 
     def apply(self, variables: PyTree, image: Array, question: Callable) -> PyTree:
         return answer(self, variables, image, question)

@@ -8,6 +8,7 @@ from conftest import relative_difference
 import jaxviz
 from jaxviz import objectives as obj
 from jaxviz.errors import JaxvizError
+from jaxviz.graphs import graph_of
 
 
 class Block(nn.Module):
@@ -105,6 +106,51 @@ def test_a_channel_alone_equals_the_whole(network, name):
     (scores, gradients), (whole_scores, whole_gradients) = (function(IMAGES[0], channels) for function in both)
     assert relative_difference(scores, whole_scores) < 1e-5
     assert relative_difference(gradients, whole_gradients) < 1e-5
+
+
+LAYERS = [
+    (nn.Conv(3, (3, 2), strides=(2, 1)), (7, 6, 2)),
+    (nn.Conv(3, (3, 3), padding="CIRCULAR"), (6, 6, 2)),
+    (nn.Conv(3, (3, 3), padding=1, kernel_dilation=(2, 1), use_bias=False), (7, 6, 2)),
+    (nn.Conv(3, (3, 3), input_dilation=2, padding=1), (5, 5, 2)),
+    (nn.Conv(4, (3, 3), feature_group_count=4, precision="highest"), (5, 5, 4)),
+    (nn.Conv(3, 3, padding="CAUSAL"), (8, 2)),
+    (nn.Conv(3, (2, 2, 2), padding="VALID"), (4, 4, 4, 2)),
+    (nn.Conv(3, (3, 3), conv_general_dilated=jax.lax.conv_general_dilated), (5, 5, 2)),
+    (nn.ConvTranspose(3, (3, 3), strides=(2, 2), padding="CIRCULAR"), (4, 4, 2)),
+    (nn.ConvTranspose(3, 4, use_bias=False), (8, 2)),
+    (nn.Dense(3, use_bias=False), (4, 2)),
+]
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"), LAYERS, ids=lambda case: case if isinstance(case, tuple) else type(case).__name__
+)
+def test_every_setting_of_the_layers_that_are_sliced(layer, shape):
+    module = nn.Sequential([layer, lambda x: x.mean(tuple(range(1, x.ndim - 1)))])
+    variables = variables_of(module, shape=shape)
+    model = jaxviz.from_linen(module, variables, shape)
+    assert model.layers[0].name == "layers_0"
+    image = jnp.asarray(np.random.default_rng(1).random(shape, np.float32))
+    expected = layer.apply({"params": variables["params"]["layers_0"]}, image[None])[0]
+
+    @jax.jit
+    def both(image):
+        def question(activations):
+            alone = jax.vmap(lambda index: activations.channel("layers_0", index), out_axes=-1)
+            return activations["layers_0"], alone(jnp.arange(layer.features))[..., 0, :]
+
+        return model.ask(image, question)
+
+    whole, parts = both(image)
+    assert relative_difference(whole, expected) < 1e-5
+    assert relative_difference(parts, expected) < 1e-5
+
+
+def test_plain_convolutions_are_computed_as_suits_the_backend(network):
+    graph = graph_of(lambda image: network.module.read(network.variables, image).values, IMAGES[0])
+    used = [step.name for step in graph.steps].count("conv_general_dilated")
+    assert used == (3 if jax.default_backend() == "cpu" else 6)  # the grouped one, twice, and the transposed one
 
 
 def flops(model, question):
