@@ -156,7 +156,7 @@ def from_linen(
         )
     except JaxvizError:
         raise
-    except (errors.FlaxError, TypeError, ValueError, AttributeError) as error:
+    except (errors.FlaxError, TypeError, ValueError, AttributeError, AssertionError, ZeroDivisionError) as error:
         remedy = next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), None)
         raise JaxvizError(
             f"{type(module).__name__} does not run on an image of shape {tuple(input_shape)}: "

@@ -116,7 +116,7 @@ def from_nnx(
         )
     except JaxvizError:
         raise
-    except (TypeError, ValueError, AttributeError, AssertionError) as error:
+    except (TypeError, ValueError, AttributeError, AssertionError, ZeroDivisionError) as error:
         raise JaxvizError(
             f"{type(module).__name__} does not run on an image of shape {tuple(input_shape)}: {error}"
         ) from error

@@ -147,10 +147,10 @@ def test_every_setting_of_the_layers_that_are_sliced(layer, shape):
     assert relative_difference(parts, expected) < 1e-5
 
 
-def test_plain_convolutions_are_computed_as_suits_the_backend(network):
+def test_convolutions_are_computed_as_suits_the_backend(network):
     graph = graph_of(lambda image: network.module.read(network.variables, image).values, IMAGES[0])
     used = [step.name for step in graph.steps].count("conv_general_dilated")
-    assert used == (3 if jax.default_backend() == "cpu" else 6)  # the grouped one, twice, and the transposed one
+    assert used == (1 if jax.default_backend() == "cpu" else 6)  # the transposed one
 
 
 def flops(model, question):
