@@ -24,9 +24,17 @@ ROOMS = [
     "lowerings",
     "convolution",
     "pooling",
+    "preprocessing",
     "model",
+    "graphs",
+    "readings",
+    "functions",
+    "captures",
+    "linen",
+    "nnx",
     "keras.files",
     "keras.dialects",
+    "keras.families",
     "keras.activations",
     "keras.modules",
     "keras.layers",
@@ -74,7 +82,7 @@ def test_imports_point_down(room):
 
 def test_the_engine_knows_no_keras_no_files_and_no_pictures():
     engine = ["model", "objectives", "parameterizations", "optimizers", "recipes", "ascent"]
-    engine += ["lowerings", "convolution", "pooling"]
+    engine += ["lowerings", "convolution", "pooling", "preprocessing", "graphs", "readings"]
     for room in engine:
         assert not set(imports_of(room)) & {"keras", "default", "checkpoints", "arrays", "outputs", "figures"}
 
