@@ -42,14 +42,14 @@ def output_padding(padding: str, sides: Sequence[int], window: Sequence[int], st
 
 
 def convolve(
-    image: Float[Array, "height width channels"],
-    kernel: Float[Array, "kernel_height kernel_width group_channels features"],
+    image: Float[Array, "*sides channels"],
+    kernel: Float[Array, "*kernel_sides group_channels features"],
     *,
-    strides: tuple[int, int] = (1, 1),
+    strides: tuple[int, ...] = (1, 1),
     padding: Padding = ((0, 0), (0, 0)),
-    dilation: tuple[int, int] = (1, 1),
+    dilation: tuple[int, ...] = (1, 1),
     groups: int = 1,
-) -> Float[Array, "out_height out_width features"]:
+) -> Float[Array, "*out_sides features"]:
     """Cross-correlates one image with a kernel, as neural networks convolve.
 
     ``out[y, x, f] = sum over i, j, c of image[y s + i d, x s + j d, c] kernel[i, j, c, f]``, with s the stride and d
@@ -63,7 +63,8 @@ def convolve(
       dilation: distance between the kernel's taps, in pixels.
       groups: the channels are split into this many groups, each with its own part of the kernel's features.
     """
-    if jax.default_backend() == "cpu" and groups == 1:
+    rank = image.ndim - 1
+    if jax.default_backend() == "cpu" and groups == 1 and rank == 2:
         padded = jnp.pad(image, (*padding, (0, 0))) if any(map(any, padding)) else image
         taps_first = kernel.shape[-1] * 4 <= kernel.shape[-2]
         return (_convolve_taps if taps_first else _convolve_patches)(padded, kernel, strides, dilation)
@@ -73,7 +74,7 @@ def convolve(
         strides,
         padding,
         rhs_dilation=dilation,
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        dimension_numbers=(f"N{'XYZ'[:rank]}C", f"{'XYZ'[:rank]}IO", f"N{'XYZ'[:rank]}C"),
         feature_group_count=groups,
         precision=EXACT,
     )[0]

@@ -12,8 +12,8 @@ from keras import layers
 
 import jaxviz
 from jaxviz.errors import ModelFileError
+from jaxviz.keras.conversion import convert
 from jaxviz.keras.files import read
-from jaxviz.keras.network import convert
 
 BOUND = 1e-5  # of the layer's largest output
 

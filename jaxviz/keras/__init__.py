@@ -2,8 +2,8 @@
 
 import os
 
+from jaxviz.keras.conversion import convert
 from jaxviz.keras.files import read
-from jaxviz.keras.network import convert
 from jaxviz.model import Model
 
 __all__ = ["load"]

@@ -1,16 +1,13 @@
 """Activations: a Keras name -> the function of an array, as that version of Keras defines it."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-__all__ = ["ACROSS_CHANNELS", "Elu", "Rectifier", "find", "identity", "is_probability"]
-
-ACROSS_CHANNELS = frozenset({"softmax", "log_softmax"})
-"""Activations in which one channel's output depends on the others."""
+__all__ = ["Elu", "Rectifier", "configured", "find", "identity", "is_across_channels", "is_probability"]
 
 
 def _hard_sigmoid_of_keras_2(x: Array) -> Array:
@@ -107,6 +104,17 @@ _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
 def is_probability(function: Callable[[Array], Array] | None) -> bool:
     """Tells whether a function makes logits probabilities: softmax, over any axis, or sigmoid."""
     return getattr(function, "func", function) in (jax.nn.softmax, jax.nn.sigmoid)
+
+
+def is_across_channels(function: Callable[[Array], Array]) -> bool:
+    """Tells whether one channel of a function's output depends on the others."""
+    return getattr(function, "func", function) in (jax.nn.softmax, jax.nn.log_softmax)
+
+
+def configured(config: Mapping, keras_major: int) -> Callable[[Array], Array] | None:
+    """Returns the function that a Keras wrote as ``{"class_name": …, "config": …}``; None where there is none."""
+    kind, config = str(config.get("class_name")), config.get("config")
+    return find(str(config) if kind == "function" else kind, keras_major)
 
 
 def find(name: str, keras_major: int) -> Callable[[Array], Array] | None:

@@ -1,7 +1,7 @@
 """Weights: what a network wants + what a file stores -> the arrays, each in its place, never by guess."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 

@@ -1,0 +1,81 @@
+"""Shapes: padding, cropping, flattening, reshaping and moving the axes of an image."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jaxviz.keras.layers.computation import Built, Slices
+from jaxviz.keras.layers.settings import Settings
+
+__all__ = ["BUILDERS"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pad:
+    """ZeroPadding1D, 2D, 3D."""
+
+    padding: tuple[tuple[int, int], ...]
+    channel_axis: int
+    slices: ClassVar[Slices] = "channelwise"
+
+    def __call__(self, x: Array, index: Array | None = None) -> Array:
+        del index
+        widths = list(self.padding)
+        widths.insert(self.channel_axis, (0, 0))
+        return jnp.pad(x, widths)
+
+
+@dataclasses.dataclass(frozen=True)
+class Flatten:
+    """Flatten. Told that channels come first it moves them last before it flattens, as Keras does since 2.2."""
+
+    channels_first: bool
+    slices: ClassVar[None] = None
+
+    def __call__(self, x: Array) -> Array:
+        return (jnp.moveaxis(x, 0, -1) if self.channels_first and x.ndim > 1 else x).reshape(-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reshape:
+    """Reshape; one length of the target may be -1."""
+
+    shape: tuple[int, ...]
+    slices: Slices | None = None
+
+    def __call__(self, x: Array, index: Array | None = None) -> Array:
+        shape = self.shape if index is None else (*self.shape[:-1], 1)
+        known = math.prod(side for side in shape if side != -1)
+        return x.reshape([x.size // known if side == -1 else side for side in shape])
+
+
+def _zero_padding(settings: Settings) -> Built:
+    axis = settings.image_axis()
+    return Pad(settings.pairs("padding", 1), axis), axis
+
+
+def _flatten(settings: Settings) -> Built:
+    return Flatten(channels_first=settings.layout_axis() == 0 and settings.signal.rank > 1), None
+
+
+def _reshape(settings: Settings) -> Built:
+    shape = settings.get("target_shape")
+    sides = tuple(shape) if isinstance(shape, list | tuple) else ()
+    if not sides or not all(isinstance(side, int) and side != 0 and side >= -1 for side in sides):
+        raise settings.refuse(f"target_shape is {shape!r}")
+    if sides.count(-1) > 1:
+        raise settings.refuse(f"target_shape {shape!r} leaves more than one length open")
+    signal = settings.signal
+    keeps_channels = signal.channel_axis == signal.rank - 1 and sides[-1] == signal.shape[-1]
+    return Reshape(sides, "channelwise" if keeps_channels else None), len(sides) - 1
+
+
+BUILDERS: dict[str, Callable[[Settings], Built]] = {
+    "Flatten": _flatten,
+    "Reshape": _reshape,
+    **{f"ZeroPadding{rank}D": _zero_padding for rank in (1, 2, 3)},
+}
