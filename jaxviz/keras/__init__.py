@@ -4,6 +4,7 @@ import os
 
 from jaxviz.keras.conversion import convert
 from jaxviz.keras.files import read
+from jaxviz.keras.standin import adapt
 from jaxviz.model import Model
 
 __all__ = ["load"]
@@ -25,4 +26,4 @@ def load(path: str | os.PathLike) -> Model:
       >>> model.layers[0].name, model.layers[0].output_shape
       ('conv2d_1', (24, 24, 32))
     """
-    return convert(read(path))
+    return convert(adapt(read(path)))

@@ -1,146 +1,170 @@
 """Conversion: what a Keras file holds -> a model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
-from jaxviz.errors import ModelFileError
+from jaxviz.keras import forms
 from jaxviz.keras.activations import identity, is_probability
 from jaxviz.keras.assembly import Assembly, Place, assemble
 from jaxviz.keras.dialects import canonical
 from jaxviz.keras.graph import Architecture
-from jaxviz.keras.layers import Signal
+from jaxviz.keras.inputs import choose
 from jaxviz.keras.layers.computation import Apply
+from jaxviz.keras.layers.custom import Custom
 from jaxviz.keras.network import Network, Source
+from jaxviz.keras.standin import match
+from jaxviz.keras.stored import StoredModel
 from jaxviz.keras.weights import Wanted
 from jaxviz.model import Canvas, Layer, Model
 
 __all__ = ["convert"]
 
-# Flax's name of a normalization's variable -> Keras's.
-_KERAS_NAMES = {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving_variance"}
 
-
-def convert(stored) -> Model:
+def convert(
+    stored: StoredModel,
+    *,
+    input_shape: Sequence[int] | None = None,
+    inputs: Mapping[str, Float[Array | np.ndarray, "..."]] | None = None,
+    custom: Custom | None = None,
+) -> Model:
     """Makes a model of what a Keras file holds.
+
+    Activations have the names of their layers; those of a model inside are called ``outer/inner``, and the second call
+    of a layer gives ``name/1``, the third ``name/2``. Where an image of another size than the file's is asked for,
+    layers that cannot be computed at that size (a dense layer behind Flatten, and all that reads it) are left out.
+
+    Args:
+      stored: the file.
+      input_shape: height, width and channels of the image, as the network orders them, where the file leaves them open
+        or the network is wanted at another size; 224 by 224 pixels where neither says anything.
+      inputs: what a network of several inputs reads beside the image, by name; zeros for those left out.
+      custom: a Linen module or a function of the activations of one image, for a layer or a class by its name, which no
+        file can describe: a Lambda or a class of the caller's own. Its variables are taken from the file in order.
 
     Raises:
       ModelFileError: a layer is not supported, or weights do not fit the architecture; all misfits are listed.
+      JaxvizError: an argument does not fit the network.
     """
+    custom = custom or {}
     architecture = canonical(stored.config, stored.keras_version, stored.path)
-    [source] = architecture.inputs
-    if source.shape is None or None in source.shape:
-        raise ModelFileError(f"{stored.path}: an input of shape {source.shape}; a fixed number of pixels is needed")
-    axis = _image_axis(architecture)
-    inputs = {source.name: Signal(source.shape, axis % len(source.shape))}
-    assembly = assemble(architecture, inputs, stored.path)
-    for error in assembly.misfits.values():
-        raise error
-    image = Source(name=source.name, shape=source.shape, channel_axis=inputs[source.name].channel_axis)
-    network = Network(nodes=tuple(assembly.nodes), image=image)
-    output = architecture.outputs[0]
+    own, asked = choose(architecture, stored, input_shape, inputs or {})
+    assembly = assemble(architecture, own.signals, custom, stored.path)
+    for misfit in assembly.misfits.values():
+        raise misfit
+    variables = _variables(stored, architecture, assembly)
+    if asked.signals != own.signals:
+        assembly = assemble(architecture, asked.signals, custom, stored.path, assembly.variables)
+        variables = {
+            collection: {scope: branch for scope, branch in scopes.items() if scope in assembly.scopes}
+            for collection, scopes in variables.items()
+        }
+    if asked.constants:
+        variables["inputs"] = {name: jnp.asarray(value) for name, value in asked.constants.items()}
+    return _model(architecture, assembly, asked.image, variables)
+
+
+def _model(architecture: Architecture, assembly: Assembly, image: str, variables: dict) -> Model:
+    calls = [call for call in architecture.calls if call.name in assembly.signals]
+    if not calls:
+        raise next(iter(assembly.misfits.values()))
+    sources = {
+        name: Source(name=name, shape=signal.shape, channel_axis=signal.channel_axis or 0)
+        for name in (each.name for each in architecture.inputs)
+        for signal in [assembly.signals[name]]
+    }
+    network = Network(
+        nodes=tuple(assembly.nodes),
+        image=sources.pop(image),
+        constants=tuple(sources.values()),
+        omitted=tuple((name, str(misfit)) for name, misfit in assembly.misfits.items()),
+    )
+    output = next((name for name in architecture.outputs if name in assembly.signals), calls[-1].name)
     return Model(
-        variables=_variables(stored, architecture, assembly),
+        variables=variables,
         module=network,
-        layers=_layers(architecture, assembly),
-        canvas=Canvas(shape=source.shape, channel_axis=axis),
+        layers=tuple(
+            Layer(
+                name=call.name,
+                kind=call.layer.kind,
+                output_shape=assembly.signals[call.name].shape,
+                channel_axis=_outward(assembly.signals[call.name].channel_axis, assembly.signals[call.name].rank),
+            )
+            for call in calls
+        ),
+        canvas=Canvas(
+            shape=network.image.shape, channel_axis=_outward(network.image.channel_axis, len(network.image.shape)) or 0
+        ),
         output=output,
         logits=_logits(network, output),
     )
 
 
-def _image_axis(architecture: Architecture) -> int:
-    """Returns where the image counts its channels, which the first layer that cares says."""
-    for layer in architecture.layers:
-        if layer.settings.get("data_format"):
-            return 0 if layer.settings["data_format"] == "channels_first" else -1
-    return -1
+def _outward(axis: int | None, rank: int) -> int | None:
+    """Returns an axis as a model tells it: -1 for the last one."""
+    return -1 if axis == rank - 1 else axis
 
 
-def _variables(stored, architecture: Architecture, assembly: Assembly) -> dict:
-    names = {
-        layer.scope: {_keras_name(layer.kind, place): place for place in assembly.variables.get(layer.scope, {})}
+def _variables(stored: StoredModel, architecture: Architecture, assembly: Assembly) -> dict:
+    """Finds each variable's array in the file, in the form in which its layer uses it."""
+    of_keras_1 = forms.is_of_keras_1(stored.weights)
+    of_theano = forms.is_of_theano(stored.weights, stored.backend)
+    places = {layer.scope: _places(assembly, layer.scope) for layer in architecture.layers}
+    shapes = {
+        layer.scope: {
+            name: forms.forms(layer, name, assembly.variables[layer.scope][place], of_keras_1)
+            for name, place in places[layer.scope].items()
+        }
         for layer in architecture.layers
     }
     wanted = [
         Wanted(
             scope=layer.scope,
             kind=layer.kind,
-            weights=tuple((name, assembly.variables[layer.scope][place]) for name, place in names[layer.scope].items()),
+            weights=tuple((name, *stored_as) for name, stored_as in shapes[layer.scope].items()),
             parent=layer.parent,
         )
         for layer in architecture.layers
     ]
-    found = _match(stored, wanted)
+    found = match(stored, wanted)
     variables: dict = {"params": {}}
-    for scope, arrays in found.items():
-        for name, array in arrays.items():
-            collection, *path, last = names[scope][name]
-            branch = variables.setdefault(collection, {}).setdefault(scope, {})
-            for part in path:
-                branch = branch.setdefault(part, {})
-            branch[last] = jnp.asarray(array)
+    for layer in architecture.layers:
+        for name, place in places[layer.scope].items():
+            array = found[layer.scope][name]
+            array = shapes[layer.scope][name][array.shape](array)
+            array = forms.flip(layer, name, array) if of_theano else array
+            _put(variables, layer.scope, place, jnp.asarray(array, jnp.float32))
     return variables
 
 
-def _keras_name(kind: str, place: Place) -> str:
-    *path, last = place[1:]
-    renamed = _KERAS_NAMES.get(last, last) if kind == "BatchNormalization" else last
-    return "/".join((*path, renamed))
+def _places(assembly: Assembly, scope: str) -> dict[str, Place]:
+    """Returns Keras's names of a layer's weights, in order, and where their variables stand."""
+    renamed = assembly.keras_names.get(scope, {})
+    return {
+        "/".join(renamed.get(part, part) for part in place[1:]): place for place in assembly.variables.get(scope, {})
+    }
 
 
-def _match(stored, wanted: Sequence[Wanted]) -> dict[str, dict[str, np.ndarray]]:
-    """A stand-in until weights.match is there."""
-    misfits, found = [], {}
-    weights = getattr(stored.weights, "layers", stored.weights)
-    flip = stored.backend == "theano"
-    for want in wanted:
-        outer, _, inner = want.scope.partition("/")
-        here = (
-            dict(weights.get(want.scope, {}))
-            if outer not in weights or not inner
-            else {name: array for name, array in weights[outer].items() if f"/{inner}/" in f"/{name}"}
-        )
-        found[want.scope] = {}
-        for name, shape in want.weights:
-            stem = name.rpartition("/")[2]
-            keys = [key for key in here if key.rpartition("/")[2].partition(":")[0] in (stem, "depthwise_" + stem)]
-            if not keys:
-                misfits.append(f"layer {want.scope!r} lacks its {name} {shape}")
-                continue
-            array = here.pop(keys[0])
-            if flip and array.ndim == 4 and want.kind.startswith("Conv"):
-                array = array[::-1, ::-1]
-            if array.shape != shape:
-                misfits.append(f"layer {want.scope!r}: {name} is {array.shape}, not {shape}")
-            found[want.scope][name] = array
-        if want.weights or not inner:
-            if want.kind not in ("Functional", "Sequential", "Model"):
-                misfits += [
-                    f"layer {want.scope!r} has no place for {key!r} {array.shape}" for key, array in here.items()
-                ]
-    if misfits:
-        raise ModelFileError(f"{stored.path}: its weights do not fit its architecture: {'; '.join(misfits)}")
-    return found
-
-
-def _layers(architecture: Architecture, assembly: Assembly) -> tuple[Layer, ...]:
-    layers = []
-    for call in architecture.calls:
-        shape, axis = assembly.signals[call.name].shape, assembly.signals[call.name].channel_axis
-        axis = -1 if axis is not None and axis == len(shape) - 1 else axis
-        layers.append(Layer(name=call.name, kind=call.layer.kind, output_shape=shape, channel_axis=axis))
-    return tuple(layers)
+def _put(variables: dict, scope: str, place: Place, array: Array) -> None:
+    collection, *path, last = place
+    branch = variables.setdefault(collection, {}).setdefault(scope, {})
+    for part in path:
+        branch = branch.setdefault(part, {})
+    branch[last] = array
 
 
 def _logits(network: Network, output: str) -> str:
     """Names what the softmax or sigmoid at the network's end is taken of; the output itself where there is none."""
     nodes, name = {node.name: node for node in network.nodes}, output
-    while name in nodes and isinstance(nodes[name].compute, Apply):
-        if is_probability(nodes[name].compute.function):
+    while name in nodes:
+        compute = nodes[name].compute
+        if not isinstance(compute, Apply):
+            break
+        if is_probability(compute.function):
             return nodes[name].inputs[0]
-        if nodes[name].compute.function is not identity:
+        if compute.function is not identity:
             break
         [name] = nodes[name].inputs
     return output

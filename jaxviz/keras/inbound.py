@@ -27,8 +27,8 @@ class Reference:
 def read_node(node: object, names: Mapping[str, object]) -> tuple[tuple, dict]:
     """Reads one call of a layer: its arguments and its keywords, a ``Reference`` for each activation.
 
-    Keras 3 writes ``{"args": […], "kwargs": {…}}``; Keras 1, 2 and tf.keras a list of ``[layer, node, tensor, keywords]``
-    (one of them alone where a function reads one activation), or a table of such.
+    Keras 3 writes ``{"args": […], "kwargs": {…}}``; Keras 1, 2 and tf.keras write ``[layer, node, tensor, keywords]``,
+    a list of such or a table of them.
 
     Args:
       node: one entry of ``inbound_nodes``.
@@ -75,7 +75,7 @@ def references_of(value: object) -> Iterator[Reference]:
             yield from references_of(member)
 
 
-def substitute(value: object, replace: Callable[[Reference], object]) -> object:
+def substitute(value, replace: Callable[[Reference], object]):
     """Returns a tree of arguments with each reference replaced."""
     if isinstance(value, Reference):
         return replace(value)
@@ -112,11 +112,10 @@ def _legacy(value: object, names: Mapping[str, object], keywords: dict, depth: i
     if depth > _DEEPEST:
         raise ValueError("its arguments are too deeply nested")
     if _is_triple(value) or (isinstance(value, list) and len(value) in (3, 4) and value[0] == _CONSTANT):
-        name, node, tensor, *rest = value  # type: ignore[misc]
-        for extra in rest:
-            if isinstance(extra, Mapping):
-                keywords.update({str(key): _legacy_keyword(member, names, depth + 1) for key, member in extra.items()})
-        return tensor if name == _CONSTANT else Reference(name, node, tensor)
+        extra = value[3] if len(value) == 4 else {}  # type: ignore[arg-type, index]
+        if isinstance(extra, Mapping):
+            keywords.update({str(key): _legacy_keyword(member, names, depth + 1) for key, member in extra.items()})
+        return value[2] if value[0] == _CONSTANT else Reference(*value[:3])  # type: ignore[index]
     if isinstance(value, Mapping):
         return [_legacy(member, names, keywords, depth + 1) for member in value.values()]
     if isinstance(value, list | tuple):

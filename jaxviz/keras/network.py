@@ -106,6 +106,14 @@ class _Evaluation:
                 if name in self._places:
                     heapq.heappush(waiting, -self._places[name])
         channels: dict[str, Array] = {}
+
+        def channel_of(name: str) -> Array:
+            """Returns one channel of an activation: as it was computed, or cut out of the whole."""
+            axis = self._axes[name]
+            if name in channels or axis is None:
+                return channels[name]
+            return lax.dynamic_slice_in_dim(self._known[name], index, 1, axis=axis)
+
         for node in reversed(planned):
             if node.name in whole:
                 self._known[node.name] = self._computation(node)(*(self._known[name] for name in node.inputs))
@@ -113,17 +121,9 @@ class _Evaluation:
                 inputs = [self._known[name] for name in node.inputs]
                 channels[node.name] = self._computation(node)(*inputs, index=index)
             else:
-                inputs = [self._channel_of(name, index, channels) for name in node.inputs]
+                inputs = [channel_of(name) for name in node.inputs]
                 channels[node.name] = self._computation(node)(*inputs, index=index)
-        if index is None:
-            return self._known[target]
-        return self._channel_of(target, index, channels)
-
-    def _channel_of(self, name: str, index: Array, channels: Mapping[str, Array]) -> Array:
-        """Returns one channel of an activation: as it was computed, or cut out of the whole."""
-        if name in channels:
-            return channels[name]
-        return lax.dynamic_slice_in_dim(self._known[name], index, 1, axis=self._axes[name])
+        return self._known[target] if index is None else channel_of(target)
 
     def _node(self, name: str) -> Node:
         if name not in self._places:

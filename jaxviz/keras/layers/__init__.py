@@ -8,7 +8,20 @@ import flax.linen as nn
 from jaxviz.errors import ModelFileError
 from jaxviz.keras import activations
 from jaxviz.keras.graph import Call
-from jaxviz.keras.layers import convolution, dense, elementwise, merging, normalization, pooling, shaping
+from jaxviz.keras.layers import (
+    attention,
+    convolution,
+    custom,
+    dense,
+    elementwise,
+    merging,
+    normalization,
+    operations,
+    pooling,
+    resizing,
+    scaling,
+    shaping,
+)
 from jaxviz.keras.layers.computation import Built, Computation
 from jaxviz.keras.layers.settings import Settings, Signal
 
@@ -18,12 +31,18 @@ PREACTIVATION = "/preactivation"
 """Follows a layer's name to name what goes into its own activation function."""
 
 _BUILDERS: dict[str, Callable[[Settings], Built]] = {
+    **attention.BUILDERS,
     **convolution.BUILDERS,
+    **custom.BUILDERS,
     **dense.BUILDERS,
+    **dense.LOOKUPS,
     **elementwise.BUILDERS,
     **merging.MERGERS,
     **normalization.BUILDERS,
+    **operations.BUILDERS,
     **pooling.BUILDERS,
+    **resizing.BUILDERS,
+    **scaling.BUILDERS,
     **shaping.BUILDERS,
 }
 _ACTIVATED = frozenset({*convolution.BUILDERS, *dense.BUILDERS})
@@ -39,7 +58,7 @@ class Node:
       inputs: the activations that it reads.
       compute: the computation: a Linen module where it has variables, else a function.
       scope: the name of its variables; empty where it has none.
-      channel_axis: where its output counts filters or units; None where it does not.
+      channel_axis: where its output counts filters or units, -1 for the last axis; None where it does not.
     """
 
     name: str
@@ -49,7 +68,7 @@ class Node:
     channel_axis: int | None
 
 
-def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int) -> list[Node]:
+def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: custom.Custom) -> list[Node]:
     """Returns the nodes of one call of a layer; the last one carries the call's name.
 
     A layer with an activation function of its own becomes two, so that either side of it can be asked for.
@@ -58,25 +77,32 @@ def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int) -> list[No
       call: the call.
       signals: what is known of the activations that it reads.
       keras_major: the version of Keras that wrote it, on which a few defaults hang.
+      given: what the caller gives for layers and classes, by name.
 
     Raises:
       ModelFileError: the layer is not known, or a setting of it is out of its range.
     """
-    layer = call.layer
-    if layer.custom or layer.kind not in _BUILDERS:
-        known = ", ".join(sorted(_BUILDERS))
-        raise ModelFileError(f"layer {layer.scope!r} is a {layer.kind}, which is not supported; these are: {known}")
+    layer, settings = call.layer, Settings(call, signals, keras_major)
     if call.name.endswith(PREACTIVATION):
         raise ModelFileError(f"layer {call.name!r}: a name that ends in {PREACTIVATION!r} is kept for what it says")
-    settings = Settings(call, signals, keras_major)
-    compute, axis = _BUILDERS[layer.kind](settings)
+    theirs = custom.find(layer, given)
+    if theirs is not None:
+        compute, axis = custom.build(settings, theirs)
+    elif layer.custom or layer.kind not in _BUILDERS:
+        known = ", ".join(sorted(_BUILDERS))
+        raise ModelFileError(
+            f"layer {layer.scope!r} is a {layer.kind}, which is not supported; give what it computes: "
+            f"custom={{{layer.kind!r}: module}}; these are supported: {known}"
+        )
+    else:
+        compute, axis = _BUILDERS[layer.kind](settings)
     scope = layer.scope if isinstance(compute, nn.Module) else ""
     node = Node(name=call.name, inputs=call.inputs, compute=compute, scope=scope, channel_axis=axis)
-    if layer.kind not in _ACTIVATED:
+    if theirs is not None or layer.kind not in _ACTIVATED:
         return [node]
-    function, channelwise = settings.activation()
+    function = elementwise.activation(settings)
     if function is activations.identity:
         return [node]
     inner = dataclasses.replace(node, name=call.name + PREACTIVATION)
-    outer = elementwise.apply(function, channelwise)
+    outer = elementwise.apply(function)
     return [inner, Node(name=call.name, inputs=(inner.name,), compute=outer, channel_axis=axis)]

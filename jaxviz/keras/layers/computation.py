@@ -5,6 +5,8 @@ index=k)`` gives one channel alone, the channel axis kept with length 1:
 
 - ``"output"``: the inputs are whole, and only one channel of the output is computed from them;
 - ``"channelwise"``: channel k of the output needs only channel k of the inputs, and that is what they are.
+
+A Linen module whose variables Keras calls by other names than Flax says so in ``keras_names``.
 """
 
 import dataclasses

@@ -1,12 +1,10 @@
 """Settings: what a file says of one layer, read with checks; each failure names the layer."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-
-from jaxtyping import Array
+import re
+from collections.abc import Mapping, Sequence
 
 from jaxviz.errors import ModelFileError
-from jaxviz.keras import activations
 from jaxviz.keras.graph import Call
 
 __all__ = ["Settings", "Signal"]
@@ -56,8 +54,8 @@ class Settings:
     @property
     def rank(self) -> int:
         """The number of spatial axes of the image that the layer reads, which its name ends in."""
-        rank = int(self.layer.kind.rstrip("Dd")[-1]) if self.layer.kind[-2:-1].isdigit() else 2
-        return rank
+        found = re.search(r"([123])D", self.layer.kind)
+        return int(found[1]) if found else 2
 
     def has(self, name: str) -> bool:
         """Tells whether the file gives the setting, and not as null."""
@@ -106,10 +104,8 @@ class Settings:
         value = self.get(name, default)
         sides = (value,) * rank if _is_whole(value) else tuple(value) if isinstance(value, list | tuple) else ()
         if len(sides) != rank or not all(_is_whole(side) and least <= side < _LARGEST_SIDE for side in sides):
-            words = ("one positive whole number", "two positive whole numbers", "three positive whole numbers")
-            words = words if least else tuple(word.replace("positive ", "") for word in words)
-            what = words[rank - 1] if rank <= len(words) else f"{rank} whole numbers"
-            raise self.refuse(f"{name} is {value!r}, not {what}")
+            count, sign = ("one", "two", "three")[rank - 1], "positive " if least else ""
+            raise self.refuse(f"{name} is {value!r}, not {count} {sign}whole number{'s' * (rank > 1)}")
         return tuple(int(side) for side in sides)
 
     def pairs(self, name: str, default: int) -> tuple[tuple[int, int], ...]:
@@ -159,17 +155,10 @@ class Settings:
             raise self.refuse(f"{name} is {self.get(name)!r}; one axis of the image is supported")
         return axes[0]
 
-    def activation(self, name: str = "activation") -> tuple[Callable[[Array], Array], bool]:
-        """Returns a function, and whether it works channel by channel."""
-        value = self.get(name, "linear")
-        if isinstance(value, Mapping):
-            function = activations.configured(value, self.keras_major)
-            value = value.get("config") if value.get("class_name") == "function" else value.get("class_name")
-        else:
-            function = activations.find(str(value), self.keras_major)
-        if function is None:
-            raise self.refuse(f"unknown activation {value!r}")
-        return function, not activations.is_across_channels(function)
+    def of(self, kind: str, settings: Mapping) -> "Settings":
+        """Returns the settings of a layer that stands in place of one of this layer's functions."""
+        layer = dataclasses.replace(self.layer, kind=kind, settings=settings)
+        return Settings(dataclasses.replace(self.call, layer=layer), self.signals, self.keras_major)
 
 
 def _is_whole(value: object) -> bool:
