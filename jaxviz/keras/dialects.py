@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from jaxviz.errors import ModelFileError
-from jaxviz.keras.files import StoredModel
+from jaxviz.keras.stored import StoredModel
 
 __all__ = ["Architecture", "LayerConfig", "canonical"]
 

@@ -13,9 +13,10 @@ from jaxtyping import Array
 from jaxviz.errors import JaxvizError, ModelFileError
 from jaxviz.keras.activations import identity, is_probability
 from jaxviz.keras.dialects import Architecture, canonical
-from jaxviz.keras.files import StoredModel
 from jaxviz.keras.layers import PREACTIVATION, Node, nodes_of
-from jaxviz.keras.modules import Apply, Conv
+from jaxviz.keras.modules import Apply, BatchNorm, Conv
+from jaxviz.keras.stored import StoredModel
+from jaxviz.keras.weights import Wanted, match
 from jaxviz.model import Activations, Canvas, Layer, Model, unknown_layer
 
 __all__ = ["Network", "convert"]
@@ -33,6 +34,9 @@ _FLAX_NAMES = {
     "moving_mean": ("batch_stats", "mean"),
     "moving_variance": ("batch_stats", "var"),
 }
+
+
+_KERAS_KINDS = {"Conv": "Conv2D", "Dense": "Dense", "BatchNorm": "BatchNormalization"}
 
 
 class Network(nn.Module):
@@ -171,32 +175,31 @@ def _shapes_of(network: Network, input_shape: tuple[int, ...], nodes: Sequence[N
 
 
 def _variables(stored: StoredModel, network: Network, shapes: Mapping, *, flip: bool) -> dict:
-    """Sorts the file's arrays into Flax collections; collects every misfit before it refuses."""
+    """Sorts the file's arrays into Flax collections."""
+    layers = {node.scope: node.layer for node in network.nodes if node.scope}
+    wanted = [
+        Wanted(
+            scope=scope,
+            kind=_KERAS_KINDS[type(layer).__name__],
+            weights=tuple(
+                (keras_name, shapes[collection][scope][name].shape)
+                for keras_name, (collection, name) in _FLAX_NAMES.items()
+                if _has(layer, keras_name) and name in shapes.get(collection, {}).get(scope, {})
+            ),
+        )
+        for scope, layer in layers.items()
+    ]
     variables: dict[str, dict[str, dict[str, Array]]] = {collection: {} for collection in shapes}
-    misfits: list[str] = []
-    for scope, layer in ((node.scope, node.layer) for node in network.nodes if node.scope):
-        wanted = {
-            (collection, name): leaf.shape
-            for collection in shapes
-            for name, leaf in shapes[collection].get(scope, {}).items()
-        }
-        found: dict[tuple[str, str], np.ndarray] = {}
-        for name, array in stored.weights.get(scope, {}).items():
-            place = _FLAX_NAMES.get(name.rpartition("/")[2].partition(":")[0])
-            if place not in wanted or place in found:
-                misfits.append(f"layer {scope!r} has no place for {name!r} {array.shape}")
-            else:
-                found[place] = array[::-1, ::-1] if flip and isinstance(layer, Conv) and array.ndim == 4 else array
-        for (collection, name), shape in wanted.items():
-            if (collection, name) not in found:
-                misfits.append(f"layer {scope!r} lacks its {name} {shape}")
-            elif found[collection, name].shape != shape:
-                misfits.append(f"layer {scope!r}: {name} is {found[collection, name].shape}, not {shape}")
-            else:
-                variables[collection].setdefault(scope, {})[name] = jnp.asarray(found[collection, name])
-    if misfits:
-        raise ModelFileError(f"{stored.path}: its weights do not fit its architecture: {'; '.join(misfits)}")
+    for scope, arrays in match(stored, wanted).items():
+        for keras_name, array in arrays.items():
+            collection, name = _FLAX_NAMES[keras_name]
+            turned = array[::-1, ::-1] if flip and isinstance(layers[scope], Conv) and array.ndim == 4 else array
+            variables[collection].setdefault(scope, {})[name] = jnp.asarray(turned)
     return variables
+
+
+def _has(layer: nn.Module | Callable[..., Array], keras_name: str) -> bool:
+    return (keras_name in ("kernel", "bias")) != isinstance(layer, BatchNorm)
 
 
 def _layers(architecture: Architecture, network: Network, variables: Mapping) -> tuple[Layer, ...]:
