@@ -44,9 +44,7 @@ def _check_names(stored: Sequence[str], wanted: Sequence[str], findings: Finding
     """Refuses an order that names contradict; numbers in names count layers of a session and say nothing."""
     for theirs, ours in zip(stored, wanted, strict=True):
         if theirs != ours and (theirs in wanted or ours in stored) and without_number(theirs) != without_number(ours):
-            findings.refuse(
-                f"{theirs!r} stands in the file where the architecture has {ours!r}, and both have it elsewhere"
-            )
+            findings.refuse(f"the file has {theirs!r} where the architecture has {ours!r}; give both the same names")
 
 
 def _match_layer(level: Level, arrays: _Arrays, findings: Findings) -> None:
