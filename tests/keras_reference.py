@@ -24,6 +24,9 @@ def randomize(model, seed=0):
             variable.assign(rng.normal(size=shape) * np.sqrt(2 / fan))
         else:
             variable.assign(rng.uniform(-0.5, 0.5, shape))
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
     return model
 
 
@@ -44,7 +47,9 @@ def outputs_of(model, inputs):
 
 def activations_of(ours, image, names):
     """Returns what our model computes for one image, by layer name, in one compiled call."""
-    return jax.jit(lambda image: ours.ask(image, lambda activations: {name: activations[name] for name in names}))(image)
+    return jax.jit(lambda image: ours.ask(image, lambda activations: {name: activations[name] for name in names}))(
+        image
+    )
 
 
 def compare(model, ours, seed=0, bound=BOUND):
@@ -52,9 +57,7 @@ def compare(model, ours, seed=0, bound=BOUND):
     rng = np.random.default_rng(seed)
     image = rng.uniform(-1, 1, ours.canvas.shape).astype(np.float32)
     inputs = [np.zeros((1, *each.shape[1:]), np.float32) for each in model.inputs]
-    place = next(
-        (at for at, each in enumerate(model.inputs) if len(each.shape) == 4), 0
-    )
+    place = next((at for at, each in enumerate(model.inputs) if len(each.shape) == 4), 0)
     inputs[place] = image[None]
     reference = outputs_of(model, inputs if len(inputs) > 1 else inputs[0])
     found = activations_of(ours, image, list(reference))

@@ -14,7 +14,6 @@ import jaxviz
 from jaxviz.errors import ModelFileError
 from jaxviz.keras.conversion import convert
 from jaxviz.keras.files import read
-from jaxviz.keras.standin import adapt
 
 BOUND = 1e-5  # of the layer's largest output
 
@@ -248,7 +247,7 @@ def test_theano_s_kernels_are_flipped(digits):
     assert (predicted == digits[1]).mean() > 0.98  # a third of them with the kernels as stored
     # What is stored beside the file was computed with its kernels as they are, so that much is compared as well.
     as_stored = dataclasses.replace(read(path), backend="tensorflow")
-    compare_with_stored(convert(adapt(as_stored)), expected)
+    compare_with_stored(convert(as_stored), expected)
 
 
 @pytest.mark.parametrize(

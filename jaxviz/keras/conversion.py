@@ -15,9 +15,8 @@ from jaxviz.keras.inputs import choose
 from jaxviz.keras.layers.computation import Apply
 from jaxviz.keras.layers.custom import Custom
 from jaxviz.keras.network import Network, Source
-from jaxviz.keras.standin import match
 from jaxviz.keras.stored import StoredModel
-from jaxviz.keras.weights import Wanted
+from jaxviz.keras.weights import Wanted, match
 from jaxviz.model import Canvas, Layer, Model
 
 __all__ = ["convert"]

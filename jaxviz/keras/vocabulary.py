@@ -64,6 +64,9 @@ def translate(entry: Mapping) -> tuple[str, Mapping, bool]:
     registered = str(entry.get("registered_name") or "")
     if ">" in registered or ">" in kind or not module.startswith(_KERAS):
         return kind, settings, True
+    inner = settings.get("layer")
+    if kind == "SpectralNormalization" and isinstance(inner, Mapping) and isinstance(inner.get("config"), Mapping):
+        return kind, {**inner["config"], "wrapped": inner.get("class_name")}, False
     if kind == "Merge":
         return _merge(settings)
     return _CLASSES.get(kind, kind), _modern(kind, settings), False

@@ -1,33 +1,15 @@
 """Weights: what a network wants + what a file stores -> the arrays, each in its place, never by guess."""
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from jaxviz.keras.stored import StoredModel
+from jaxviz.keras.named_weights import match_named
+from jaxviz.keras.numbered_weights import match_numbered
+from jaxviz.keras.stored import NamedWeights, StoredModel
+from jaxviz.keras.wanted import Findings, Wanted, levels_of
 
 __all__ = ["Wanted", "match"]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What one layer of a network wants from a file.
-
-    Attributes:
-      scope: the layer's name; inside a nested model ``outer/inner``, where ``outer`` is the nested model's scope.
-      kind: its Keras class, such as ``Conv2D`` or ``Sequential``.
-      weights: ``(name, shape, …)`` for each weight, in the order in which Keras lists the weights of such a layer:
-        trainable ones first, as ``gamma, beta, moving_mean, moving_variance``. The name is Keras 3's, with the path
-        of a layer inside the layer: ``kernel``, ``query_dense/kernel``. The shape is the one in which the file stores
-        it; where it may be stored in one of several, all are given, and the array tells by its shape which it is.
-      parent: the scope of the nested model that the layer is part of; empty for a layer of the model itself.
-    """
-
-    scope: str
-    kind: str
-    weights: tuple[tuple, ...] = ()
-    parent: str = ""
 
 
 def match(stored: StoredModel, wanted: Sequence[Wanted]) -> dict[str, dict[str, np.ndarray]]:
@@ -44,4 +26,10 @@ def match(stored: StoredModel, wanted: Sequence[Wanted]) -> dict[str, dict[str, 
     Raises:
       ModelFileError: something is missing, left over, of another shape or not to be told apart; all of it is listed.
     """
-    raise NotImplementedError
+    findings = Findings()
+    levels = levels_of(wanted)
+    if isinstance(stored.weights, NamedWeights):
+        match_named(stored.weights, levels, findings)
+    else:
+        match_numbered(stored.weights.root, levels, findings)
+    return findings.finish(stored.path)

@@ -21,6 +21,7 @@ from jaxviz.keras.layers import (
     resizing,
     scaling,
     shaping,
+    wrappers,
 )
 from jaxviz.keras.layers.computation import Built, Computation
 from jaxviz.keras.layers.settings import Settings, Signal
@@ -44,8 +45,9 @@ _BUILDERS: dict[str, Callable[[Settings], Built]] = {
     **resizing.BUILDERS,
     **scaling.BUILDERS,
     **shaping.BUILDERS,
+    **wrappers.BUILDERS,
 }
-_ACTIVATED = frozenset({*convolution.BUILDERS, *dense.BUILDERS})
+_ACTIVATED = frozenset({*convolution.BUILDERS, *dense.BUILDERS, *wrappers.BUILDERS})
 """The layers that end in an activation function of their own, if they are told one."""
 
 

@@ -114,6 +114,7 @@ _FUNCTIONS: dict[str, Callable[[Settings], Callable[[Array], Array]]] = {
             "RandomColorDegeneration",
             "RandomColorJitter",
             "RandomContrast",
+            "RandomCrop",
             "RandomElasticTransform",
             "RandomErasing",
             "RandomFlip",

@@ -134,7 +134,6 @@ def _fits(size: Sequence[int], sides: Sequence[int]) -> bool:
 
 BUILDERS: dict[str, Callable[[Settings], Built]] = {
     "CenterCrop": _center_crop,
-    "RandomCrop": _center_crop,
     "Resizing": _resizing,
     **{f"UpSampling{rank}D": _up_sampling for rank in (1, 2, 3)},
 }
