@@ -205,7 +205,7 @@ class _Reader:
             return  # the model inside is called again
         kind, settings, custom = str(entry["class_name"]), entry["config"], False
         if not _is_model(entry):
-            kind, settings, custom = vocabulary.translate(entry)
+            kind, settings, custom = vocabulary.translate(entry, self.keras_major)
         else:
             settings = {}
         self.layers[scope] = LayerConfig(scope=scope, kind=kind, settings=settings, parent=parent, custom=custom)

@@ -52,14 +52,17 @@ _SIZES = (("nb_row", "nb_col"), ("kernel_dim1", "kernel_dim2", "kernel_dim3"))
 _LAYOUTS = {"th": "channels_first", "tf": "channels_last"}
 
 
-def translate(entry: Mapping) -> tuple[str, Mapping, bool]:
+def translate(entry: Mapping, keras_major: int) -> tuple[str, Mapping, bool]:
     """Returns the class of a layer and its settings in Keras 3's words, and whether the class is the caller's own.
 
     Args:
       entry: the layer's entry, with its class and its settings.
+      keras_major: the major version of the Keras that wrote it.
     """
     kind, settings, module = str(entry["class_name"]), entry["config"], str(entry.get("module") or "keras")
-    if module.startswith(_OPERATIONS):
+    # Keras 3 drops the module in HDF5, but only layers have these settings.
+    is_no_layer = keras_major >= 3 and "module" not in entry and not {"trainable", "dtype"} & settings.keys()
+    if module.startswith(_OPERATIONS) or is_no_layer:
         return f"ops.{kind}", settings, False
     registered = str(entry.get("registered_name") or "")
     if ">" in registered or ">" in kind or not module.startswith(_KERAS):

@@ -27,7 +27,7 @@ class Spectral(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, index: Array | None = None) -> Array:
-        y = self.layer.clone(name="layer")(x) if index is None else self.layer.clone(name="layer")(x, index=index)
+        y = self.layer(x) if index is None else self.layer(x, index=index)
         self.variable("batch_stats", "vector_u", ZEROS, None, (1, self.width))  # stored, and of no use any more
         return y
 
