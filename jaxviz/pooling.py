@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxviz.convolution import Padding, window
+from jaxviz.convolution import Padding
+from jaxviz.lowerings import window
 
 __all__ = ["average_pool", "max_pool"]
 

@@ -25,7 +25,7 @@ def randomize(model, seed=0):
         else:
             variable.assign(rng.uniform(-0.5, 0.5, shape))
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
+        if isinstance(layer, keras.layers.Normalization):  # which reads its statistics when it is told to
             layer.finalize_state()
     return model
 
@@ -68,3 +68,24 @@ def compare(model, ours, seed=0, bound=BOUND):
         assert ours.layer(name).output_shape == expected.shape[1:]
         worst = max(worst, difference)
     return worst
+
+
+def compare_channels(ours, bound=BOUND):
+    """Asks for one channel of every layer, another for each of two images at once, and compares with the whole."""
+    rng = np.random.default_rng(1)
+    images = rng.uniform(-1, 1, (2, *ours.canvas.shape)).astype(np.float32)
+    layers = [layer for layer in ours.layers if layer.channels]
+    indices = {layer.name: np.array([layer.channels - 1, layer.channels // 3]) for layer in layers}
+
+    def ask(image, indices):
+        return ours.ask(image, lambda asked: {name: asked.channel(name, index) for name, index in indices.items()})
+
+    found = jax.jit(jax.vmap(ask))(images, indices)
+    whole = jax.jit(jax.vmap(lambda image: ours.ask(image, lambda asked: {name: asked[name] for name in indices})))(
+        images
+    )
+    for layer in layers:
+        for one in range(2):
+            expected = np.take(whole[layer.name][one], [indices[layer.name][one]], axis=layer.channel_axis)
+            difference = np.abs(found[layer.name][one] - expected).max() / np.abs(whole[layer.name][one]).max()
+            assert difference < bound, f"{layer.name}: {difference}"

@@ -3,7 +3,7 @@
 import keras
 import pytest
 from keras import layers
-from keras_reference import compare, randomize
+from keras_reference import compare, compare_channels, randomize
 
 import jaxviz
 
@@ -174,4 +174,6 @@ def network(shape, cases):
 def test_every_layer_equals_keras(shape, tmp_path):
     model = randomize(network(shape, CASES[shape]))
     model.save(tmp_path / "model.h5")
-    compare(model, jaxviz.keras.load(tmp_path / "model.h5"))
+    ours = jaxviz.keras.load(tmp_path / "model.h5")
+    compare(model, ours)
+    compare_channels(ours)

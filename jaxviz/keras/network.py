@@ -110,7 +110,7 @@ class _Evaluation:
         def channel_of(name: str) -> Array:
             """Returns one channel of an activation: as it was computed, or cut out of the whole."""
             axis = self._axes[name]
-            if name in channels or axis is None:
+            if name in channels or axis is None or index is None:
                 return channels[name]
             return lax.dynamic_slice_in_dim(self._known[name], index, 1, axis=axis)
 
