@@ -81,9 +81,8 @@ def compare_channels(ours, bound=BOUND):
         return ours.ask(image, lambda asked: {name: asked.channel(name, index) for name, index in indices.items()})
 
     found = jax.jit(jax.vmap(ask))(images, indices)
-    whole = jax.jit(jax.vmap(lambda image: ours.ask(image, lambda asked: {name: asked[name] for name in indices})))(
-        images
-    )
+    question = lambda asked: {name: asked[name] for name in indices}  # noqa: E731
+    whole = jax.jit(jax.vmap(lambda image: ours.ask(image, question)))(images)
     for layer in layers:
         for one in range(2):
             expected = np.take(whole[layer.name][one], [indices[layer.name][one]], axis=layer.channel_axis)

@@ -98,9 +98,9 @@ class _Evaluation:
             if node.name in self._known:
                 continue
             planned.append(node)
-            if node.name in whole or self._slices(node) != "channelwise":
+            if node.name in whole or node.slices != "channelwise":
                 whole.update(node.inputs)
-            if node.name not in whole and self._slices(node) is None:
+            if node.name not in whole and node.slices is None:
                 whole.add(node.name)
             for name in node.inputs:
                 if name in self._places:
@@ -117,7 +117,7 @@ class _Evaluation:
         for node in reversed(planned):
             if node.name in whole:
                 self._known[node.name] = self._computation(node)(*(self._known[name] for name in node.inputs))
-            elif self._slices(node) == "output":
+            elif node.slices == "output":
                 inputs = [self._known[name] for name in node.inputs]
                 channels[node.name] = self._computation(node)(*inputs, index=index)
             else:
@@ -132,9 +132,6 @@ class _Evaluation:
                     raise JaxvizError(reason)
             raise unknown_layer(name, [node for node in self._places if not node.endswith(PREACTIVATION)])
         return self._network.nodes[self._places[name]]
-
-    def _slices(self, node: Node) -> str | None:
-        return getattr(node.compute, "slices", None)
 
     def _computation(self, node: Node) -> Computation:
         if not isinstance(node.compute, nn.Module):

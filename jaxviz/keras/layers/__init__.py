@@ -23,7 +23,7 @@ from jaxviz.keras.layers import (
     shaping,
     wrappers,
 )
-from jaxviz.keras.layers.computation import Built, Computation
+from jaxviz.keras.layers.computation import Built, Computation, Slices
 from jaxviz.keras.layers.settings import Settings, Signal
 
 __all__ = ["PREACTIVATION", "Node", "Signal", "nodes_of"]
@@ -61,6 +61,7 @@ class Node:
       compute: the computation: a Linen module where it has variables, else a function.
       scope: the name of its variables; empty where it has none.
       channel_axis: where its output counts filters or units, -1 for the last axis; None where it does not.
+      slices: how one channel alone is computed; None where it is cut out of the whole.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Node:
     compute: Computation
     scope: str = ""
     channel_axis: int | None
+    slices: Slices | None = None
 
 
 def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: custom.Custom) -> list[Node]:
@@ -99,7 +101,10 @@ def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: cus
     else:
         compute, axis = _BUILDERS[layer.kind](settings)
     scope = layer.scope if isinstance(compute, nn.Module) else ""
-    node = Node(name=call.name, inputs=call.inputs, compute=compute, scope=scope, channel_axis=axis)
+    slices = getattr(compute, "slices", None)
+    if slices == "channelwise" and settings.is_mixed:
+        slices = None  # what counts channels in this layer counted something else below it
+    node = Node(name=call.name, inputs=call.inputs, compute=compute, scope=scope, channel_axis=axis, slices=slices)
     if theirs is not None or layer.kind not in _ACTIVATED:
         return [node]
     function = elementwise.activation(settings)
@@ -107,4 +112,5 @@ def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: cus
         return [node]
     inner = dataclasses.replace(node, name=call.name + PREACTIVATION)
     outer = elementwise.apply(function)
-    return [inner, Node(name=call.name, inputs=(inner.name,), compute=outer, channel_axis=axis)]
+    last = Node(name=call.name, inputs=(inner.name,), compute=outer, channel_axis=axis, slices=outer.slices)
+    return [inner, last]

@@ -72,6 +72,7 @@ class Conv(nn.Module):
 class DepthwiseConv(nn.Module):
     """DepthwiseConv1D, 2D. Its kernel is ``[*size, input channels, multiplier]``."""
 
+    channels: int
     multiplier: int
     window: Window
     use_bias: bool
@@ -85,9 +86,8 @@ class DepthwiseConv(nn.Module):
     @nn.compact
     def __call__(self, x: Array, index: Array | None = None) -> Array:
         x = jnp.moveaxis(x, self.channel_axis, -1)
-        # x may be one channel alone, so the number of channels comes from the variables wherever they exist.
-        kernel = self.param("kernel", ZEROS, (*self.window.size, x.shape[-1], self.multiplier))
-        bias = self.param("bias", ZEROS, (kernel.shape[-2] * self.multiplier,)) if self.use_bias else None
+        kernel = self.param("kernel", ZEROS, (*self.window.size, self.channels, self.multiplier))
+        bias = self.param("bias", ZEROS, (self.channels * self.multiplier,)) if self.use_bias else None
         if index is None:
             y = self.window.convolve(x, _grouped(kernel), x.shape[-1])
         else:
@@ -203,6 +203,7 @@ def _conv(settings: Settings) -> Built:
 def _depthwise(settings: Settings) -> Built:
     axis = settings.image_axis()
     conv = DepthwiseConv(
+        channels=settings.signal.shape[axis],
         multiplier=settings.count("depth_multiplier", 1),
         window=_window(settings, *(["causal"] if settings.rank == 1 else [])),
         use_bias=settings.flag("use_bias", True),

@@ -39,6 +39,7 @@ class Settings:
         self.layer = call.layer
         self.signals = tuple(signals)
         self.keras_major = keras_major
+        self.is_mixed = False  # True once the layer's own layout turns out to be another than its input's
 
     def refuse(self, why: str) -> ModelFileError:
         """Returns the error that says what is wrong with the layer."""
@@ -137,7 +138,9 @@ class Settings:
         """Likewise, for a layer that reads an image of as many spatial axes as its name says."""
         if self.signal.rank != self.rank + 1:
             raise self.refuse(f"it is given {self.signal.shape}, which has not {self.rank} spatial axes and channels")
-        return self.layout_axis()
+        axis = self.layout_axis()
+        self.is_mixed = axis != self.signal.channel_axis
+        return axis
 
     def axes(self, name: str = "axis", default: object = -1) -> tuple[int, ...]:
         """Returns axes of one image, from 0 on, of those that Keras counts with the batch."""
