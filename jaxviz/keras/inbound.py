@@ -99,6 +99,8 @@ def _modern(value: object, depth: int = 0) -> object:
             return Reference(*history[:3])  # type: ignore[index]
         if kind == "__slice__" and isinstance(config, Mapping):
             return slice(config.get("start"), config.get("stop"), config.get("step"))
+        if kind == "__ellipsis__":
+            return ...
         if kind in ("__tensor__", "__numpy__") and isinstance(config, Mapping):
             return _modern(config.get("value"), depth + 1)
         return {str(name): _modern(member, depth + 1) for name, member in value.items()}

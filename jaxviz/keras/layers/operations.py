@@ -51,7 +51,7 @@ def _matmul(x1: Array, x2: Array) -> Array:
     return jnp.matmul(x1, x2, precision=EXACT)
 
 
-def _einsum(subscripts: str, *xs: Array) -> Array:
+def _einsum(*xs: Array, subscripts: str) -> Array:
     return jnp.einsum(subscripts, *xs, precision=EXACT)
 
 
