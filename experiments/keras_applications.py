@@ -61,7 +61,9 @@ def build(name: str, side: int):
         else:
             is_depthwise = "depthwise" in variable.path or "dw" in variable.path
             fan = np.prod(shape[:-2]) if is_depthwise else np.prod(shape[:-1])
-            variable.assign(rng.normal(0.0, np.sqrt(2 / fan), shape))
+            # A softmax of large logits would turn their rounding, a millionth of each, into as many millionths.
+            share = 0.1 if "predictions" in variable.path or "logits" in variable.path else 2
+            variable.assign(rng.normal(0.0, np.sqrt(share / fan), shape))
     scales_itself = any(
         isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization) for layer in model.layers
     )

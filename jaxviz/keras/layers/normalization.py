@@ -131,6 +131,8 @@ def _stretched(values: Array, x: Array, axes: tuple[int, ...]) -> Array:
 
 def _batch_norm(settings: Settings) -> Built:
     axis, signal = settings.axis(), settings.signal
+    if mode := settings.get("mode", 0):  # Keras 1's ways to look at the images beside this one
+        raise settings.refuse(f"mode {mode!r} is not supported; 0 is")
     norm = BatchNorm(
         axis=axis,
         slices="channelwise" if axis == signal.channel_axis else None,
