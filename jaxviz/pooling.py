@@ -1,6 +1,8 @@
 """Pooling: image -> smaller image, with Keras's gradient."""
 
 import functools
+import itertools
+import math
 from collections.abc import Sequence
 
 import jax.numpy as jnp
@@ -13,22 +15,22 @@ __all__ = ["average_pool", "max_pool"]
 
 
 def max_pool(
-    image: Float[Array, "height width channels"],
-    size: tuple[int, int],
+    image: Float[Array, "*sides channels"],
+    size: tuple[int, ...],
     *,
-    strides: tuple[int, int],
-    padding: Padding = ((0, 0), (0, 0)),
-) -> Float[Array, "out_height out_width channels"]:
+    strides: tuple[int, ...],
+    padding: Padding = (),
+) -> Float[Array, "*out_sides channels"]:
     """Takes the largest value of each window; its gradient goes to the first of equal ones, as in Keras.
 
     It matters: an image of zeros ties in every window, and a gradient split among equals (as ``jnp.max`` does) climbs
     to another image.
 
     Args:
-      image: one image, channels last.
-      size: the window's height and width, in pixels.
+      image: one image of one, two or three spatial axes, channels last.
+      size: the window's length along each spatial axis, in pixels.
       strides: steps of the window, in pixels.
-      padding: pixels of minus infinity before and after each side.
+      padding: pixels of minus infinity before and after each side; none when left out.
     """
     views = _views(image, size, strides, padding, fill=-jnp.inf)
     # A tournament of neighbours, left over right where equal, keeps the first maximum in the order of the window.
@@ -40,28 +42,30 @@ def max_pool(
 
 
 def average_pool(
-    image: Float[Array, "height width channels"],
-    size: tuple[int, int],
+    image: Float[Array, "*sides channels"],
+    size: tuple[int, ...],
     *,
-    strides: tuple[int, int],
-    padding: Padding = ((0, 0), (0, 0)),
-) -> Float[Array, "out_height out_width channels"]:
+    strides: tuple[int, ...],
+    padding: Padding = (),
+) -> Float[Array, "*out_sides channels"]:
     """Takes the mean of each window; padding does not count, as in Keras.
 
     Args:
-      image: one image, channels last.
-      size: the window's height and width, in pixels.
+      image: one image of one, two or three spatial axes, channels last.
+      size: the window's length along each spatial axis, in pixels.
       strides: steps of the window, in pixels.
-      padding: pixels before and after each side that are left out of the mean.
+      padding: pixels before and after each side that are left out of the mean; none when left out.
     """
     total = functools.reduce(jnp.add, _views(image, size, strides, padding, fill=0.0))
-    inside = jnp.ones((*image.shape[:2], 1), image.dtype)
+    if not any(map(any, padding)):
+        return total / math.prod(size)
+    inside = jnp.ones((*image.shape[:-1], 1), image.dtype)
     return total / functools.reduce(jnp.add, _views(inside, size, strides, padding, fill=0.0))
 
 
 def _views(image: Array, size: Sequence[int], strides: Sequence[int], padding: Padding, fill: float) -> list[Array]:
-    """Returns, for each place of the window in reading order, the pixels that stand there: ``[out_h, out_w, c]``."""
+    """Returns, for each place of the window in reading order, the pixels that stand there."""
     if any(map(any, padding)):
         image = jnp.pad(image, (*padding, (0, 0)), constant_values=fill)
-    sides = [(side - extent) // step + 1 for side, extent, step in zip(image.shape[:2], size, strides, strict=True)]
-    return [window(image, (i, j), sides, strides) for i in range(size[0]) for j in range(size[1])]
+    sides = [(side - extent) // step + 1 for side, extent, step in zip(image.shape[:-1], size, strides, strict=True)]
+    return [window(image, start, sides, strides) for start in itertools.product(*map(range, size))]

@@ -7,34 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-__all__ = ["ACROSS_CHANNELS", "Elu", "Rectifier", "find", "identity", "is_probability"]
-
-ACROSS_CHANNELS = frozenset({"softmax", "log_softmax"})
-"""Activations in which one channel's output depends on the others."""
-
-
-def _hard_sigmoid_of_keras_2(x: Array) -> Array:
-    return jnp.clip(0.2 * x + 0.5, 0.0, 1.0)
-
-
-def _leaky_relu(x: Array) -> Array:
-    return jax.nn.leaky_relu(x, 0.2)  # Keras's default slope; JAX's is 0.01
-
-
-def _exact_gelu(x: Array) -> Array:
-    return jax.nn.gelu(x, approximate=False)
-
-
-def _hard_shrink(x: Array) -> Array:
-    return jnp.where(jnp.abs(x) > 0.5, x, 0.0)
-
-
-def _soft_shrink(x: Array) -> Array:
-    return jnp.sign(x) * jnp.maximum(jnp.abs(x) - 0.5, 0.0)
-
-
-def _tanh_shrink(x: Array) -> Array:
-    return x - jnp.tanh(x)
+__all__ = ["Elu", "Gelu", "Rectifier", "Softmax", "find", "identity", "is_across_channels", "is_probability"]
 
 
 def identity(x: Array) -> Array:
@@ -71,17 +44,63 @@ class Elu:
         return jax.nn.elu(x, self.alpha)
 
 
+@dataclasses.dataclass(frozen=True)
+class Gelu:
+    """x times the chance that a normal number is below it; approximated by tanh or not."""
+
+    approximate: bool
+
+    def __call__(self, x: Array) -> Array:
+        return jax.nn.gelu(x, approximate=self.approximate)
+
+
+@dataclasses.dataclass(frozen=True)
+class Softmax:
+    """Softmax over some axes together."""
+
+    axes: tuple[int, ...] = (-1,)
+
+    def __call__(self, x: Array) -> Array:
+        return jax.nn.softmax(x, axis=self.axes)
+
+
+def _hard_sigmoid_of_keras_2(x: Array) -> Array:
+    return jnp.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
+def _hard_shrink(x: Array) -> Array:
+    return jnp.where(jnp.abs(x) > 0.5, x, 0.0)
+
+
+def _soft_shrink(x: Array) -> Array:
+    return jnp.sign(x) * jnp.maximum(jnp.abs(x) - 0.5, 0.0)
+
+
+def _tanh_shrink(x: Array) -> Array:
+    return x - jnp.tanh(x)
+
+
+def _sparsemax(x: Array) -> Array:
+    """The point of the simplex nearest to x: Martins and Astudillo, 2016, https://arxiv.org/abs/1602.02068."""
+    falling = -jnp.sort(-x, axis=-1)
+    excess = jnp.cumsum(falling, axis=-1) - 1
+    count = jnp.arange(1, x.shape[-1] + 1).reshape((1,) * (x.ndim - 1) + (-1,))
+    support = jnp.sum(falling * count > excess, axis=-1, keepdims=True)
+    return jnp.maximum(x - jnp.take_along_axis(excess, support - 1, axis=-1) / support, 0.0)
+
+
 _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "celu": jax.nn.celu,
     "elu": jax.nn.elu,
     "exponential": jnp.exp,
-    "gelu": _exact_gelu,
+    "gelu": Gelu(approximate=False),
+    "glu": jax.nn.glu,
     "hard_shrink": _hard_shrink,
     "hard_sigmoid": jax.nn.hard_sigmoid,
     "hard_silu": jax.nn.hard_silu,
     "hard_swish": jax.nn.hard_silu,
     "hard_tanh": jax.nn.hard_tanh,
-    "leaky_relu": _leaky_relu,
+    "leaky_relu": Rectifier(slope=0.2),
     "linear": identity,
     "log_sigmoid": jax.nn.log_sigmoid,
     "log_softmax": jax.nn.log_softmax,
@@ -92,11 +111,12 @@ _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
     "sigmoid": jax.nn.sigmoid,
     "silu": jax.nn.silu,
     "soft_shrink": _soft_shrink,
-    "softmax": jax.nn.softmax,
+    "softmax": Softmax(),
     "softplus": jax.nn.softplus,
     "softsign": jax.nn.soft_sign,
     "sparse_plus": jax.nn.sparse_plus,
     "sparse_sigmoid": jax.nn.sparse_sigmoid,
+    "sparsemax": _sparsemax,
     "squareplus": jax.nn.squareplus,
     "swish": jax.nn.silu,
     "tanh": jnp.tanh,
@@ -104,13 +124,18 @@ _FUNCTIONS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def is_probability(function: Callable[[Array], Array] | None) -> bool:
-    """Tells whether a function makes logits probabilities: softmax, over any axis, or sigmoid."""
-    return getattr(function, "func", function) in (jax.nn.softmax, jax.nn.sigmoid)
-
-
 def find(name: str, keras_major: int) -> Callable[[Array], Array] | None:
     """Returns the function that a Keras of that major version calls by a name; None where there is none."""
     if name == "hard_sigmoid" and keras_major < 3:
         return _hard_sigmoid_of_keras_2
     return _FUNCTIONS.get(name)
+
+
+def is_across_channels(function: Callable[[Array], Array]) -> bool:
+    """Tells whether one channel of a function's output depends on the others."""
+    return isinstance(function, Softmax) or function in (jax.nn.log_softmax, jax.nn.glu, _sparsemax)
+
+
+def is_probability(function: Callable[[Array], Array] | None) -> bool:
+    """Tells whether a function makes logits probabilities: softmax, over any axes, or sigmoid."""
+    return isinstance(function, Softmax) or function is jax.nn.sigmoid

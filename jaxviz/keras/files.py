@@ -1,148 +1,132 @@
-"""Files: path -> what a Keras file holds, as plain values. The only place that reads HDF5."""
+"""Files: path -> what a Keras file holds, as plain values."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import h5py
-import numpy as np
-
+from jaxviz.containers import Group, read_archive, read_hdf5
+from jaxviz.containers.limits import MOST_TEXT
 from jaxviz.errors import ModelFileError
+from jaxviz.keras.configs import parse
+from jaxviz.keras.kinds import archive_refusal, directory_refusal, file_refusal, is_hdf5, is_json, is_zip
+from jaxviz.keras.layouts import SKIPPED, stored_weights, text_of
+from jaxviz.keras.stored import StoredModel
 
-__all__ = ["StoredModel", "read"]
+__all__ = ["read"]
 
-# A stored array may be compressed. One that claims to unpack to more than this many times its size is not a network's:
-# random float32 weights hardly compress at all, and zeros by about a thousand are the zip bombs.
-_MOST_EXPANSION = 100
-_SMALL = 1 << 20  # bytes that are granted whatever the file's size
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class StoredModel:
-    """A Keras file as plain values.
-
-    Attributes:
-      path: where it was read from, for messages.
-      config: the architecture, as Keras wrote it.
-      weights: layer name -> weight name -> array, in the file's order.
-      backend: what Keras ran on: ``tensorflow``, ``theano``, …; empty where the file does not say.
-      keras_version: such as ``2.1.5``; empty where the file does not say.
-    """
-
-    path: str
-    config: Mapping
-    weights: Mapping[str, Mapping[str, np.ndarray]]
-    backend: str
-    keras_version: str
+_CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 
-def read(path: str | os.PathLike) -> StoredModel:
-    """Reads a Keras HDF5 file of architecture and weights.
+def read(path: str | os.PathLike, *, architecture: Mapping | str | os.PathLike | None = None) -> StoredModel:
+    """Reads a Keras file of any age: HDF5 whatever its extension, a ``.keras`` archive, or a directory of its parts.
 
     Args:
-      path: the file, whatever its extension.
+      path: the file or directory.
+      architecture: for weights alone, or in place of the file's own: a Keras config, its JSON, or the path of a JSON
+        file or of another Keras file.
 
     Raises:
-      ModelFileError: it is missing, is not HDF5, holds no architecture, or claims sizes that it cannot hold.
+      ModelFileError: it is missing, is none of these, is damaged, or claims sizes that it cannot hold.
     """
     path = Path(path)
-    if not os.path.isfile(path):
-        raise ModelFileError(f"no such file: {path}")
-    if not h5py.is_hdf5(path):
-        raise ModelFileError(f"{path} is not HDF5; give a file that Keras saved")
-    try:
-        with h5py.File(path, "r") as file:
-            return _read_hdf5(file, str(path))
-    except ModelFileError:
-        raise
-    except (OSError, KeyError, RuntimeError, TypeError, ValueError, MemoryError) as error:  # what h5py raises
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelFileError(f"{path} is damaged: {reason}") from error
-
-
-def _read_hdf5(file: h5py.File, path: str) -> StoredModel:
-    config = file.attrs.get("model_config")
-    if config is None:
-        raise ModelFileError(
-            f"{path} holds weights but no architecture; save the whole model with model.save(), not save_weights()"
-        )
-    try:
-        architecture = json.loads(_text(config))
-    except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path}: its model_config is not JSON") from error
-    if not isinstance(architecture, dict):
-        raise ModelFileError(f"{path}: its model_config describes no model")
-    group = _group(file, "model_weights", path)
-    return StoredModel(
-        path=path,
-        config=architecture,
-        weights={name: _read_layer(group, name, path) for name in _names(group, "layer_names")},
-        backend=_text(file.attrs.get("backend", group.attrs.get("backend", ""))),
-        keras_version=_text(file.attrs.get("keras_version", group.attrs.get("keras_version", ""))),
+    stored = _read(path)
+    if architecture is None:
+        return stored
+    config, keras_version, backend = _architecture(architecture)
+    return dataclasses.replace(
+        stored, config=config, keras_version=keras_version, backend=stored.weights.backend or backend
     )
 
 
-def _read_layer(weights: h5py.Group, layer: str, path: str) -> dict[str, np.ndarray]:
-    group = _group(weights, layer, path)
-    return {name: _array(group, name, f"{path}: layer {layer!r}") for name in _names(group, "weight_names")}
+def _read(path: Path) -> StoredModel:
+    try:
+        if path.is_dir():
+            return _read_directory(path)
+        if not path.is_file():
+            raise ModelFileError(f"no such file: {path}")
+        if is_hdf5(path):
+            return _stored(path, read_hdf5(path, skip=SKIPPED))
+        if is_zip(path):
+            return _read_archive(path)
+        raise file_refusal(path)
+    except OSError as error:
+        raise ModelFileError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _array(group: h5py.Group, name: str, where: str) -> np.ndarray:
-    _check_links(group, name, where)
-    dataset = group[name]
-    if not isinstance(dataset, h5py.Dataset):
-        raise ModelFileError(f"{where}: {name!r} is not an array")
-    if dataset.shape is None:
-        raise ModelFileError(f"{where}: {name!r} is empty")
-    if dataset.is_virtual or dataset.external:
-        raise ModelFileError(f"{where}: {name!r} keeps its numbers in another file; that is not followed")
-    if dataset.dtype.kind not in "fiub":
-        raise ModelFileError(f"{where}: {name!r} holds {dataset.dtype}, not numbers")
-    if dataset.nbytes > _SMALL + _MOST_EXPANSION * dataset.id.get_storage_size():
-        stored = dataset.id.get_storage_size()
-        raise ModelFileError(f"{where}: {name!r} claims {dataset.nbytes:,} bytes and stores {stored:,}")
-    array = np.asarray(dataset[()], np.float32)
-    if not np.isfinite(array).all():
-        bad = int((~np.isfinite(array)).sum())
-        raise ModelFileError(f"{where}: {name!r} holds {bad} values that are NaN or infinite")
-    return array
+def _read_archive(path: Path) -> StoredModel:
+    entries = read_archive(path, [_CONFIG, _METADATA])
+    config = entries.get(_CONFIG)
+    if config is None:
+        raise archive_refusal(path, entries)
+    if _WEIGHTS not in entries:
+        raise ModelFileError(f"{path} holds no {_WEIGHTS}; save the model with its weights in one HDF5 file")
+    return _stored(path, read_hdf5(path, entry=_WEIGHTS, skip=SKIPPED), config, entries.get(_METADATA))
 
 
-def _group(parent: h5py.Group, name: str, path: str) -> h5py.Group:
-    _check_links(parent, name, path)
-    group = parent[name]
-    if not isinstance(group, h5py.Group):
-        raise ModelFileError(f"{path}: {name!r} is not a group of weights")
-    return group
-
-
-def _check_links(group: h5py.Group, name: str, where: str) -> None:
-    """Refuses a name that leaves its group: only links that stay inside are followed."""
-    parts = [part for part in name.split("/") if part]
-    for part in parts:
-        if not isinstance(group, h5py.Group) or group.get(part, getlink=True) is None:
-            raise ModelFileError(f"{where}: {name!r} is missing")
-        if part in (".", "..") or not isinstance(group.get(part, getlink=True), h5py.HardLink):
-            raise ModelFileError(f"{where}: {name!r} is a link to elsewhere; that is not followed")
-        group = group[part]
-
-
-def _names(group: h5py.Group, attribute: str) -> list[str]:
-    """Reads a list of names; Keras splits one that is too long for an attribute into ``name0``, ``name1`` and so on."""
-    if attribute in group.attrs:
-        parts = [group.attrs[attribute]]
+def _read_directory(path: Path) -> StoredModel:
+    names = sorted(os.listdir(path))
+    hdf5 = [name for name in names if name.endswith((".h5", ".hdf5"))]
+    if _CONFIG in names and _WEIGHTS in names:
+        weights, config = _WEIGHTS, _CONFIG
+    elif "model.json" in names and len(hdf5) == 1:  # the habit of Keras 1 and 2: model.to_json() and save_weights()
+        weights, config = hdf5[0], "model.json"
     else:
-        parts = []
-        while (part := group.attrs.get(f"{attribute}{len(parts)}")) is not None:
-            parts.append(part)
-    return [_text(name) for part in parts for name in np.asarray(part).ravel()]
+        raise directory_refusal(path, names)
+    metadata = _text(path / _METADATA) if _METADATA in names else None
+    if not (path / weights).is_file():
+        raise ModelFileError(f"{path / weights} is no file")
+    if not is_hdf5(path / weights):
+        raise file_refusal(path / weights)
+    return _stored(path, read_hdf5(path / weights, skip=SKIPPED), _text(path / config), metadata)
 
 
-def _text(value: str | bytes | np.generic) -> str:
-    if not isinstance(value, str | bytes):
-        raise ValueError(f"{value!r} where a name is needed")
-    text = value.decode() if isinstance(value, bytes) else str(value)
-    text.encode()  # h5py hides bytes that are no UTF-8 in text that cannot be written
+def _stored(path: Path, root: Group, config: bytes | None = None, metadata: bytes | None = None) -> StoredModel:
+    """Puts together what stood apart: an HDF5 file has the architecture in itself, an archive beside it."""
+    weights = stored_weights(root, str(path))
+    text = config if config is not None else root.attributes.get("model_config")
+    if isinstance(text, tuple):
+        text = text[0] if len(text) == 1 else ""
+    architecture = (
+        None if text is None else parse(text, f"{path}: its {'model_config' if config is None else 'config'}")
+    )
+    about = parse(metadata, f"{path}: its {_METADATA}") if metadata is not None else {}
+    version = about.get("keras_version") or weights.keras_version or _version(architecture or {})
+    return StoredModel(
+        path=str(path),
+        config=architecture,
+        weights=weights,
+        backend=weights.backend or text_of(root, "backend") or str((architecture or {}).get("backend", "")),
+        keras_version=version if isinstance(version, str) else "",
+    )
+
+
+def _architecture(given: Mapping | str | os.PathLike) -> tuple[Mapping, str, str]:
+    """Returns a config that stands apart from the weights, what version of Keras wrote it and what that ran on."""
+    if isinstance(given, str) and given.lstrip().startswith("{"):
+        given = parse(given, "the architecture")
+    if isinstance(given, Mapping):
+        return given, _version(given), str(given.get("backend", ""))
+    path = Path(given)
+    if path.is_file() and is_json(path):
+        return _architecture(parse(_text(path), str(path)))
+    other = _read(path)
+    if other.config is None:
+        raise ModelFileError(f"{path} holds no architecture either; give a Keras JSON or a file of a whole model")
+    return other.config, other.keras_version, other.backend
+
+
+def _version(config: Mapping) -> str:
+    """Returns what a config says of its Keras; Keras 3 says no number, and writes what no other writes."""
+    version = config.get("keras_version")
+    return version if isinstance(version, str) else "3" if "registered_name" in config else ""
+
+
+def _text(path: Path) -> bytes:
+    if not path.is_file():  # a pipe would be waited for
+        raise ModelFileError(f"{path} is no file")
+    with open(path, "rb") as file:
+        text = file.read(MOST_TEXT + 1)
+    if len(text) > MOST_TEXT:
+        raise ModelFileError(f"{path} is larger than any architecture: over {MOST_TEXT:,} bytes")
     return text

@@ -1,225 +1,141 @@
-"""Network: architecture + arrays -> a Linen module and its variables, the names kept."""
+"""Network: a graph of computations on one image as a Linen module, each computed when it is asked for."""
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+import heapq
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from jaxviz.errors import JaxvizError, ModelFileError
-from jaxviz.keras.activations import identity, is_probability
-from jaxviz.keras.dialects import Architecture, canonical
-from jaxviz.keras.files import StoredModel
-from jaxviz.keras.layers import PREACTIVATION, Node, nodes_of
-from jaxviz.keras.modules import Apply, Conv
-from jaxviz.model import Activations, Canvas, Layer, Model, unknown_layer
+from jaxviz.errors import JaxvizError
+from jaxviz.keras.layers import PREACTIVATION, Node
+from jaxviz.keras.layers.computation import ZEROS, Computation
+from jaxviz.model import Activations, unknown_layer
 
-__all__ = ["Network", "convert"]
+__all__ = ["Network", "Source"]
 
 Answer = TypeVar("Answer")
 
-_MISFITS = (TypeError, ValueError, ZeroDivisionError, IndexError, OverflowError)  # what impossible shapes raise
 
-# Keras's name of a weight -> Flax's collection and name.
-_FLAX_NAMES = {
-    "kernel": ("params", "kernel"),
-    "bias": ("params", "bias"),
-    "gamma": ("params", "scale"),
-    "beta": ("params", "bias"),
-    "moving_mean": ("batch_stats", "mean"),
-    "moving_variance": ("batch_stats", "var"),
-}
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Source:
+    """One input of a network.
+
+    Attributes:
+      name: what the nodes call it.
+      shape: its shape for one image.
+      channel_axis: where it counts its channels.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    channel_axis: int
 
 
 class Network(nn.Module):
     """A Keras network on one image, as a Linen module whose submodules carry the Keras names.
 
     Attributes:
-      nodes: its computations; each reads one that stands before it.
-      input_name: what the nodes call the image.
+      nodes: its computations; each reads activations of nodes that stand before it, or inputs.
+      image: the input that is the image.
+      constants: its other inputs; their values are variables of the collection ``inputs``.
+      omitted: names of layers that cannot be computed at this size of image, and why.
     """
 
     nodes: tuple[Node, ...]
-    input_name: str
+    image: Source
+    constants: tuple[Source, ...] = ()
+    omitted: tuple[tuple[str, str], ...] = ()
 
     @nn.compact
     def __call__(self, image: Array, question: Callable[[Activations], Answer]) -> Answer:
         """Answers a question about the activations that one image excites; what it does not read is not computed."""
-        return question(_Evaluation(self, image))
+        held = {
+            source.name: self.variable("inputs", source.name, ZEROS, None, source.shape).value
+            for source in self.constants
+        }
+        return question(_Evaluation(self, {**held, self.image.name: image}))
 
 
 class _Evaluation:
     """Activations of one image, each computed when it is first read."""
 
-    def __init__(self, network: Network, image: Array):
+    def __init__(self, network: Network, inputs: Mapping[str, Array]):
         self._network = network
-        self._nodes = {node.name: node for node in network.nodes}
-        self._known: dict[str, Array] = {network.input_name: image}
-        self._layers: dict[str, nn.Module | Callable[..., Array]] = {}
+        self._axes: dict[str, int | None] = {node.name: node.channel_axis for node in network.nodes}
+        self._axes |= {source.name: source.channel_axis for source in (network.image, *network.constants)}
+        self._places = {node.name: place for place, node in enumerate(network.nodes)}
+        self._known: dict[str, Array] = dict(inputs)
+        self._computations: dict[str, Computation] = {}
 
     def __getitem__(self, name: str) -> Array:
-        waiting = [name]
-        while waiting:  # a loop, since deep networks are deeper than Python's stack
-            if waiting[-1] in self._known:
-                waiting.pop()
-                continue
-            node = self._node(waiting[-1])
-            if node.input in self._known:
-                self._known[node.name] = self._layer(node)(self._known[node.input])
-            else:
-                waiting.append(node.input)
+        if name not in self._known:
+            self._compute(name, None)
         return self._known[name]
 
     def channel(self, name: str, index: Array | np.ndarray) -> Array:
-        index = jnp.asarray(index)
-        chain: list[Node] = []  # the layers that work channel by channel, from the target down
         node = self._node(name)
-        while self._slices(node) == "channelwise" and node.input in self._nodes and node.name not in self._known:
-            chain.append(node)
-            node = self._nodes[node.input]
-        layer = self._layer(node)
-        if self._slices(node) == "output" and node.name not in self._known:
-            x = layer(self[node.input], index)
-        elif node.channel_axis is None:
+        if node.channel_axis is None:
             raise JaxvizError(f"layer {name!r} has no channels to visualize")
-        else:
-            x = lax.dynamic_slice_in_dim(self[node.name], index, 1, axis=node.channel_axis)
-        for above in reversed(chain):
-            x = self._layer(above)(x, index)
-        return x
+        return self._compute(name, jnp.asarray(index))
+
+    def _compute(self, target: str, index: Array | None) -> Array:
+        """Computes an activation, or one channel of it, and all that it needs, whole or one channel as that will do."""
+        whole: set[str] = set() if index is not None else {target}
+        waiting = [-self._places[self._node(target).name]]
+        planned: list[Node] = []
+        # From the target down: when a node's turn comes all nodes that read it have had theirs, so that it is settled
+        # whether it is needed whole. A loop, since deep networks are deeper than Python's stack.
+        while waiting:
+            place = -heapq.heappop(waiting)
+            while waiting and -waiting[0] == place:
+                heapq.heappop(waiting)
+            node = self._network.nodes[place]
+            if node.name in self._known:
+                continue
+            planned.append(node)
+            if node.name in whole or node.slices != "channelwise":
+                whole.update(node.inputs)
+            if node.name not in whole and node.slices is None:
+                whole.add(node.name)
+            for name in node.inputs:
+                if name in self._places:
+                    heapq.heappush(waiting, -self._places[name])
+        channels: dict[str, Array] = {}
+
+        def channel_of(name: str) -> Array:
+            """Returns one channel of an activation: as it was computed, or cut out of the whole."""
+            axis = self._axes[name]
+            if name in channels or axis is None or index is None:
+                return channels[name]
+            return lax.dynamic_slice_in_dim(self._known[name], index, 1, axis=axis)
+
+        for node in reversed(planned):
+            if node.name in whole:
+                self._known[node.name] = self._computation(node)(*(self._known[name] for name in node.inputs))
+            elif node.slices == "output":
+                inputs = [self._known[name] for name in node.inputs]
+                channels[node.name] = self._computation(node)(*inputs, index=index)
+            else:
+                inputs = [channel_of(name) for name in node.inputs]
+                channels[node.name] = self._computation(node)(*inputs, index=index)
+        return self._known[target] if index is None else channel_of(target)
 
     def _node(self, name: str) -> Node:
-        if name not in self._nodes:
-            raise unknown_layer(name, [node for node in self._nodes if not node.endswith(PREACTIVATION)])
-        return self._nodes[name]
+        if name not in self._places:
+            for omitted, reason in self._network.omitted:
+                if omitted == name:
+                    raise JaxvizError(reason)
+            raise unknown_layer(name, [node for node in self._places if not node.endswith(PREACTIVATION)])
+        return self._network.nodes[self._places[name]]
 
-    def _slices(self, node: Node) -> str | None:
-        return getattr(node.layer, "slices", None)
-
-    def _layer(self, node: Node) -> nn.Module | Callable[..., Array]:
-        if not isinstance(node.layer, nn.Module):
-            return node.layer
-        if node.scope not in self._layers:
-            self._layers[node.scope] = node.layer.clone(parent=self._network, name=node.scope)
-        return self._layers[node.scope]
-
-
-def convert(stored: StoredModel) -> Model:
-    """Makes a model of what a Keras file holds.
-
-    Raises:
-      ModelFileError: a layer is not supported, or weights do not fit the architecture; all misfits are listed.
-    """
-    architecture = canonical(stored)
-    network, channel_axis = _network(architecture)
-    shapes = _variable_shapes(network, architecture.input_shape, stored.path)
-    variables = _variables(stored, network, shapes, flip=architecture.flipped_kernels)
-    output = architecture.layers[-1].name
-    return Model(
-        variables=variables,
-        module=network,
-        layers=_layers(architecture, network, variables),
-        canvas=Canvas(shape=architecture.input_shape, channel_axis=channel_axis),
-        output=output,
-        logits=_logits(network, output),
-    )
-
-
-def _network(architecture: Architecture) -> tuple[Network, int]:
-    """Builds the module; also returns where the image counts its channels, which the first layer that cares says."""
-    image_axis = -1
-    for layer in architecture.layers:
-        if layer.settings.get("data_format"):
-            image_axis = 0 if layer.settings["data_format"] == "channels_first" else -1
-            break
-    nodes: list[Node] = []
-    axis: int | None = image_axis
-    for layer in architecture.layers:
-        nodes += nodes_of(layer, architecture.keras_major, axis)
-        axis = nodes[-1].channel_axis
-    return Network(nodes=tuple(nodes), input_name=architecture.input_name), image_axis
-
-
-def _all_of(network: Network) -> Callable[[Activations], dict[str, Array]]:
-    return lambda activations: {node.name: activations[node.name] for node in network.nodes}
-
-
-def _variable_shapes(network: Network, input_shape: tuple[int, ...], path: str) -> Mapping:
-    try:
-        return _shapes_of(network, input_shape, network.nodes)
-    except _MISFITS:
-        # Once more, one layer at a time, for the name of the first that does not fit.
-        for node in network.nodes:
-            try:
-                _shapes_of(network, input_shape, [node])
-            except _MISFITS as error:
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise ModelFileError(f"{path}: layer {node.name!r} does not fit what it is given: {reason}") from error
-        raise
-
-
-def _shapes_of(network: Network, input_shape: tuple[int, ...], nodes: Sequence[Node]) -> Mapping:
-    def question(activations: Activations) -> list[Array]:
-        return [activations[node.name] for node in nodes]
-
-    image = jax.ShapeDtypeStruct(input_shape, jnp.float32)
-    return jax.eval_shape(lambda image: network.init(jax.random.key(0), image, question), image)
-
-
-def _variables(stored: StoredModel, network: Network, shapes: Mapping, *, flip: bool) -> dict:
-    """Sorts the file's arrays into Flax collections; collects every misfit before it refuses."""
-    variables: dict[str, dict[str, dict[str, Array]]] = {collection: {} for collection in shapes}
-    misfits: list[str] = []
-    for scope, layer in ((node.scope, node.layer) for node in network.nodes if node.scope):
-        wanted = {
-            (collection, name): leaf.shape
-            for collection in shapes
-            for name, leaf in shapes[collection].get(scope, {}).items()
-        }
-        found: dict[tuple[str, str], np.ndarray] = {}
-        for name, array in stored.weights.get(scope, {}).items():
-            place = _FLAX_NAMES.get(name.rpartition("/")[2].partition(":")[0])
-            if place not in wanted or place in found:
-                misfits.append(f"layer {scope!r} has no place for {name!r} {array.shape}")
-            else:
-                found[place] = array[::-1, ::-1] if flip and isinstance(layer, Conv) and array.ndim == 4 else array
-        for (collection, name), shape in wanted.items():
-            if (collection, name) not in found:
-                misfits.append(f"layer {scope!r} lacks its {name} {shape}")
-            elif found[collection, name].shape != shape:
-                misfits.append(f"layer {scope!r}: {name} is {found[collection, name].shape}, not {shape}")
-            else:
-                variables[collection].setdefault(scope, {})[name] = jnp.asarray(found[collection, name])
-    if misfits:
-        raise ModelFileError(f"{stored.path}: its weights do not fit its architecture: {'; '.join(misfits)}")
-    return variables
-
-
-def _layers(architecture: Architecture, network: Network, variables: Mapping) -> tuple[Layer, ...]:
-    image = jax.ShapeDtypeStruct(architecture.input_shape, jnp.float32)
-    outputs = jax.eval_shape(lambda image: network.apply(variables, image, _all_of(network)), image)
-    axes = {node.name: node.channel_axis for node in network.nodes}
-    return tuple(
-        Layer(
-            name=layer.name,
-            kind=layer.kind,
-            output_shape=outputs[layer.name].shape,
-            channel_axis=axes[layer.name],
-        )
-        for layer in architecture.layers
-    )
-
-
-def _logits(network: Network, output: str) -> str:
-    """Names what the softmax or sigmoid at the network's end is taken of; the output itself where there is none."""
-    for node in reversed(network.nodes):
-        function = node.layer.function if isinstance(node.layer, Apply) else None
-        if is_probability(function):
-            return node.input
-        if function is not identity:
-            break
-    return output
+    def _computation(self, node: Node) -> Computation:
+        if not isinstance(node.compute, nn.Module):
+            return node.compute
+        if node.scope not in self._computations:
+            self._computations[node.scope] = node.compute.clone(parent=self._network, name=node.scope)
+        return self._computations[node.scope]

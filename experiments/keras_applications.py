@@ -1,0 +1,172 @@
+"""Does every architecture of keras.applications convert, and compute what Keras computes at every layer?
+
+Command:  KERAS_BACKEND=jax python -m experiments.keras_applications          (one alone: --only ResNet50)
+Time:     about 40 minutes on 2 cores, 1.5 GB of memory but for the largest; each architecture in a process of its own.
+Expected: docs/keras-applications.md with a line for each; no difference above 1e-5 of a layer's largest output.
+
+The weights are random: He's normal for kernels, and statistics for batch normalization that keep activations at about 1
+through hundreds of layers. They do not take the mean of each channel away: what is left would be differences between
+places, and a random network blows those up, rounding included. Both sides compute one operation at a time.
+"""
+
+import argparse
+import inspect
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+TABLE = Path(__file__).parent.parent / "docs" / "keras-applications.md"
+SIDE = 96  # pixels; the least that all architectures take is 75
+HEAD = """# Every architecture of keras.applications
+
+Each was built with random weights by Keras {keras} on its JAX backend, saved as HDF5, converted, and compared with
+Keras at every layer on one image of {side} x {side} pixels. The difference is the largest of any number of a layer,
+relative to the layer's largest; the one given is that of the worst layer. "Convert" is the time of
+`jaxviz.keras.load`, on 2 cores.
+
+```
+KERAS_BACKEND=jax python -m experiments.keras_applications
+```
+
+| architecture | layers | parameters | largest relative difference | at layer | convert, seconds |
+| --- | --- | --- | --- | --- | --- |
+"""
+
+
+def architectures() -> list[str]:
+    """Returns the names of all architectures that this Keras has."""
+    import keras
+
+    return sorted(name for name, value in vars(keras.applications).items() if inspect.isfunction(value))
+
+
+def build(name: str, side: int):
+    """Builds an architecture with random weights and returns it with images in the range that it takes."""
+    import keras
+
+    model = getattr(keras.applications, name)(weights=None, input_shape=(side, side, 3))
+    rng = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        shape, kind = variable.shape, variable.path.rpartition("/")[2]
+        if kind == "gamma":
+            variable.assign(rng.uniform(0.5, 1.5, shape))
+        elif len(shape) < 2:
+            variable.assign(rng.normal(0.0, 0.1, shape))
+        else:
+            is_depthwise = "depthwise" in variable.path or "dw" in variable.path
+            fan = np.prod(shape[:-2]) if is_depthwise else np.prod(shape[:-1])
+            # A softmax of large logits would turn their rounding, a millionth of each, into as many millionths.
+            share = 0.1 if "predictions" in variable.path or "logits" in variable.path else 2
+            variable.assign(rng.normal(0.0, np.sqrt(share / fan), shape))
+    scales_itself = any(
+        isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization) for layer in model.layers
+    )
+    images = rng.uniform(0, 255, (1, side, side, 3)) if scales_itself else rng.normal(size=(1, side, side, 3))
+    _calibrate(model, images.astype(np.float32), rng)
+    return model, images[0].astype(np.float32)
+
+
+def _calibrate(model, images: np.ndarray, rng: np.random.Generator) -> None:
+    """Gives each batch normalization, as images pass it, statistics that leave activations of about 1."""
+    import keras
+
+    plain = keras.layers.BatchNormalization.call
+
+    def call(layer, x, **_):
+        size = np.mean(np.square(x))
+        layer.moving_mean.assign(rng.normal(0.0, 0.1 * np.sqrt(size), layer.moving_mean.shape))
+        layer.moving_variance.assign(size * rng.uniform(0.5, 1.5, layer.moving_variance.shape))
+        return plain(layer, x, training=False)
+
+    keras.layers.BatchNormalization.call = call
+    try:
+        model(images, training=False)
+    finally:
+        keras.layers.BatchNormalization.call = plain
+
+
+def compare(name: str, side: int, folder: str) -> dict:
+    """Converts one architecture and compares every layer."""
+    import keras
+
+    import jaxviz
+
+    model, image = build(name, side)
+    path = os.path.join(folder, f"{name}.h5")
+    model.save(path)
+    start = time.perf_counter()
+    ours = jaxviz.keras.load(path)
+    seconds = time.perf_counter() - start
+    os.remove(path)
+    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    reference = keras.Model(model.inputs[0], [layer.output for layer in layers])(image[None], training=False)
+    names = [layer.name for layer in layers]
+    found = ours.ask(image, lambda activations: {name: activations[name] for name in names})
+    differences = {}
+    for layer, expected in zip(names, reference, strict=True):
+        expected = np.asarray(expected[0])
+        assert found[layer].shape == expected.shape == ours.layer(layer).output_shape
+        differences[layer] = float(np.abs(np.asarray(found[layer]) - expected).max() / np.abs(expected).max())
+    worst = max(differences, key=differences.__getitem__)
+    return {
+        "architecture": name,
+        "layers": len(layers),
+        "parameters": model.count_params(),
+        "difference": differences[worst],
+        "at": worst,
+        "seconds": seconds,
+    }
+
+
+def row(result: dict) -> str:
+    """Writes a result as a line of the table."""
+    if "error" in result:
+        return f"| {result['architecture']} | - | - | - | {result['error']} | - |"
+    return (
+        f"| {result['architecture']} | {result['layers']} | {result['parameters'] / 1e6:.1f} M | "
+        f"{result['difference']:.1e} | {result['at']} | {result['seconds']:.1f} |"
+    )
+
+
+def run_alone(name: str, side: int) -> dict:
+    """Compares one architecture in a process of its own, whose memory goes when it ends."""
+    command = [sys.executable, "-m", "experiments.keras_applications", "--one", name, "--side", str(side)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = done.stdout.strip().splitlines()
+    if done.returncode or not lines:
+        return {"architecture": name, "error": (done.stderr.strip().splitlines() or ["no word"])[-1][:200]}
+    return json.loads(lines[-1])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the comparison and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--only", nargs="*", help="these architectures; all when left out, and then the table is written"
+    )
+    parser.add_argument("--side", type=int, default=SIDE, help="of the image, in pixels")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    if options.one:
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(compare(options.one, options.side, folder)))
+        return
+    import keras
+
+    rows = []
+    for name in options.only or architectures():
+        rows.append(row(run_alone(name, options.side)))
+        print(rows[-1], flush=True)
+    if not options.only:
+        TABLE.write_text(HEAD.format(keras=keras.__version__, side=options.side) + "\n".join(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main()

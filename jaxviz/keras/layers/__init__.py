@@ -1,0 +1,116 @@
+"""Layers: one call of a layer of a Keras file -> the nodes that compute it. A class without a builder is refused."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import flax.linen as nn
+
+from jaxviz.errors import ModelFileError
+from jaxviz.keras import activations
+from jaxviz.keras.graph import Call
+from jaxviz.keras.layers import (
+    attention,
+    convolution,
+    custom,
+    dense,
+    elementwise,
+    merging,
+    normalization,
+    operations,
+    pooling,
+    resizing,
+    scaling,
+    shaping,
+    wrappers,
+)
+from jaxviz.keras.layers.computation import Built, Computation, Slices
+from jaxviz.keras.layers.settings import Settings, Signal
+
+__all__ = ["PREACTIVATION", "Node", "Signal", "nodes_of"]
+
+PREACTIVATION = "/preactivation"
+"""Follows a layer's name to name what goes into its own activation function."""
+
+_BUILDERS: dict[str, Callable[[Settings], Built]] = {
+    **attention.BUILDERS,
+    **convolution.BUILDERS,
+    **custom.BUILDERS,
+    **dense.BUILDERS,
+    **dense.LOOKUPS,
+    **elementwise.BUILDERS,
+    **merging.MERGERS,
+    **normalization.BUILDERS,
+    **operations.BUILDERS,
+    **pooling.BUILDERS,
+    **resizing.BUILDERS,
+    **scaling.BUILDERS,
+    **shaping.BUILDERS,
+    **wrappers.BUILDERS,
+}
+_ACTIVATED = frozenset({*convolution.BUILDERS, *dense.BUILDERS, *wrappers.BUILDERS})
+"""The layers that end in an activation function of their own, if they are told one."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Node:
+    """One computation in a network.
+
+    Attributes:
+      name: the activation that it gives.
+      inputs: the activations that it reads.
+      compute: the computation: a Linen module where it has variables, else a function.
+      scope: the name of its variables; empty where it has none.
+      channel_axis: where its output counts filters or units, -1 for the last axis; None where it does not.
+      slices: how one channel alone is computed; None where it is cut out of the whole.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    compute: Computation
+    scope: str = ""
+    channel_axis: int | None
+    slices: Slices | None = None
+
+
+def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: custom.Custom) -> list[Node]:
+    """Returns the nodes of one call of a layer; the last one carries the call's name.
+
+    A layer with an activation function of its own becomes two, so that either side of it can be asked for.
+
+    Args:
+      call: the call.
+      signals: what is known of the activations that it reads.
+      keras_major: the version of Keras that wrote it, on which a few defaults hang.
+      given: what the caller gives for layers and classes, by name.
+
+    Raises:
+      ModelFileError: the layer is not known, or a setting of it is out of its range.
+    """
+    layer, settings = call.layer, Settings(call, signals, keras_major)
+    if call.name.endswith(PREACTIVATION):
+        raise ModelFileError(f"layer {call.name!r}: a name that ends in {PREACTIVATION!r} is kept for what it says")
+    theirs = custom.find(layer, given)
+    if theirs is not None:
+        compute, axis = custom.build(settings, theirs)
+    elif layer.custom or layer.kind not in _BUILDERS:
+        known = ", ".join(sorted(_BUILDERS))
+        raise ModelFileError(
+            f"layer {layer.scope!r} is a {layer.kind}, which is not supported; give what it computes: "
+            f"custom={{{layer.kind!r}: module}}; these are supported: {known}"
+        )
+    else:
+        compute, axis = _BUILDERS[layer.kind](settings)
+    scope = layer.scope if isinstance(compute, nn.Module) else ""
+    slices = getattr(compute, "slices", None)
+    if slices == "channelwise" and settings.is_mixed:
+        slices = None  # what counts channels in this layer counted something else below it
+    node = Node(name=call.name, inputs=call.inputs, compute=compute, scope=scope, channel_axis=axis, slices=slices)
+    if theirs is not None or layer.kind not in _ACTIVATED:
+        return [node]
+    function = elementwise.activation(settings)
+    if function is activations.identity:
+        return [node]
+    inner = dataclasses.replace(node, name=call.name + PREACTIVATION)
+    outer = elementwise.apply(function)
+    last = Node(name=call.name, inputs=(inner.name,), compute=outer, channel_axis=axis, slices=outer.slices)
+    return [inner, last]

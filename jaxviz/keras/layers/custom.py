@@ -1,0 +1,45 @@
+"""Custom layers: what the caller gives for a class that no Keras file can describe."""
+
+from collections.abc import Callable, Mapping
+
+import flax.linen as nn
+from jaxtyping import Array
+
+from jaxviz.keras.graph import LayerConfig
+from jaxviz.keras.layers import elementwise
+from jaxviz.keras.layers.computation import Apply, Built, Computation
+from jaxviz.keras.layers.settings import Settings
+
+__all__ = ["BUILDERS", "Custom", "build", "find"]
+
+Custom = Mapping[str, nn.Module | Callable[..., Array]]
+"""Name of a layer, or of a class -> a Linen module or a function of the activations of one image that it reads."""
+
+
+def find(layer: LayerConfig, custom: Custom) -> Computation | None:
+    """Returns what the caller gives for a layer: by its name, by that within its model, or by its class."""
+    names = (layer.scope, layer.scope.rpartition("/")[2], layer.kind, layer.kind.rpartition(">")[2])
+    return next((custom[name] for name in names if name in custom), None)
+
+
+def build(settings: Settings, computation: Computation) -> Built:
+    """Builds a layer that the caller gives; its channels are where those of its input are, or last."""
+    is_first = any(signal.channel_axis == 0 and signal.rank > 1 for signal in settings.signals)
+    if not isinstance(computation, nn.Module):
+        computation = Apply(computation, None)
+    return computation, 0 if is_first else -1
+
+
+def _lambda(settings: Settings) -> Built:
+    """Builds a Lambda that names a function of Keras; one that holds code is refused, and never run."""
+    function = settings.layer.settings.get("function")
+    is_named = isinstance(function, Mapping) and function.get("class_name") == "function"
+    if not is_named or settings.layer.settings.get("arguments"):
+        raise settings.refuse(
+            f"it holds Python code, which is not run; give what it computes: "
+            f"custom={{{settings.layer.scope!r}: function}}"
+        )
+    return elementwise.apply(elementwise.activation(settings, "function")), settings.signal.channel_axis
+
+
+BUILDERS: dict[str, Callable[[Settings], Built]] = {"Lambda": _lambda}
