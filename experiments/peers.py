@@ -71,7 +71,8 @@ def _model(work: Work):
 
     if work.path == str(default_path().absolute()):
         return jaxviz.keras.load(work.path)
-    return jaxviz.keras.load(work.path, input_shape=work.input_shape)
+    # As the others, which are given the images as they are.
+    return jaxviz.keras.load(work.path, input_shape=work.input_shape).with_preprocessing("0-1")
 
 
 def _jaxviz(work: Work) -> Run:
@@ -81,7 +82,7 @@ def _jaxviz(work: Work) -> Run:
 
     compilation_cache.enable()
     model = _model(work)
-    objective = obj.class_probability() if work.digits else obj.channel(work.layer, range(work.units))
+    objective = obj.class_probability(range(work.units)) if work.digits else obj.channel(work.layer, range(work.units))
     recipe = jaxviz.recipes.PRESETS["seed-digits" if work.digits else "seed"].replace(steps=work.steps)
 
     def run(seed: int) -> np.ndarray:
