@@ -368,7 +368,7 @@ class Child:
         self._process.communicate()
 
 
-def _compiling() -> Callable[[], float]:
+def compile_clock() -> Callable[[], float]:
     """Returns a clock of the seconds that JAX has spent on tracing, lowering and compiling, or reading what is kept."""
     if "jax" not in sys.modules:
         return lambda: math.nan
@@ -391,7 +391,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     fields = json.loads(arguments.work)
     run = ENGINES[arguments.engine].prepare(Work(**fields | {"input_shape": tuple(fields["input_shape"])}))
-    compiled = _compiling()
+    compiled = compile_clock()
     for seed, _ in enumerate(sys.stdin):
         before, begin = compiled(), time.perf_counter()
         images = np.asarray(run(seed))

@@ -24,7 +24,10 @@ EXACT = lax.Precision.HIGHEST
 """Products in full float32: recent GPUs and TPUs round the factors to 10 or 7 bits by default, too few for 1e-5."""
 
 _FEWER = 4  # times fewer features than channels: then taps are multiplied before they are shifted
-_MANY, _WIDE = 64, 12  # channels and features, and pixels of a row, from which on Winograd's form pays
+# Channels and features, and pixels of a row, from which on Winograd's form pays. It would pay in smaller ones as well,
+# but rounds each of four neighbours in its own way: on an image of zeros, from which the seed's digits start, all windows
+# of a pooling tie, and its gradient must go to the first pixel, not to the one that rounding favours.
+_MANY, _WIDE = 64, 12
 _MOST_PATCHES = 1 << 28  # bytes of one image's patches, beyond which none are stored
 
 
@@ -83,12 +86,14 @@ def _on_cpu(image: Array, kernel: Array, strides: Sequence[int], dilation: Seque
     sides = lowerings.output_sides(image, taps, strides, dilation)
     if 0 in sides:  # the window is larger than the image
         return jnp.zeros((*sides, features), image.dtype)
-    if groups > 1:
-        if channels == 1:
-            return lowerings.depthwise(image, kernel, strides, dilation)
-        return lowerings.grouped(image, kernel, strides, dilation, groups)
-    if features * _FEWER <= channels:
+    if groups == 1 and features * _FEWER <= channels:
         return lowerings.taps_first(image, kernel, strides, dilation)
+    if groups > 1 and channels == 1:
+        return lowerings.depthwise(image, kernel, strides, dilation)
+    # What made the image is computed once, not again in each of the slices that follow.
+    image = lax.optimization_barrier(image)
+    if groups > 1:
+        return lowerings.grouped(image, kernel, strides, dilation, groups)
     plain = set(strides) == set(dilation) == {1} and taps[-1] == 3 and image.dtype == jnp.float32
     if plain and min(channels, features) >= _MANY and sides[-1] >= _WIDE:
         return lowerings.winograd(image, kernel)
