@@ -25,8 +25,8 @@ EXACT = lax.Precision.HIGHEST
 
 _FEWER = 4  # times fewer features than channels: then taps are multiplied before they are shifted
 # Channels and features, and pixels of a row, from which on Winograd's form pays. It would pay in smaller ones as well,
-# but rounds each of four neighbours in its own way: on an image of zeros, from which the seed's digits start, all windows
-# of a pooling tie, and its gradient must go to the first pixel, not to the one that rounding favours.
+# but rounds each of four neighbours in its own way: on an image of zeros, from which the seed's digits start, all
+# windows of a pooling tie, and its gradient must go to the first pixel, not to the one that rounding favours.
 _MANY, _WIDE = 64, 12
 _MOST_PATCHES = 1 << 28  # bytes of one image's patches, beyond which none are stored
 

@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jaxviz.errors import JaxvizError
@@ -77,7 +78,7 @@ class RangePixels:
         return jax.scipy.special.logit(jnp.clip(share, 1e-3, 1 - 1e-3))
 
 
-def check_start(start: Float[Array, "..."], canvas: Canvas) -> None:
+def check_start(start: Float[np.ndarray, "..."], canvas: Canvas) -> None:
     """Refuses a starting image, or batch of them, that is not of the canvas's shape or not finite.
 
     Raises:
@@ -85,5 +86,5 @@ def check_start(start: Float[Array, "..."], canvas: Canvas) -> None:
     """
     if start.shape != canvas.shape and start.shape[1:] != canvas.shape:
         raise JaxvizError(f"start of shape {start.shape}: this model takes images of shape {canvas.shape}")
-    if not bool(jnp.isfinite(start).all()):
-        raise JaxvizError(f"start holds {int((~jnp.isfinite(start)).sum())} values that are NaN or infinite")
+    if not np.isfinite(start).all():
+        raise JaxvizError(f"start holds {(~np.isfinite(start)).sum()} values that are NaN or infinite")

@@ -188,7 +188,7 @@ def _starts(start: Array | np.ndarray, count: int, canvas: Canvas) -> np.ndarray
         raise JaxvizError(f"start holds {np.asarray(start).dtype}, not numbers")
     with np.errstate(over="ignore"):  # too large for float32 is infinite, which is refused below
         images = np.asarray(start, np.float32)
-    check_start(jnp.asarray(images), canvas)
+    check_start(images, canvas)
     if images.shape == canvas.shape:
         return np.broadcast_to(images, (count, *canvas.shape))
     if len(images) != count:
