@@ -72,6 +72,10 @@ def visualize(
     recipe: Annotated[str, typer.Option(help="How to climb: jaxviz, seed or seed-digits.")] = "jaxviz",
     steps: Annotated[int | None, typer.Option(help="How many steps; the recipe's own number when left out.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the starting images.")] = 0,
+    precision: Annotated[str, typer.Option(help="What the network is computed in: float32 or bfloat16.")] = "float32",
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIRECTORY", help="Keep finished chunks here, and go on from those there.")
+    ] = None,
     start: Annotated[
         Path | None, typer.Option(metavar="FILE.npy", help="A starting image, or one for each channel.")
     ] = None,
@@ -90,7 +94,15 @@ def visualize(
         with progress_bar() as bar:
             advance = bar.task(layer, len(objective.labels()))
             result = jaxviz.visualize(
-                model, objective, recipe, key=key_of(seed), start=starts, steps=steps, progress=advance
+                model,
+                objective,
+                recipe,
+                key=key_of(seed),
+                start=starts,
+                steps=steps,
+                precision=precision,
+                keep=keep,
+                progress=advance,
             )
         stem = layer.replace("/", ".")
         result.save(stage / f"{stem}.npz")

@@ -6,6 +6,7 @@ import pytest
 from conftest import ROOT
 
 PAGE = ROOT / "docs" / "your-model.md"
+SCALING = ROOT / "docs" / "scaling.md"
 BLOCKS = re.findall(r"^## (.*?)\n.*?```python\n(.*?)```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
 
 
@@ -27,3 +28,8 @@ def test_pages_that_are_linked_exist():
     links = re.findall(r"\]\(([^)#:]+)\)", PAGE.read_text())
     assert links
     assert all((PAGE.parent / link).exists() for link in links)
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", SCALING.read_text(), re.DOTALL))
+def test_scaling_blocks_run(block):
+    exec(block, {})
