@@ -220,7 +220,7 @@ def _mutate_tree(rng: random.Random, parts: _Parts, seed: str) -> _Parts:
             groups = [file, *(item for item in items if isinstance(item, h5py.Group))]
             arrays = [item for item in items if isinstance(item, h5py.Dataset)]
             # Not every change can be made to what those before have left.
-            with contextlib.suppress(TypeError, ValueError, OSError, KeyError, RuntimeError):
+            with contextlib.suppress(TypeError, ValueError, OSError, KeyError, RuntimeError, AttributeError):
                 what = rng.random()
                 if what < 0.5 and arrays:
                     _change_array(rng, rng.choice(arrays))
@@ -233,7 +233,7 @@ def _mutate_tree(rng: random.Random, parts: _Parts, seed: str) -> _Parts:
 
 
 def _change_array(rng: random.Random, array: h5py.Dataset) -> None:
-    parent, name, data = array.parent, array.name, array[()] if array.size < 1 << 20 else np.zeros(1)
+    parent, name, data = array.parent, array.name, np.asarray(array[()]) if array.size < 1 << 20 else np.zeros(1)
     del parent[name]
     make = rng.choice(
         [
