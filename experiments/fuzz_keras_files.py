@@ -1,4 +1,4 @@
-"""Does a damaged Keras file crash, hang or fill the process that loads it, or raise an error that is not jaxviz's?
+"""Does a damaged Keras file crash, hang or fill the process that loads it, or end in an error not of jaxviz's own?
 
 Command:  JAXVIZ_CACHE_DIR= python -m experiments.fuzz_keras_files --minutes 10
 Time:     what is asked for; needs nothing but jaxviz.
@@ -191,7 +191,7 @@ def main(argv: list[str] | None = None) -> None:
         outcomes = fuzz(arguments.minutes, arguments.first, arguments.processes, Path(scratch))
     failures = [outcome for outcome in outcomes if outcome.failed]
     for outcome in failures:
-        print(f"{outcome.number}  {outcome.kind}  {outcome.result}")
+        print(f"{outcome.number}  {outcome.kind}  {outcome.result}", flush=True)
         kept = arguments.out / str(outcome.number)
         if not kept.exists():
             arguments.out.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import functools
 import io
 import json
 import random
@@ -29,6 +30,8 @@ _SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
 }
 _INPUT = [None, 6, 6, 1]
 _GROUPS = {"a": "conv2d", "b": "batch_normalization", "d": "dense"}
+
+_IMPOSSIBLE = (TypeError, ValueError, OSError, LookupError, RuntimeError, AttributeError)  # what h5py raises
 
 _Parts = dict[str, bytes]
 """What a model is saved as: one file, or the entries of an archive or directory."""
@@ -152,7 +155,10 @@ def _mutate_config(rng: random.Random, parts: _Parts, seed: str) -> _Parts:
     """Changes the architecture's JSON: a value, a class, a layer, its depth, its length."""
     config = _config_of(seed)
     for _ in range(rng.choice([1, 1, 1, 2, 5])):
-        holder, key = rng.choice(list(_places(config)))
+        places = _places(config)
+        if not places:
+            break
+        holder, key = rng.choice(places)
         what = rng.random()
         if what < 0.5:
             holder[key] = copy.deepcopy(rng.choice(_ODD_VALUES))
@@ -161,7 +167,7 @@ def _mutate_config(rng: random.Random, parts: _Parts, seed: str) -> _Parts:
         elif what < 0.7:
             del holder[key]
         elif what < 0.8:
-            other, place = rng.choice(list(_places(config)))
+            other, place = rng.choice(places)
             holder[key] = copy.deepcopy(other[place])
         elif what < 0.9 and isinstance(holder, list):
             holder[key:key] = copy.deepcopy(holder[key : key + 1]) * rng.choice([1, 2, 300])
@@ -220,7 +226,7 @@ def _mutate_tree(rng: random.Random, parts: _Parts, seed: str) -> _Parts:
             groups = [file, *(item for item in items if isinstance(item, h5py.Group))]
             arrays = [item for item in items if isinstance(item, h5py.Dataset)]
             # Not every change can be made to what those before have left.
-            with contextlib.suppress(TypeError, ValueError, OSError, KeyError, RuntimeError, AttributeError):
+            with contextlib.suppress(*_IMPOSSIBLE):
                 what = rng.random()
                 if what < 0.5 and arrays:
                     _change_array(rng, rng.choice(arrays))
@@ -332,6 +338,11 @@ def _mutate_bytes(rng: random.Random, parts: _Parts, seed: str) -> _Parts:
 MUTATIONS = {"config": _mutate_config, "tree": _mutate_tree, "bytes": _mutate_bytes}
 
 
+@functools.cache
+def _valid(seed: str) -> _Parts:
+    return SEEDS[seed]()
+
+
 def mutant(number: int, directory: Path) -> tuple[Path, str]:
     """Writes one damaged file and returns its path and what was done to it.
 
@@ -341,7 +352,7 @@ def mutant(number: int, directory: Path) -> tuple[Path, str]:
     """
     rng = random.Random(number)
     seed = rng.choice(list(SEEDS))
-    parts = SEEDS[seed]()
+    parts = _valid(seed)
     directory.mkdir()
     if seed == "archive" and rng.random() < 0.3:
         (directory / "model.keras").write_bytes(_odd_archive(rng, parts))
