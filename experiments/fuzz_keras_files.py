@@ -1,11 +1,11 @@
-"""Does a damaged Keras file crash, hang or fill the process that loads it, or end in an error not of jaxviz's own?
+"""Does a damaged Keras file crash, hang or flood the process that loads it, or raise an error that is not jaxviz's?
 
 Command:  JAXVIZ_CACHE_DIR= python -m experiments.fuzz_keras_files --minutes 10
 Time:     what is asked for; needs nothing but jaxviz.
 Expected: no failure, and at least 20,000 files in 10 minutes on 2 cores.
 
 Small valid files of every container are changed by their structure (fields of the architecture; groups, links,
-attributes and arrays of the HDF5 file; entries of the archive) and by their bytes, then loaded in processes of their own.
+attributes and arrays of the HDF5 file; entries of the archive) and by their bytes, then loaded in other processes.
 A file that fails is kept in the directory given, and `--only NUMBER` loads that one again.
 """
 

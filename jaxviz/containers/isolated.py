@@ -170,7 +170,7 @@ def _reply(path: Path, request: dict) -> Iterator[tuple[dict, io.BufferedReader]
     with _lock:
         child = _running_child()
         # Processor time is limited in the child; this is for what takes none, and where there is no such limit.
-        timer = threading.Timer(5 + 2 * limits.seconds(_size(path)), child.kill)
+        timer = threading.Timer(3 + 2 * limits.seconds(_size(path)), child.kill)
         timer.start()
         try:
             header, stream = child.ask(request)

@@ -29,4 +29,4 @@ def working_memory(stored: int) -> int:
 
 def seconds(stored: int) -> int:
     """Returns the processor time that reading a file of this size may take: 20 megabytes a second is slow."""
-    return 4 + stored // (20 << 20)
+    return 2 + stored // (20 << 20)

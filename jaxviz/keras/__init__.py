@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Mapping
+from typing import overload
 
 from jaxviz.errors import ModelFileError
 from jaxviz.keras.files import read
+from jaxviz.keras.filling import fill
 from jaxviz.keras.network import convert
 from jaxviz.model import Model
 
-__all__ = ["load"]
+__all__ = ["load", "load_weights"]
 
 
 def load(path: str | os.PathLike, *, architecture: Mapping | str | os.PathLike | None = None) -> Model:
@@ -35,3 +37,41 @@ def load(path: str | os.PathLike, *, architecture: Mapping | str | os.PathLike |
             f"{stored.path} holds weights but no architecture; give one as architecture=, a Keras JSON or another file"
         )
     return convert(stored)
+
+
+@overload
+def load_weights(path: str | os.PathLike, *, into: Model) -> Model: ...
+@overload
+def load_weights(path: str | os.PathLike, *, into: Mapping) -> Mapping: ...
+def load_weights(path: str | os.PathLike, *, into: Model | Mapping) -> Model | Mapping:
+    """Puts the weights of a Keras file into a model or into the variables of a Flax module.
+
+    Where all layers of the file are called as the modules, the names tell where each belongs. Else each goes to the one
+    that takes arrays of its shapes; several that take the same are told apart by their order, which a model has, and
+    Linen's own names (``Conv_0``, ``Conv_1``) tell. Nothing is guessed.
+
+    Args:
+      path: any Keras file; an architecture in it is not looked at.
+      into: a model, or variables as Linen's ``init`` returns them: ``{"params": {module: {"kernel": …}}, …}``.
+        Convolutions, dense layers, normalizations and embeddings have the same layout in both; others may not.
+
+    Returns:
+      What was given, with the file's weights.
+
+    Raises:
+      ModelFileError: weights are missing, left over, of other shapes or may go to more than one module; all misfits are
+        listed.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> model = load("weights/mnist_cnn.hdf5")
+      >>> blank = model.replace(variables=jax.tree.map(jnp.zeros_like, model.variables))
+      >>> again = load_weights("weights/mnist_cnn.hdf5", into=blank)
+      >>> bool((again.variables["params"]["dense_1"]["kernel"] == model.variables["params"]["dense_1"]["kernel"]).all())
+      True
+    """
+    stored = read(path)
+    if isinstance(into, Model):
+        order = [layer.name for layer in into.layers]
+        return into.replace(variables=fill(stored, into.variables, order))
+    return fill(stored, into)
