@@ -29,6 +29,7 @@ __all__ = ["read_archive", "read_hdf5"]
 _CODE = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from jaxviz.containers.worker import serve; serve()"
 _ENVIRONMENT = {"HDF5_PLUGIN_PRELOAD": "::", "HDF5_USE_FILE_LOCKING": "FALSE", "OPENBLAS_NUM_THREADS": "1"}
 _SECONDS_TO_START = 60
+_PATIENCE = 3  # seconds beyond the processor time that the child may take
 
 
 def read_hdf5(path: Path, *, entry: str = "", skip: Sequence[str] = ()) -> Group:
@@ -170,7 +171,7 @@ def _reply(path: Path, request: dict) -> Iterator[tuple[dict, io.BufferedReader]
     with _lock:
         child = _running_child()
         # Processor time is limited in the child; this is for what takes none, and where there is no such limit.
-        timer = threading.Timer(3 + 2 * limits.seconds(_size(path)), child.kill)
+        timer = threading.Timer(_PATIENCE + 2 * limits.seconds(_size(path)), child.kill)
         timer.start()
         try:
             header, stream = child.ask(request)
