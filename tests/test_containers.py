@@ -151,6 +151,14 @@ def test_a_process_that_dies_or_sleeps_takes_nobody_along(path, fresh, monkeypat
     assert read_hdf5(path).groups
 
 
+def test_a_process_that_died_between_two_files_is_started_again(path, fresh):
+    write(path, lambda file: file.create_group("fine"))
+    assert read_hdf5(path).groups
+    isolated._child.kill()
+    isolated._child._process.wait()
+    assert read_hdf5(path).groups
+
+
 def test_no_process_can_be_started(path, fresh, monkeypatch):
     write(path, lambda file: file.create_group("fine"))
     monkeypatch.setattr(isolated, "_CODE", "raise SystemExit(1)")

@@ -5,7 +5,8 @@ import warnings
 import pytest
 
 from experiments import fuzz_keras_files
-from experiments.keras_mutants import SEEDS, mutant
+from experiments.keras_mutants import mutant
+from experiments.small_keras_files import SEEDS
 
 
 @pytest.mark.parametrize("first", range(0, 240, 40))

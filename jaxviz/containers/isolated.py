@@ -139,6 +139,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, **_ENVIRONMENT},
+            start_new_session=True,  # or an interrupt from the keyboard would end it as well
         )
 
     def ask(self, request: dict | None) -> tuple[dict, io.BufferedReader]:
@@ -148,6 +149,9 @@ class _Child:
         stream = self._process.stdout
         [length] = struct.unpack("<Q", _take(stream, 8))
         return json.loads(_take(stream, length)), stream
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
 
     def kill(self) -> None:
         self._process.kill()
@@ -203,6 +207,8 @@ def _running_child() -> _Child:
     global _child
     if _child is not None and _child.owner != os.getpid():
         _child = None  # a fork's parent has it
+    if _child is not None and not _child.is_alive():
+        _discard()
     if _child is None:
         child = _Child()
         timer = threading.Timer(_SECONDS_TO_START, child.kill)

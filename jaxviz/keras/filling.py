@@ -19,9 +19,11 @@ from jaxviz.keras.weights import match
 __all__ = ["fill"]
 
 _Path = tuple[str, ...]
+_COLLECTIONS = ("params", "batch_stats")
 
 # Flax's name of a variable -> Keras's, in the order in which Keras lists them.
 _NORMALIZATION = {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving_variance"}
+_STATISTICS = {"mean": "mean", "var": "variance", "count": "count"}  # of the layer Normalization
 _OTHERS = {"depthwise_kernel": "depthwise_kernel", "kernel": "kernel", "embedding": "embeddings", "bias": "bias"}
 
 
@@ -69,10 +71,12 @@ def _places(flat: Mapping[_Path, Array]) -> dict[str, dict[str, _Path]]:
     """Returns module -> Keras's name of a weight -> where it stands, in Keras's order."""
     modules: dict[str, dict[str, _Path]] = collections.defaultdict(dict)
     for path in flat:
-        modules["/".join(path[1:-1])][path[-1]] = path
+        if path[0] in _COLLECTIONS:
+            modules["/".join(path[1:-1])][path[-1]] = path
     places = {}
     for module, names in modules.items():
-        keras_names = _NORMALIZATION if {"scale", "mean"} & names.keys() else _OTHERS
+        normalizes = {"scale", "mean"} & names.keys()
+        keras_names = _STATISTICS if "count" in names else _NORMALIZATION if normalizes else _OTHERS
         ranks = {name: place for place, name in enumerate(keras_names)}
         ordered = sorted(names, key=lambda name: ranks.get(name, len(ranks)))
         places[module] = {keras_names.get(name, name): names[name] for name in ordered}
