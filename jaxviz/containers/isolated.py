@@ -29,6 +29,7 @@ __all__ = ["read_archive", "read_hdf5"]
 _CODE = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from jaxviz.containers.worker import serve; serve()"
 _ENVIRONMENT = {"HDF5_PLUGIN_PRELOAD": "::", "HDF5_USE_FILE_LOCKING": "FALSE", "OPENBLAS_NUM_THREADS": "1"}
 _SECONDS_TO_START = 60
+_LONGEST_HEADER = 1 << 28  # bytes
 _PATIENCE = 3  # seconds beyond the processor time that the child may take
 
 
@@ -148,6 +149,8 @@ class _Child:
             self._process.stdin.flush()
         stream = self._process.stdout
         [length] = struct.unpack("<Q", _take(stream, 8))
+        if length > _LONGEST_HEADER:
+            raise EOFError
         return json.loads(_take(stream, length)), stream
 
     def is_alive(self) -> bool:
