@@ -47,8 +47,8 @@ def load_weights(path: str | os.PathLike, *, into: Model | Mapping) -> Model | M
     """Puts the weights of a Keras file into a model or into the variables of a Flax module.
 
     Where all layers of the file are called as the modules, the names tell where each belongs. Else each goes to the one
-    that takes arrays of its shapes; several that take the same are told apart by their order, which a model has, and
-    Linen's own names (``Conv_0``, ``Conv_1``) tell. Nothing is guessed.
+    that takes arrays of its shapes; several that take the same are told apart by their numbers, as ``Conv_0`` and
+    ``Conv_1`` are. Nothing is guessed.
 
     Args:
       path: any Keras file; an architecture in it is not looked at.
@@ -72,6 +72,5 @@ def load_weights(path: str | os.PathLike, *, into: Model | Mapping) -> Model | M
     """
     stored = read(path)
     if isinstance(into, Model):
-        order = [layer.name for layer in into.layers]
-        return into.replace(variables=fill(stored, into.variables, order))
+        return into.replace(variables=fill(stored, into.variables))
     return fill(stored, into)

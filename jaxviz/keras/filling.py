@@ -13,7 +13,7 @@ from jaxviz.errors import ModelFileError
 from jaxviz.keras.flat_weights import FlatLayer, flatten
 from jaxviz.keras.stored import NamedWeights, StoredModel
 from jaxviz.keras.wanted import Findings, Wanted
-from jaxviz.keras.weight_names import parts, same_part, without_number
+from jaxviz.keras.weight_names import parts, same_part
 from jaxviz.keras.weights import match
 
 __all__ = ["fill"]
@@ -24,20 +24,20 @@ _COLLECTIONS = ("params", "batch_stats")
 # Flax's name of a variable -> Keras's, in the order in which Keras lists them.
 _NORMALIZATION = {"scale": "gamma", "bias": "beta", "mean": "moving_mean", "var": "moving_variance"}
 _STATISTICS = {"mean": "mean", "var": "variance", "count": "count"}  # of the layer Normalization
-_OTHERS = {"depthwise_kernel": "depthwise_kernel", "kernel": "kernel", "embedding": "embeddings", "bias": "bias"}
+_OTHERS = {"depthwise_kernel": "depthwise_kernel", "pointwise_kernel": "pointwise_kernel", "kernel": "kernel"}
+_OTHERS |= {"embedding": "embeddings", "bias": "bias"}
 
 
-def fill(stored: StoredModel, variables: PyTree, order: Sequence[str] = ()) -> PyTree:
+def fill(stored: StoredModel, variables: PyTree) -> PyTree:
     """Puts the weights of a file into a tree of variables.
 
     Where all layers of the file are called as the modules of the tree, the names tell where each belongs. Else each
     goes to the one module that takes arrays of its shapes; several that take the same are told apart by their numbers
-    (``Conv_0``, ``Conv_1``) or by the order given.
+    (``Conv_0``, ``Conv_1``), which go with the numbers of the file's layers or else with the order of those.
 
     Args:
       stored: the file.
       variables: ``{"params": {module: {"kernel": …}}}``, as Linen's ``init`` returns it.
-      order: the modules in the order in which a Keras file has them, where that is known.
 
     Returns:
       A tree of the same structure and shapes, float32.
@@ -54,7 +54,7 @@ def fill(stored: StoredModel, variables: PyTree, order: Sequence[str] = ()) -> P
     }
     layers = flatten(stored.weights)
     findings = Findings()
-    pairs = _by_name(wanted, layers) or _by_shape(wanted, layers, order, findings)
+    pairs = _by_name(wanted, layers) or _by_shape(wanted, layers, findings)
     findings.finish(stored.path)
     named = NamedWeights(layers={scope: layer.arrays for scope, layer in pairs.items()})
     found = match(
@@ -79,6 +79,10 @@ def _places(flat: Mapping[_Path, Array]) -> dict[str, dict[str, _Path]]:
         keras_names = _STATISTICS if "count" in names else _NORMALIZATION if normalizes else _OTHERS
         ranks = {name: place for place, name in enumerate(keras_names)}
         ordered = sorted(names, key=lambda name: ranks.get(name, len(ranks)))
+        if len(names) > 1 and len(ranks) in [ranks.get(name, len(ranks)) for name in names]:
+            raise ModelFileError(
+                f"module {module!r} has {', '.join(names)}, in no order that Keras has; fill it yourself"
+            )
         places[module] = {keras_names.get(name, name): names[name] for name in ordered}
     return places
 
@@ -105,10 +109,8 @@ def _canonical(name: str) -> str:
     return "/".join(min(same_part(part), key=len) if part.endswith("_dense") else part for part in name.split("/"))
 
 
-def _by_shape(
-    wanted: Mapping[str, Wanted], layers: Sequence[FlatLayer], order: Sequence[str], findings: Findings
-) -> dict[str, FlatLayer]:
-    """Pairs modules and layers of the same shapes, in order where there is one."""
+def _by_shape(wanted: Mapping[str, Wanted], layers: Sequence[FlatLayer], findings: Findings) -> dict[str, FlatLayer]:
+    """Pairs modules and layers of the same shapes, by number where there are several."""
     sorts: dict[tuple, list[str]] = collections.defaultdict(list)
     for scope, want in wanted.items():
         sorts[tuple(shape for _, shape in want.weights)].append(scope)
@@ -121,17 +123,15 @@ def _by_shape(
             findings.missing(wanted[scope].slots)
         for layer in fitting[len(scopes) :]:
             findings.superfluous(layer.name, layer.arrays)
-        if len(fitting) == len(scopes) > 1 and not (_in_order(fitting) and (order or _alike(scopes))):
+        counted = _alike([layer.name for layer in fitting])
+        in_order = counted or _alike([layer.group for layer in fitting])
+        if len(fitting) == len(scopes) > 1 and not (in_order and _alike(scopes)):
             findings.refuse(f"{', '.join(scopes)} take weights of the same shapes; call them as the file's layers are")
-        ranked = sorted(scopes, key=list(order).index if order else _numbers)
-        pairs.update(zip(ranked, fitting, strict=False))
+        ordered = sorted(fitting, key=lambda layer: _numbers(layer.name)) if counted else fitting
+        pairs.update(zip(sorted(scopes, key=_numbers), ordered, strict=False))
     for layer in rest:
         findings.superfluous(layer.name, layer.arrays)
     return pairs
-
-
-def _in_order(layers: Sequence[FlatLayer]) -> bool:
-    return all(layer.in_order for layer in layers) or len({without_number(layer.name) for layer in layers}) == 1
 
 
 def _alike(scopes: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from jaxviz.keras.weight_names import is_state, parts
 
 __all__ = ["FlatLayer", "flatten"]
 
-_CONTAINERS = ("layers", "_layers", "_layer_checkpoint_dependencies", "functional", "_functional")
+_LISTS = ("layers", "_layers", "_layer_checkpoint_dependencies")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,15 +20,15 @@ class FlatLayer:
 
     Attributes:
       name: its name behind those of the models it is in: ``outer/inner``.
+      group: the path of its numbered group; empty for named weights, which stand in the network's order.
       noted: False where the file notes no names, and that of the group stands in.
       arrays: its weights by name or number, in Keras's order.
-      in_order: True where the layers stand in the order of the network.
     """
 
     name: str
+    group: str
     noted: bool
     arrays: dict[str, np.ndarray]
-    in_order: bool
 
 
 def flatten(weights: NamedWeights | NumberedWeights) -> list[FlatLayer]:
@@ -45,7 +45,7 @@ def _named(weights: NamedWeights) -> list[FlatLayer]:
         for name, array in kept.items():
             path = [part for part in paths[name] if part != layer] if several else []
             found["/".join([layer, *path])][name] = array
-    return [FlatLayer(name, True, arrays, True) for name, arrays in found.items()]
+    return [FlatLayer(name, "", True, arrays) for name, arrays in found.items()]
 
 
 def _numbered(root: WeightGroup) -> list[FlatLayer]:
@@ -55,9 +55,9 @@ def _numbered(root: WeightGroup) -> list[FlatLayer]:
         path, names, noted, group = waiting.pop()
         if group.variables:
             rank = [(re.sub(r"_\d+$", "", part), int((re.findall(r"_(\d{1,9})$", part) or ["-1"])[0])) for part in path]
-            found.append((rank, FlatLayer("/".join(names), noted, dict(group.variables), False)))
+            found.append((rank, FlatLayer("/".join(names), "/".join(path), noted, dict(group.variables))))
         for key, child in group.children.items():
             if not is_state(key):
-                own = () if key in _CONTAINERS else (child.name or key.lstrip("_"),)
+                own = () if key in _LISTS else (child.name or key.lstrip("_"),)
                 waiting.append(((*path, key), (*names, *own), noted and bool(child.name or not own), child))
     return [layer for _, layer in sorted(found, key=lambda item: item[0])]
