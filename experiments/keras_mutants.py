@@ -1,5 +1,6 @@
 """Mutants: (number, directory) -> a damaged Keras file, the same one each time."""
 
+import contextlib
 import copy
 import functools
 import io
@@ -40,32 +41,37 @@ _KINDS = [
 def _mutate_config(rng: random.Random, parts: Parts, seed: str) -> Parts:
     """Changes the architecture's JSON: a value, a class, a layer, its depth, its length."""
     config = config_of(seed)
-    for _ in range(rng.choice([1, 1, 1, 2, 5])):
-        places = _places(config)
-        if not places:
-            break
-        holder, key = rng.choice(places)
-        what = rng.random()
-        if what < 0.5:
-            holder[key] = copy.deepcopy(rng.choice(_ODD_VALUES))
-        elif what < 0.6:
-            holder[key] = rng.choice(_KINDS)
-        elif what < 0.7:
-            del holder[key]
-        elif what < 0.8:
-            other, place = rng.choice(places)
-            holder[key] = copy.deepcopy(other[place])
-        elif what < 0.9 and isinstance(holder, list):
-            holder[key:key] = copy.deepcopy(holder[key : key + 1]) * rng.choice([1, 2, 300])
-        else:
-            for _ in range(rng.choice([3, 30, 300])):
-                holder[key] = [holder[key]] if rng.random() < 0.5 else {"config": holder[key]}
-    text = json.dumps(config).encode()
+    text = b"[" * 100_000
+    with contextlib.suppress(RecursionError):  # of what has become too deep for Python to copy or write
+        for _ in range(rng.choice([1, 1, 1, 2, 5])):
+            _change_config(rng, config)
+        text = json.dumps(config).encode()
     if rng.random() < 0.1:
-        text = rng.choice(
-            [b"", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, text[: len(text) // 2], b"\xef\xbb\xbf" + text]
-        )
+        begun, marked = text[: len(text) // 2], b"\xef\xbb\xbf" + text
+        text = rng.choice([b"", b"\xff\xfe", b"[" * 100_000, b'{"a":' * 50_000, begun, marked])
     return _with_config(parts, text)
+
+
+def _change_config(rng: random.Random, config: dict) -> None:
+    places = _places(config)
+    if not places:
+        return
+    holder, key = rng.choice(places)
+    what = rng.random()
+    if what < 0.5:
+        holder[key] = copy.deepcopy(rng.choice(_ODD_VALUES))
+    elif what < 0.6:
+        holder[key] = rng.choice(_KINDS)
+    elif what < 0.7:
+        del holder[key]
+    elif what < 0.8:
+        other, place = rng.choice(places)
+        holder[key] = copy.deepcopy(other[place])
+    elif what < 0.9 and isinstance(holder, list):
+        holder[key:key] = copy.deepcopy(holder[key : key + 1]) * rng.choice([1, 2, 300])
+    else:
+        for _ in range(rng.choice([3, 30, 300])):
+            holder[key] = [holder[key]] if rng.random() < 0.5 else {"config": holder[key]}
 
 
 def _places(value: dict) -> list[tuple]:
