@@ -38,6 +38,8 @@ ROOMS = [
     "keras.named_weights",
     "keras.numbered_weights",
     "keras.weights",
+    "keras.flat_weights",
+    "keras.filling",
     "keras.configs",
     "keras.kinds",
     "keras.layouts",
