@@ -1,6 +1,7 @@
 """jaxviz shows what the units of a neural network look for.
 
-Data flows one way: Keras file -> model; model + objectives + recipe + key -> ascent -> visualization -> figures.
+Data flows one way: Keras file, Flax module or JAX function -> model; model + objectives + recipe + key -> ascent ->
+visualization -> figures.
 """
 
 import importlib
@@ -11,7 +12,11 @@ if TYPE_CHECKING:
     from jaxviz.default import default_model
     from jaxviz.deferral import deferred
     from jaxviz.errors import JaxvizError, ModelFileError
+    from jaxviz.functions import from_function
+    from jaxviz.linen import from_linen
     from jaxviz.model import Model
+    from jaxviz.nnx import from_nnx
+    from jaxviz.preprocessing import Preprocessing
     from jaxviz.recipes import Recipe
     from jaxviz.visualization import Visualization, visualize
 
@@ -19,12 +24,16 @@ __all__ = [
     "JaxvizError",
     "Model",
     "ModelFileError",
+    "Preprocessing",
     "Recipe",
     "Visualization",
     "checkpoints",
     "default_model",
     "deferred",
     "figures",
+    "from_function",
+    "from_linen",
+    "from_nnx",
     "images",
     "keras",
     "objectives",
@@ -39,10 +48,14 @@ _HOMES = {
     "JaxvizError": "errors",
     "Model": "model",
     "ModelFileError": "errors",
+    "Preprocessing": "preprocessing",
     "Recipe": "recipes",
     "Visualization": "visualization",
     "default_model": "default",
     "deferred": "deferral",
+    "from_function": "functions",
+    "from_linen": "linen",
+    "from_nnx": "nnx",
     "visualize": "visualization",
 }
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxviz.model import Model
 
-__all__ = ["AXIS", "Plan", "in_parallel", "plan", "rows_of"]
+__all__ = ["AXIS", "Plan", "fitted", "in_parallel", "plan", "rows_of"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -24,12 +24,12 @@ _FLOAT = 4  # bytes
 # cache, and larger batches do not (docs/performance.md); of larger images, fewer do.
 _CPU_IMAGES = 5
 _CPU_BYTES = _CPU_IMAGES * 24 * 24 * 32 * _FLOAT
-# An accelerator wants to be filled, up to a part of its memory. Forward and backward pass keep about three arrays a
-# layer, and the compiler's own scratch space is another of that size.
+# An accelerator wants to be filled. Forward and backward pass keep about three arrays a layer, and the compiler's own
+# scratch space is another of that size.
 _ACCELERATOR_IMAGES = 256
-_ACCELERATOR_SHARE = 0.5
+_SHARE = 0.5  # of the memory, of either; the rest is the weights', the results' and other programs'
 _ARRAYS_A_LAYER = 4
-_UNKNOWN_MEMORY = 8 << 30  # bytes, of a device that does not tell
+_UNKNOWN_MEMORY = 8 << 30  # bytes, of a machine that does not tell
 
 
 class Plan(NamedTuple):
@@ -66,8 +66,26 @@ def plan(model: Model, count: int, units: int | None, width: int | None) -> Plan
     # One chunk leaves cores of a CPU idle for part of its time; a chunk for each core fills them.
     workers = _cores() if devices[0].platform == "cpu" and mesh is None else 1
     lanes = len(devices) * workers
-    memory = (devices[0].memory_stats() or {}).get("bytes_limit", _UNKNOWN_MEMORY)
-    return Plan(width or _width(_most(model, devices[0].platform, memory), count, units, lanes), mesh, workers)
+    if devices[0].platform != "cpu":  # whose chunks are so large that processes would find none left
+        lanes *= jax.process_count()
+    most = _most(model, devices[0].platform, _memory(devices[0]))
+    return Plan(width or _width(most, count, units, lanes), mesh, workers)
+
+
+def fitted(way: Plan, needed: int, *, given: bool) -> Plan:
+    """Returns a plan that fits half of the memory at hand.
+
+    First fewer chunks are worked at at once, then fewer images climb together.
+
+    Args:
+      way: the plan.
+      needed: the bytes that one of its chunks takes on a device.
+      given: True where the width was asked for, and is kept.
+    """
+    room = int(_memory(jax.local_devices()[0]) * _SHARE)
+    workers = max(1, min(way.workers, room // max(1, needed)))
+    width = way.width if given or needed <= room else max(1, way.width * room // needed)
+    return way._replace(workers=workers, width=width)
 
 
 def _width(most: int, count: int, units: int | None, lanes: int) -> int:
@@ -85,7 +103,15 @@ def _most(model: Model, platform: str, memory: int) -> int:
     sizes = [math.prod(layer.output_shape) * _FLOAT for layer in model.layers]
     if platform == "cpu":
         return max(1, min(_CPU_IMAGES, _CPU_BYTES // max(sizes)))
-    return max(1, min(_ACCELERATOR_IMAGES, int(memory * _ACCELERATOR_SHARE) // (sum(sizes) * _ARRAYS_A_LAYER)))
+    return max(1, min(_ACCELERATOR_IMAGES, int(memory * _SHARE) // (sum(sizes) * _ARRAYS_A_LAYER)))
+
+
+def _memory(device: jax.Device) -> int:
+    """Returns the bytes of a device's memory; a CPU's is the machine's."""
+    limit = (device.memory_stats() or {}).get("bytes_limit")
+    if limit is None and device.platform == "cpu" and hasattr(os, "sysconf"):
+        limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return limit or _UNKNOWN_MEMORY
 
 
 def _cores() -> int:

@@ -7,10 +7,12 @@ from functools import partial
 from typing import Protocol, TypeVar, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jaxviz.errors import JaxvizError
+from jaxviz.preprocessing import Preprocessing, find
 
 __all__ = ["Activations", "Canvas", "Layer", "Model", "Module", "unknown_layer"]
 
@@ -42,7 +44,7 @@ class Module(Protocol):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Canvas:
-    """The image a network takes: its shape in the network's own layout, and the range it was trained for.
+    """The image a network is shown: its shape in the network's own layout, and the range it was trained for.
 
     Attributes:
       shape: ``(height, width, channels)``, or channels first where the network is.
@@ -82,7 +84,7 @@ class Layer:
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["variables"],
-    meta_fields=["module", "layers", "canvas", "output", "logits"],
+    meta_fields=["module", "layers", "canvas", "output", "logits", "preprocess"],
 )
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Model:
@@ -95,6 +97,7 @@ class Model:
       canvas: the image the network takes.
       output: the name of the last layer.
       logits: what ``output`` is before its softmax or sigmoid; ``output`` itself where there is none.
+      preprocess: makes of an image on the canvas what the network takes, channels last; None where that is the image.
     """
 
     variables: PyTree
@@ -103,17 +106,24 @@ class Model:
     canvas: Canvas
     output: str
     logits: str
+    preprocess: Callable[[Array], Array] | None = None
 
     def ask(self, image: Float[Array, "..."], question: Callable[[Activations], Answer]) -> Answer:
         """Answers a question about the activations that one image excites."""
-        return self.module.apply(self.variables, image, question)
+        return self.module.apply(self.variables, self._preprocessed(image), question)
+
+    def _preprocessed(self, image: Array) -> Array:
+        if self.preprocess is None:
+            return image
+        axis = self.canvas.channel_axis
+        return jnp.moveaxis(self.preprocess(jnp.moveaxis(image, axis, -1)), -1, axis)
 
     def __call__(self, images: Float[Array | np.ndarray, "batch ..."]) -> Mapping[str, Array]:
         """Returns the activations of a batch of images, by layer name.
 
         Args:
-          images: ``[batch, height, width, channels]`` float32 in the range the network was trained for (or channels
-            first where the network is).
+          images: ``[batch, height, width, channels]`` float32 in the canvas's range (or channels first where the
+            network is).
 
         Returns:
           A mapping: layer name -> ``[batch, …]``, each computed when it is looked up.
@@ -121,7 +131,7 @@ class Model:
         Raises:
           JaxvizError: the images have another shape than the network's input.
         """
-        images = jax.numpy.asarray(images, dtype=jax.numpy.float32)
+        images = jnp.asarray(images, dtype=jnp.float32)
         if images.shape[1:] != self.canvas.shape:
             raise JaxvizError(
                 f"images of shape {images.shape}: this model takes [batch, {', '.join(map(str, self.canvas.shape))}]"
@@ -138,6 +148,30 @@ class Model:
             if layer.name == name:
                 return layer
         raise unknown_layer(name, [layer.name for layer in self.layers])
+
+    def with_preprocessing(self, preprocessing: str | Preprocessing) -> "Model":
+        """Returns a copy that takes images of another range, and converts them to what the network was trained for.
+
+        It takes the place of any preprocessing that the model has; layers inside the network stay as they are.
+
+        Args:
+          preprocessing: ``"0-1"``, ``"0-255"``, ``"-1-1"``, ``"caffe"``, ``"torch"``, or a
+            ``jaxviz.Preprocessing(low=…, high=…, function=…)`` of one's own.
+
+        Raises:
+          JaxvizError: there is none of that name, or it makes no image of this model's shape.
+        """
+        chosen = find(preprocessing)
+        canvas = dataclasses.replace(self.canvas, low=float(chosen.low), high=float(chosen.high))
+        changed = self.replace(canvas=canvas, preprocess=chosen.function)
+        image = jax.ShapeDtypeStruct(canvas.shape, jnp.float32)
+        try:
+            shape = jax.eval_shape(changed._preprocessed, image).shape
+        except (TypeError, ValueError, IndexError) as error:
+            raise JaxvizError(f"preprocessing {preprocessing!r} fails on an image of shape {canvas.shape}") from error
+        if shape != canvas.shape:
+            raise JaxvizError(f"preprocessing {preprocessing!r} makes {shape} of images of shape {canvas.shape}")
+        return changed
 
     def replace(self, **changes) -> "Model":
         """Returns a copy with other values, such as ``variables`` of equal shapes (which retraces nothing)."""

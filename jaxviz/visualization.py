@@ -1,27 +1,26 @@
-"""Visualize: model + objectives + recipe + key -> visualization. The batch comes from one vmap, memory from chunks."""
+"""Visualize: model + objectives + recipe + key -> visualization. The entry, with its checks, and its result."""
 
 import dataclasses
 import json
 import os
 from collections.abc import Callable
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Float
 
-from jaxviz import chunks, recipes
+from jaxviz import recipes
 from jaxviz.arrays import read_arrays
-from jaxviz.ascent import Ascent, ascend
+from jaxviz.batches import climb
 from jaxviz.errors import JaxvizError
 from jaxviz.model import Activations, Canvas, Model
 from jaxviz.objectives import Objective, function
 from jaxviz.outputs import staged
 from jaxviz.parameterizations import check_start
+from jaxviz.precision import in_precision
 from jaxviz.recipes import Recipe
 
 __all__ = ["Visualization", "visualize"]
@@ -104,6 +103,8 @@ def visualize(
     start: Float[Array | np.ndarray, "..."] | None = None,
     steps: int | None = None,
     chunk: int | None = None,
+    precision: str = "float32",
+    keep: str | os.PathLike | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Visualization:
     """Makes the images that units of a network answer to most, all of them in one compiled call.
@@ -119,6 +120,10 @@ def visualize(
       start: explicit starting image ``[*canvas.shape]`` for all, or one for each objective ``[n, *canvas.shape]``.
       steps: how many steps are made; the recipe's own number when left out.
       chunk: how many images climb together on each device; chosen for the model and the machine when left out.
+      precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``; the image, its score and the
+        optimizer are float32 with either.
+      keep: a directory where each finished chunk is kept, from which the same call goes on after an interruption.
+        Processes of ``jax.distributed`` share it, and what they finished outlives the death of one.
       progress: called after each chunk with the number of images that it finished.
 
     Returns:
@@ -146,52 +151,28 @@ def visualize(
         objective = function(objective)
     objective = objective.resolve(model)
     labels = tuple(objective.labels())
-    count = len(labels)
-    starts = None if start is None else _starts(start, count, model.canvas)
-    way = chunks.plan(model, count, objective.units(model), chunk)
-    inputs = [_rows(objective, starts, count, rows) for rows in chunks.rows_of(count, way.chunk)]
-    if way.mesh:
-        model = jax.device_put(model, NamedSharding(way.mesh, PartitionSpec()))
-    compiled = _ascend_all.lower(model, *inputs[0], key, recipe=recipe, mesh=way.mesh).compile()
-    finished: list[Ascent] = []
-    for part in chunks.in_parallel(lambda some: jax.device_get(compiled(model, *some, key)), inputs, way.workers):
-        finished.append(part)
-        if progress:
-            progress(min(way.chunk, count - way.chunk * (len(finished) - 1)))
-    whole = jax.tree.map(lambda *parts: np.concatenate(parts)[:count], *finished)
+    starts = None if start is None else _starts(start, len(labels), model.canvas)
+    provenance = _provenance(recipe, key, precision)
+    whole = climb(
+        in_precision(model, precision),
+        objective,
+        starts,
+        key,
+        recipe=recipe,
+        width=chunk,
+        keep=keep,
+        facts=provenance,
+        progress=progress,
+    )
     return Visualization(
-        images=whole.image,
-        starts=whole.start,
-        scores=whole.scores,
-        final_scores=whole.final_score,
+        images=whole["image"],
+        starts=whole["start"],
+        scores=whole["scores"],
+        final_scores=whole["final_score"],
         labels=labels,
         canvas=model.canvas,
-        provenance=_provenance(recipe, key),
+        provenance=provenance,
     )
-
-
-@partial(jax.jit, static_argnames=("recipe", "mesh"))
-def _ascend_all(
-    model: Model,
-    objectives: Objective,
-    starts: Array | np.ndarray | None,
-    key: Array,
-    *,
-    recipe: Recipe,
-    mesh: Mesh | None,
-) -> Ascent:
-    def batch(model: Model, objectives: Objective, starts: Array | np.ndarray | None, key: Array) -> Ascent:
-        return jax.vmap(
-            lambda objective, start: ascend(model, objective, key, start, recipe=recipe),
-            axis_size=_batch_size(objectives),
-        )(objectives, starts)
-
-    if mesh is None:
-        return batch(model, objectives, starts, key)
-    # Each device climbs its own rows, as it would alone: nothing is exchanged, and nothing can be.
-    whole, share = PartitionSpec(), PartitionSpec(chunks.AXIS)
-    shared = jax.shard_map(batch, mesh=mesh, in_specs=(whole, share, share, whole), out_specs=share, check_vma=False)
-    return shared(model, objectives, starts, key)
 
 
 def _checked_key(key: Array | None) -> Array:
@@ -200,19 +181,6 @@ def _checked_key(key: Array | None) -> Array:
     if not (isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ()):
         raise JaxvizError(f"key {key!r}: give one that jax.random.key(0) makes")
     return key
-
-
-def _batch_size(objectives: Objective) -> int:
-    leaves = jax.tree.leaves(objectives)
-    return len(leaves[0]) if leaves else 1
-
-
-def _rows(
-    objective: Objective, starts: np.ndarray | None, count: int, rows: np.ndarray
-) -> tuple[Objective, np.ndarray | None]:
-    """Takes some rows of a batch of objectives, whose numbers may be one for all, and of their starts."""
-    some = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count,))[rows], objective)
-    return some, None if starts is None else starts[rows]
 
 
 def _starts(start: Array | np.ndarray, count: int, canvas: Canvas) -> np.ndarray:
@@ -228,13 +196,14 @@ def _starts(start: Array | np.ndarray, count: int, canvas: Canvas) -> np.ndarray
     return images
 
 
-def _provenance(recipe: Recipe, key: Array) -> dict[str, str]:
+def _provenance(recipe: Recipe, key: Array, precision: str) -> dict[str, str]:
     versions = {name: metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
     return {
         "recipe": recipe.name,
         "steps": str(recipe.steps),
         "parameterization": str(recipe.parameterization),
         "optimizer": str(recipe.optimizer),
+        "precision": precision,
         "key": f"{jax.random.key_impl(key)} {jax.random.key_data(key).tolist()}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }

@@ -77,6 +77,21 @@ def relative_difference(ours, reference) -> float:
     return float(np.abs(ours - reference).max() / max(np.abs(reference).max(), 1e-30))
 
 
+@pytest.fixture
+def counting():
+    """A list that grows each time something is traced or compiled."""
+    events: list[str] = []
+    on = [True]
+
+    def listen(event, _seconds, **_):
+        if on and ("trace_duration" in event or "backend_compile" in event):
+            events.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield events
+    on.clear()
+
+
 @pytest.fixture(autouse=True)
 def _no_leaks():
     """No test may change JAX's settings for the next one."""

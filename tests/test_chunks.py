@@ -15,7 +15,7 @@ from jaxviz.model import Layer
 SHARED = """
 import sys, jax, numpy as np, jaxviz
 from jaxviz import objectives as obj
-from jaxviz.visualization import _ascend_all
+from jaxviz.batches import _ascend_all
 
 assert len(jax.local_devices()) == int(sys.argv[2])
 model, texts, lower = jaxviz.default_model(), [], _ascend_all.lower
@@ -24,7 +24,7 @@ class Watched:
         lowered = lower(*arguments, **settings)
         texts.append(lowered.compile().as_text())
         return lowered
-jaxviz.visualization._ascend_all = Watched()
+jaxviz.batches._ascend_all = Watched()
 result = jaxviz.visualize(model, obj.channel("conv2d_3", range(11)), "seed", steps=16, chunk=2)
 alone = jaxviz.visualize(model, lambda activations: activations["conv2d_3"][..., 5].mean(), "seed", steps=2)
 assert len(alone) == 1
@@ -72,6 +72,23 @@ def test_an_accelerator_is_filled_up_to_half_its_memory(mnist, memory):
     numbers = sum(int(np.prod(layer.output_shape)) for layer in mnist.layers)
     fit = memory // 2 // (numbers * 4 * 4)
     assert chunks._most(mnist, "gpu", memory) == min(max(fit, 1), 256)
+
+
+@pytest.mark.parametrize(
+    ("needed", "given", "workers", "width"),
+    [(10, False, 8, 4), (200, False, 2, 4), (1000, False, 1, 2), (9000, False, 1, 1), (1000, True, 1, 4)],
+)
+def test_what_needs_more_than_half_the_memory_is_made_smaller(monkeypatch, needed, given, workers, width):
+    monkeypatch.setattr(chunks, "_memory", lambda device: 1000)
+    smaller = chunks.fitted(chunks.Plan(4, None, 8), needed, given=given)
+    assert (smaller.workers, smaller.width) == (workers, width)
+
+
+def test_a_run_that_does_not_fit_is_compiled_smaller(tiny, monkeypatch):
+    whole = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=3)
+    monkeypatch.setattr(chunks, "_memory", lambda device: 1 << 10)
+    small = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=3)
+    np.testing.assert_allclose(small.images, whole.images, rtol=1e-4)
 
 
 def test_what_has_not_begun_when_one_fails_is_never_begun():

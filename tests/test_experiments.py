@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import jaxviz
-from experiments import benchmark, mnist_data, mnist_filters
+from experiments import benchmark, bfloat16, mnist_data, mnist_filters, peers
 from jaxviz import images
+from jaxviz.default import default_path
 
 FILES = [
     "conv2d_1.png",
@@ -116,11 +117,35 @@ def test_needed_operations(mnist):
 
 def test_the_benchmark_writes_its_figures(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(benchmark, "SIDE", 256)
-    benchmark.main(["--steps", "2", "--runs", "1", "--json", str(tmp_path / "figures.json")])
-    facts = json.loads((tmp_path / "figures.json").read_text())
-    assert [row["picture"] for row in facts["pictures"]] == list(SHAPES)
-    assert all(row["seconds"] > 0 and row["steps"] == 2 for row in facts["pictures"])
-    assert "conv2d_4" in capsys.readouterr().out
+    every = benchmark.pictures
+    monkeypatch.setattr(benchmark, "pictures", lambda steps: every(steps)[:1])
+    path = tmp_path / "figures.json"
+    benchmark.main(["--alone", "--only", "pictures", "--steps", "2", "--runs", "1", "--json", str(path)])
+    row = json.loads(path.read_text())["pictures"]["conv2d_1"]["jaxviz"]
+    assert row["seconds"] > 0
+    assert row["compile_seconds"] > 0
+    assert row["memory"] > 1e8
+    assert "conv2d_1" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("engine", [engine for engine in peers.ENGINES.values() if engine.installed])
+@pytest.mark.parametrize("target", [("conv2d_1", 3, False), ("dense_3", 2, True)])
+def test_every_engine_climbs_the_same(engine, target):
+    layer, units, digits = target
+    path = str(default_path().absolute())
+    work = peers.Work(name=layer, path=path, input_shape=(28, 28, 1), layer=layer, units=units, steps=3, digits=digits)
+    ours = peers.ENGINES["jaxviz"].prepare(work)(0)
+    np.testing.assert_allclose(engine.prepare(work)(0), ours, atol=1e-5 * np.abs(ours).max())
+
+
+def test_bfloat16_keeps_scores_near(mnist, capsys):
+    same, reached = bfloat16.moved(mnist, "conv2d_1", 8)
+    assert len(same) > 16
+    assert np.abs(same).max() < 0.02
+    assert np.abs(np.median(reached)) < 0.1
+    bfloat16.main(["--layers", "conv2d_1", "--steps", "2"])
+    assert "conv2d_1" in capsys.readouterr().out
 
 
 def test_a_run_that_fails_leaves_nothing(tmp_path, monkeypatch):

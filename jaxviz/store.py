@@ -1,0 +1,139 @@
+"""Store: a directory that keeps the finished chunks of a run, so that what ends early loses nothing.
+
+``run.json`` says what the run is, ``chunk-00007.npz`` holds the eighth chunk; a file is there whole or not at all.
+Several processes may share one: each writes its own chunks, and all wait until all are there.
+"""
+
+import contextlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from jaxviz.arrays import read_arrays
+from jaxviz.errors import JaxvizError
+from jaxviz.outputs import staged
+
+__all__ = ["Store"]
+
+_RUN = "run.json"
+_BEAT = 1.0  # seconds between a process's signs of life
+_PATIENCE = 60.0  # seconds without one, after which a process counts as dead
+_GLANCE = 0.1  # seconds between looks for chunks of others
+
+
+class Store:
+    """The finished chunks of one run, in a directory.
+
+    Args:
+      directory: made if need be.
+      facts: what the run is; a directory of another run is refused.
+
+    Raises:
+      JaxvizError: the directory holds another run, or cannot be written.
+    """
+
+    def __init__(self, directory: str | os.PathLike, facts: Mapping[str, str]):
+        self.directory = Path(directory)
+        run = self.directory / _RUN
+        if run.exists():
+            self._check(run, facts)
+        else:
+            with staged(self.directory) as stage:
+                (stage / _RUN).write_text(json.dumps(dict(facts), indent=2) + "\n")
+
+    def has(self, chunk: int) -> bool:
+        """Tells whether a chunk is finished."""
+        return self._path(chunk).exists()
+
+    def read(self, chunk: int) -> dict[str, np.ndarray]:
+        """Reads a finished chunk.
+
+        Raises:
+          JaxvizError: it is damaged; deleted, it is made again.
+        """
+        try:
+            return read_arrays(self._path(chunk))
+        except JaxvizError as error:
+            raise JaxvizError(f"{error}; delete it, and run again to make that chunk again") from error
+
+    def write(self, chunk: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keeps a finished chunk."""
+        path = self._path(chunk)
+        with staged(self.directory) as stage, open(stage / path.name, "wb") as stream:
+            np.savez(stream, allow_pickle=False, **arrays)
+
+    @contextlib.contextmanager
+    def alive(self, process: int) -> Iterator[None]:
+        """Shows the other processes that this one is at work, for as long as the block runs."""
+        sign, stop = self._sign(process), threading.Event()
+
+        def beat() -> None:
+            while not stop.wait(_BEAT):
+                with contextlib.suppress(OSError):  # a disk that hangs for a moment is no reason to stop
+                    sign.touch()
+
+        sign.touch()
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            sign.unlink(missing_ok=True)
+
+    def wait(self, owners: Mapping[int, int]) -> None:
+        """Waits until chunks that other processes make are finished.
+
+        Args:
+          owners: for each chunk, the process that makes it.
+
+        Raises:
+          JaxvizError: a process died, which shows within a minute; the finished chunks stay.
+        """
+        last: dict[int, tuple[float | None, float]] = {}  # process -> its last sign, and when we first saw that
+        while missing := [chunk for chunk in owners if not self.has(chunk)]:
+            for process in sorted({owners[chunk] for chunk in missing}):
+                sign, seen = self._last_sign(process), time.monotonic()
+                before = last.setdefault(process, (sign, seen))
+                if before[0] != sign:
+                    last[process] = (sign, seen)
+                left = before[0] is not None and sign is None
+                silent = seen - last[process][1] > _PATIENCE
+                if (left or silent) and not all(self.has(chunk) for chunk in missing if owners[chunk] == process):
+                    raise JaxvizError(
+                        f"process {process} ended before its work was done: {len(missing)} of the {len(owners)} chunks "
+                        f"are missing; the others are kept in {self.directory}, and the same run goes on from there"
+                    )
+            time.sleep(_GLANCE)
+
+    def _path(self, chunk: int) -> Path:
+        return self.directory / f"chunk-{chunk:05}.npz"
+
+    def _sign(self, process: int) -> Path:
+        return self.directory / f".alive-{process}"
+
+    def _last_sign(self, process: int) -> float | None:
+        try:
+            return self._sign(process).stat().st_mtime
+        except OSError:
+            return None
+
+    def _check(self, run: Path, facts: Mapping[str, str]) -> None:
+        try:
+            there = json.loads(run.read_text())
+        except (OSError, ValueError) as error:
+            raise JaxvizError(f"{run} is damaged; give another directory") from error
+        if not isinstance(there, dict):
+            raise JaxvizError(f"{run} is damaged; give another directory")
+        for name in [*facts, *there]:
+            if there.get(name) != facts.get(name):
+                raise JaxvizError(
+                    f"{self.directory} keeps another run: its {name} is {there.get(name)}, not {facts.get(name)}; "
+                    "give another directory"
+                )

@@ -1,0 +1,29 @@
+"""The code on the pages of the documentation runs as it stands."""
+
+import re
+
+import pytest
+from conftest import ROOT
+
+PAGE = ROOT / "docs" / "your-model.md"
+BLOCKS = re.findall(r"^## (.*?)\n.*?```python\n(.*?)```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("block", [block for _, block in BLOCKS], ids=[heading for heading, _ in BLOCKS])
+def test_python_blocks_run(block, capsys):
+    exec(block, {})
+    printed = capsys.readouterr().out
+    assert printed in PAGE.read_text()
+    assert "jaxviz.visualize(" in block
+
+
+def test_there_is_one_for_each_door():
+    doors = ["jaxviz.from_linen(", "jaxviz.from_nnx(", "jaxviz.from_function(", "with_preprocessing("]
+    assert len(BLOCKS) == PAGE.read_text().count("```python\n") == len(doors)
+    assert all(door in block for door, (_, block) in zip(doors, BLOCKS, strict=True))
+
+
+def test_pages_that_are_linked_exist():
+    links = re.findall(r"\]\(([^)#:]+)\)", PAGE.read_text())
+    assert links
+    assert all((PAGE.parent / link).exists() for link in links)
