@@ -127,7 +127,10 @@ def test_an_unknown_weight_is_refused(file):
 
 def test_unknown_layers_are_refused_by_name(file):
     reconfigure(file, lambda config, _: config["config"]["layers"][1].__setitem__("class_name", "Capsule"))
-    assert "layer 'flat' is a Capsule, which is not supported; these are: " in refusal(file)
+    assert (
+        "layer 'flat' is a Capsule, which is not supported; give what it computes: custom={'Capsule': module}"
+        in refusal(file)
+    )
 
 
 @pytest.mark.parametrize(
@@ -143,8 +146,14 @@ def test_unknown_layers_are_refused_by_name(file):
         (1, "name", "", "has a layer without a name"),
         (0, "activation", "snake", "layer 'conv' (Conv2D): unknown activation 'snake'"),
         (0, "data_format", "sideways", "layer 'conv' (Conv2D): data_format is 'sideways'"),
-        (0, "batch_input_shape", [None, None, None, 1], "a fixed number of pixels is needed"),
-        (0, "batch_input_shape", None, "does not say the shape of the model's input"),
+        (0, "batch_input_shape", [None, None, None, 1], "(224, 224, 1) was taken; give input_shape"),
+        (0, "batch_input_shape", None, "(224, 224, 1) was taken; give input_shape"),
+        (
+            0,
+            "batch_input_shape",
+            [None, 0, 6, 1],
+            "shape [None, 0, 6, 1]; lengths of 1 to 65535 are needed",
+        ),
         (2, "units", None, "layer 'dense' (Dense): its setting 'units' is missing"),
         (2, "name", "conv", "two layers called conv"),
     ],
@@ -195,9 +204,9 @@ def test_a_layer_called_input(file):
     assert [layer.name for layer in jaxviz.keras.load(file).layers] == ["conv", "input", "dense"]
 
 
-def test_functional_models_are_refused(file):
-    reconfigure(file, lambda config, _: config.__setitem__("class_name", "Functional"))
-    assert "holds a Functional model; Sequential ones can be read" in refusal(file)
+def test_models_without_a_graph_are_refused(file):
+    reconfigure(file, lambda config, _: config.__setitem__("class_name", "MyModel"))
+    assert "holds a MyModel; a Sequential or functional model is needed" in refusal(file)
 
 
 def test_links_to_elsewhere_are_not_followed(file, tmp_path):
