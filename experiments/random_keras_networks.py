@@ -242,7 +242,7 @@ def largest_difference(seed: int, folder: str) -> tuple[float, str, list[str]]:
     model = network(seed)
     path = os.path.join(folder, f"{seed}{'.keras' if seed % 2 else '.h5'}")
     model.save(path)
-    ours = jaxviz.keras.load(path)
+    ours = jaxviz.keras.load(path).replace(preprocess=None)
     os.remove(path)
     image = np.random.default_rng(seed).uniform(-1, 1, ours.canvas.shape).astype(np.float32)
     # What is called twice has no one output in Keras, and what stands behind it is compared.
