@@ -15,7 +15,7 @@ from jaxviz.keras.stored import NamedWeights, StoredModel
 __all__ = ["Inputs", "choose"]
 
 _SIDE = 224  # pixels, where neither file nor caller says: what most networks for photographs were trained on
-_LARGEST = 1 << 28  # numbers in one input
+_LARGEST = 1 << 26  # numbers in one input
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,6 +88,8 @@ def _constant(each: Input, value: Float[Array | np.ndarray, "..."] | None, path:
             f"{path}: input {each.name!r} has the shape {_text(each.shape)}; "
             f"give its value: inputs={{{each.name!r}: array}}"
         )
+    if value is None and math.prod(each.shape) > _LARGEST:  # type: ignore[arg-type]
+        raise ModelFileError(f"{path}: an input of shape {_text(each.shape)} is too large")
     array = np.zeros([side or 1 for side in each.shape], np.float32) if value is None else np.asarray(value, np.float32)
     if len(array.shape) != len(each.shape) or any(
         side not in (None, length) for side, length in zip(each.shape, array.shape, strict=True)
