@@ -101,7 +101,7 @@ def compare(name: str, side: int, folder: str) -> dict:
     path = os.path.join(folder, f"{name}.h5")
     model.save(path)
     start = time.perf_counter()
-    ours = jaxviz.keras.load(path)
+    ours = jaxviz.keras.load(path).replace(preprocess=None)  # Keras's own network takes what is inside of it
     seconds = time.perf_counter() - start
     os.remove(path)
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]

@@ -195,6 +195,7 @@ def network(seed: int):
     draw = Drawing(seed)
     image = layers.Input(draw.input_shape())
     x = image
+    merges = (layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply, layers.Subtract)
     for _ in range(draw.count(5, 9)):
         shape = x.shape[1:]
         small = np.prod(shape) < MOST
@@ -203,10 +204,7 @@ def network(seed: int):
         if draw.count(0, 5) == 0:
             y = keras.Sequential([layers.Input(y.shape[1:]), activation(draw, y.shape[1:])])(y)
         if y.shape == x.shape:
-            merge = draw.pick(
-                layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply, layers.Subtract
-            )
-            y = merge()([x, y]) if draw.count(0, 1) else layer(y)
+            y = draw.pick(*merges)()([x, y]) if draw.count(0, 1) else layer(y)
         elif y.shape[:-1] == x.shape[:-1] and draw.count(0, 1):
             y = layers.Concatenate()([x, y])
         x = y
@@ -244,13 +242,14 @@ def largest_difference(seed: int, folder: str) -> tuple[float, str, list[str]]:
     model = network(seed)
     path = os.path.join(folder, f"{seed}{'.keras' if seed % 2 else '.h5'}")
     model.save(path)
-    ours = jaxviz.keras.load(path)
+    ours = jaxviz.keras.load(path).replace(preprocess=None)
     os.remove(path)
     image = np.random.default_rng(seed).uniform(-1, 1, ours.canvas.shape).astype(np.float32)
+    # What is called twice has no one output in Keras, and what stands behind it is compared.
     once = [
         layer
         for layer in model.layers
-        if len(layer._inbound_nodes) == 1 and layer.name in dict.fromkeys(each.name for each in ours.layers)
+        if len(layer._inbound_nodes) == 1 and not isinstance(layer, keras.layers.InputLayer | keras.Model)
     ]
     whole = keras.Model(model.inputs[0], [layer.output for layer in once])
     reference = jax.jit(lambda image: whole(image, training=False))(image[None])

@@ -55,6 +55,7 @@ def activations_of(ours, image, names):
 def compare(model, ours, seed=0, bound=BOUND):
     """Compares all layers on one random image; other inputs are zeros. Returns the largest relative difference."""
     rng = np.random.default_rng(seed)
+    ours = ours.replace(preprocess=None)
     image = rng.uniform(-1, 1, ours.canvas.shape).astype(np.float32)
     inputs = [np.zeros((1, *each.shape[1:]), np.float32) for each in model.inputs]
     place = next((at for at, each in enumerate(model.inputs) if len(each.shape) == 4), 0)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 
 import h5py
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import jaxviz
 from jaxviz.errors import ModelFileError
+from jaxviz.keras import configs
 
 
 @pytest.fixture
@@ -125,7 +127,10 @@ def test_an_unknown_weight_is_refused(file):
 
 def test_unknown_layers_are_refused_by_name(file):
     reconfigure(file, lambda config, _: config["config"]["layers"][1].__setitem__("class_name", "Capsule"))
-    assert "layer 'flat' is a Capsule, which is not supported; these are: " in refusal(file)
+    assert (
+        "layer 'flat' is a Capsule, which is not supported; give what it computes: custom={'Capsule': module}"
+        in refusal(file)
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,8 +146,14 @@ def test_unknown_layers_are_refused_by_name(file):
         (1, "name", "", "has a layer without a name"),
         (0, "activation", "snake", "layer 'conv' (Conv2D): unknown activation 'snake'"),
         (0, "data_format", "sideways", "layer 'conv' (Conv2D): data_format is 'sideways'"),
-        (0, "batch_input_shape", [None, None, None, 1], "a fixed number of pixels is needed"),
-        (0, "batch_input_shape", None, "does not say the shape of the model's input"),
+        (0, "batch_input_shape", [None, None, None, 1], "(224, 224, 1) was taken; give input_shape"),
+        (0, "batch_input_shape", None, "(224, 224, 1) was taken; give input_shape"),
+        (
+            0,
+            "batch_input_shape",
+            [None, 0, 6, 1],
+            "shape [None, 0, 6, 1]; lengths of 1 to 65535 are needed",
+        ),
         (2, "units", None, "layer 'dense' (Dense): its setting 'units' is missing"),
         (2, "name", "conv", "two layers called conv"),
     ],
@@ -193,9 +204,9 @@ def test_a_layer_called_input(file):
     assert [layer.name for layer in jaxviz.keras.load(file).layers] == ["conv", "input", "dense"]
 
 
-def test_functional_models_are_refused(file):
-    reconfigure(file, lambda config, _: config.__setitem__("class_name", "Functional"))
-    assert "holds a Functional model; Sequential ones can be read" in refusal(file)
+def test_models_without_a_graph_are_refused(file):
+    reconfigure(file, lambda config, _: config.__setitem__("class_name", "MyModel"))
+    assert "holds a MyModel; a Sequential or functional model is needed" in refusal(file)
 
 
 def test_links_to_elsewhere_are_not_followed(file, tmp_path):
@@ -230,3 +241,122 @@ def test_bombs_are_not_unpacked(file):
 
     damage(file, change)
     assert "'model_weights/conv/conv/kernel:0' claims 274,877,906,944 bytes and stores 0" in refusal(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("model.h5", b"", "is not HDF5 but empty"),
+        ("model.h5", b"random", "is not HDF5; give a file that Keras saved"),
+        (
+            "model.h5",
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "is not HDF5 but a Git LFS pointer; fetch the file",
+        ),
+        (
+            "model.pkl",
+            b"\x80\x04\x95",
+            "is not HDF5 but a pickle, as PyTorch and joblib write; unpacking one runs code",
+        ),
+        ("model.pt", b"\x80\x02\x8a", "is not HDF5 but a pickle"),
+        ("model.h5.gz", b"\x1f\x8b\x08", "is not HDF5 but gzip; unpack it first"),
+        ("model.tflite", b"\x1c\0\0\0TFL3", "is not HDF5 but TensorFlow Lite"),
+        ("model", b"\x1c\0\0\0TFL3", "is not HDF5 but TensorFlow Lite"),
+        ("model.onnx", b"\x08\x07\x12", "is not HDF5 but ONNX"),
+        ("saved_model.pb", b"\x08\x01", "is not HDF5 but a TensorFlow graph"),
+        ("model.json", b' {"class_name": "Sequential"}', "is not HDF5 but JSON; it may be an architecture"),
+    ],
+)
+def test_other_kinds_of_file(name, data, message, tmp_path):
+    (tmp_path / name).write_bytes(data)
+    assert refusal(tmp_path / name).startswith(f"{tmp_path / name} {message}")
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        (["archive/data.pkl", "archive/version"], "is a PyTorch file"),
+        (["x.npy", "y.npy"], "is NumPy arrays (.npz)"),
+        (["model/saved_model.pb"], "is a zipped TensorFlow SavedModel"),
+        (["readme"], "is a zip archive without a config.json"),
+        (["config.json", "model.weights.npz"], "holds no model.weights.h5"),
+    ],
+)
+def test_other_kinds_of_archive(entries, message, tmp_path):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in entries:
+            archive.writestr(name, "{}")
+    assert message in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "is a directory without config.json and model.weights.h5"),
+        (["saved_model.pb", "variables"], "is a TensorFlow SavedModel; load it in TensorFlow and save it as"),
+        (["checkpoint", "ckpt.index"], "is a TensorFlow checkpoint"),
+        (["_CHECKPOINT_METADATA"], "is an Orbax checkpoint; load the model first"),
+        (["model.json", "group1-shard1of1.bin"], "is a TensorFlow.js model"),
+    ],
+)
+def test_other_kinds_of_directory(names, message, tmp_path):
+    for name in names:
+        (tmp_path / name).touch()
+    assert message in refusal(tmp_path)
+
+
+def test_a_directory_whose_parts_are_no_files(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.weights.h5").mkdir()
+    assert "model.weights.h5 is no file" in refusal(tmp_path)
+    os.rmdir(tmp_path / "model.weights.h5")
+    os.mkfifo(tmp_path / "model.weights.h5")  # which would be waited for
+    assert "model.weights.h5 is no file" in refusal(tmp_path)
+
+
+def test_any_extension_and_a_user_block(file, tmp_path):
+    (tmp_path / "model").write_bytes(file.read_bytes())
+    assert len(jaxviz.keras.load(tmp_path / "model").layers) == 3
+    with h5py.File(tmp_path / "block.h5", "w", userblock_size=1024) as target, h5py.File(file) as source:
+        for name in source:
+            source.copy(name, target)
+        target.attrs.update(source.attrs)
+    assert len(jaxviz.keras.load(tmp_path / "block.h5").layers) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "is not JSON"),
+        ('{"a":' * 500 + "1" + "}" * 500, "is nested more than 200 deep"),
+        ('{"a": "\\ud800"}', r"holds text that cannot be written: '\ud800'"),
+        ('{"a": [' + "0," * 2_000_000 + "0]}", "has more than 2,000,000 values"),
+        ("[1, 2]", "describes no model"),
+    ],
+)
+def test_architectures_out_of_bounds(text, message):
+    with pytest.raises(ModelFileError) as error:
+        configs.parse(text, "here")
+    assert str(error.value) == f"here {message}"
+
+
+def test_an_architecture_encoded_twice():
+    assert configs.parse(json.dumps(json.dumps({"class_name": "Sequential"})), "here") == {"class_name": "Sequential"}
+    assert configs.parse(b'\xef\xbb\xbf{"a": 1}', "here") == {"a": 1}
+
+
+def test_an_architecture_that_holds_none(file, tmp_path):
+    damage(file, lambda f: f.attrs.__delitem__("model_config"))
+    with pytest.raises(
+        ModelFileError, match="holds no architecture either; give a Keras JSON or a file of a whole model"
+    ):
+        jaxviz.keras.load(file, architecture=file)
+    with pytest.raises(ModelFileError, match="no such file: nowhere"):
+        jaxviz.keras.load(file, architecture="nowhere")
+
+
+def test_hdf5_that_keras_did_not_write(tmp_path):
+    with h5py.File(tmp_path / "data.h5", "w") as other:
+        other["x_train"] = np.zeros(3)
+    assert "data.h5 is HDF5 but holds no weights that Keras wrote" in refusal(tmp_path / "data.h5")

@@ -13,6 +13,9 @@ CASES = [
     ((7, 5), (3, 2), (2, 1), "same"),
     ((9, 9), (3, 3), (1, 1), "valid"),
     ((8, 8), (3, 3), (2, 2), "same"),
+    ((12, 11), (5, 4), (2, 3), "same"),
+    ((12,), (3,), (2,), "same"),
+    ((6, 7, 5), (2, 3, 2), (2, 1, 2), "valid"),
 ]
 
 
@@ -44,6 +47,12 @@ def test_gradient_of_a_partial_tie_goes_to_the_first_of_the_largest():
     window = jnp.array([[1.0, 5.0], [5.0, 2.0]])[..., None]
     gradient = jax.grad(lambda x: max_pool(x, (2, 2), strides=(2, 2)).sum())(window)
     np.testing.assert_array_equal(gradient[..., 0], [[0, 1], [0, 0]])
+
+
+def test_gradient_of_ties_in_a_large_window_goes_to_the_first():
+    image = jnp.zeros((5, 5, 1)).at[1, 3].set(1.0).at[2, 0].set(1.0).at[1, 4].set(1.0)
+    gradient = jax.grad(lambda x: max_pool(x, (5, 5), strides=(5, 5)).sum())(image)
+    np.testing.assert_array_equal(gradient[..., 0], jnp.zeros((5, 5)).at[1, 3].set(1.0))
 
 
 def test_gradient_of_three_by_three_ties_goes_to_the_first():

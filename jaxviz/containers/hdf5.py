@@ -47,7 +47,7 @@ def describe(file: h5py.File, size: int, skip: tuple[str, ...]) -> Contents:
     """
     root: dict = {}
     datasets: list[h5py.Dataset] = []
-    seen: set[int] = set()
+    seen = {h5py.h5o.get_info(file.id).addr}
     claimed = 0
     waiting: list[tuple[h5py.Group, str, dict]] = [(file, "", root)]
     while waiting:

@@ -29,6 +29,8 @@ __all__ = ["read_archive", "read_hdf5"]
 _CODE = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from jaxviz.containers.worker import serve; serve()"
 _ENVIRONMENT = {"HDF5_PLUGIN_PRELOAD": "::", "HDF5_USE_FILE_LOCKING": "FALSE", "OPENBLAS_NUM_THREADS": "1"}
 _SECONDS_TO_START = 60
+_LONGEST_HEADER = 1 << 28  # bytes
+_PATIENCE = 3  # seconds beyond the processor time that the child may take
 
 
 def read_hdf5(path: Path, *, entry: str = "", skip: Sequence[str] = ()) -> Group:
@@ -138,6 +140,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, **_ENVIRONMENT},
+            start_new_session=True,  # or an interrupt from the keyboard would end it as well
         )
 
     def ask(self, request: dict | None) -> tuple[dict, io.BufferedReader]:
@@ -146,7 +149,12 @@ class _Child:
             self._process.stdin.flush()
         stream = self._process.stdout
         [length] = struct.unpack("<Q", _take(stream, 8))
+        if length > _LONGEST_HEADER:
+            raise EOFError
         return json.loads(_take(stream, length)), stream
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
 
     def kill(self) -> None:
         self._process.kill()
@@ -170,7 +178,7 @@ def _reply(path: Path, request: dict) -> Iterator[tuple[dict, io.BufferedReader]
     with _lock:
         child = _running_child()
         # Processor time is limited in the child; this is for what takes none, and where there is no such limit.
-        timer = threading.Timer(5 + 2 * limits.seconds(_size(path)), child.kill)
+        timer = threading.Timer(_PATIENCE + 2 * limits.seconds(_size(path)), child.kill)
         timer.start()
         try:
             header, stream = child.ask(request)
@@ -202,6 +210,8 @@ def _running_child() -> _Child:
     global _child
     if _child is not None and _child.owner != os.getpid():
         _child = None  # a fork's parent has it
+    if _child is not None and not _child.is_alive():
+        _discard()
     if _child is None:
         child = _Child()
         timer = threading.Timer(_SECONDS_TO_START, child.kill)

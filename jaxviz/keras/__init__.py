@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import overload
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -9,10 +10,11 @@ from jaxtyping import Array, Float
 from jaxviz.errors import ModelFileError
 from jaxviz.keras.conversion import convert
 from jaxviz.keras.files import read
+from jaxviz.keras.filling import fill
 from jaxviz.keras.layers.custom import Custom
 from jaxviz.model import Model
 
-__all__ = ["load"]
+__all__ = ["load", "load_weights"]
 
 
 def load(
@@ -31,7 +33,6 @@ def load(
       path: what ``model.save`` wrote, HDF5 whatever its extension or ``.keras``; or a directory with ``config.json``
         and ``model.weights.h5``, or with ``model.json`` and one HDF5 file; or weights alone.
       architecture: for weights alone: a Keras config, its JSON, or the path of a JSON file or of another Keras file.
-
       input_shape: height, width and channels of the image, as the network orders them, where the file leaves them open
         or the network is wanted at another size; 224 by 224 pixels where neither says anything. Layers that cannot be
         computed at that size are left out.
@@ -53,3 +54,40 @@ def load(
             f"{stored.path} holds weights but no architecture; give one as architecture=, a Keras JSON or another file"
         )
     return convert(stored, input_shape=input_shape, inputs=inputs, custom=custom)
+
+
+@overload
+def load_weights(path: str | os.PathLike, *, into: Model) -> Model: ...
+@overload
+def load_weights(path: str | os.PathLike, *, into: Mapping) -> Mapping: ...
+def load_weights(path: str | os.PathLike, *, into: Model | Mapping) -> Model | Mapping:
+    """Puts the weights of a Keras file into a model or into the variables of a Flax module.
+
+    Where all layers of the file are called as the modules, the names tell where each belongs. Else each goes to the one
+    that takes arrays of its shapes; several that take the same are told apart by their numbers, as ``Conv_0`` and
+    ``Conv_1`` are. Nothing is guessed.
+
+    Args:
+      path: any Keras file; an architecture in it is not looked at.
+      into: a model, or variables as Linen's ``init`` returns them: ``{"params": {module: {"kernel": …}}, …}``.
+        Convolutions, dense layers, normalizations and embeddings have the same layout in both; others may not.
+
+    Returns:
+      What was given, with the file's weights.
+
+    Raises:
+      ModelFileError: weights are missing, left over, of other shapes or may go to more than one module; all misfits are
+        listed.
+
+    Example:
+      >>> import jax, jax.numpy as jnp
+      >>> model = load("weights/mnist_cnn.hdf5")
+      >>> blank = model.replace(variables=jax.tree.map(jnp.zeros_like, model.variables))
+      >>> again = load_weights("weights/mnist_cnn.hdf5", into=blank)
+      >>> bool((again.variables["params"]["dense_1"]["kernel"] == model.variables["params"]["dense_1"]["kernel"]).all())
+      True
+    """
+    stored = read(path)
+    if isinstance(into, Model):
+        return into.replace(variables=fill(stored, into.variables))
+    return fill(stored, into)

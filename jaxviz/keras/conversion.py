@@ -6,12 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxviz.errors import ModelFileError
 from jaxviz.keras import forms
 from jaxviz.keras.activations import identity, is_probability
 from jaxviz.keras.assembly import Assembly, Place, assemble
 from jaxviz.keras.dialects import canonical
 from jaxviz.keras.graph import Architecture
-from jaxviz.keras.inputs import choose
+from jaxviz.keras.inputs import Inputs, choose
 from jaxviz.keras.layers.computation import Apply
 from jaxviz.keras.layers.custom import Custom
 from jaxviz.keras.network import Network, Source
@@ -53,7 +54,7 @@ def convert(
     assembly = assemble(architecture, own.signals, custom, stored.path)
     for misfit in assembly.misfits.values():
         raise misfit
-    variables = _variables(stored, architecture, assembly)
+    variables = _variables(stored, architecture, assembly, own)
     if asked.signals != own.signals:
         assembly = assemble(architecture, asked.signals, custom, stored.path, assembly.variables)
         variables = {
@@ -106,7 +107,7 @@ def _outward(axis: int | None, rank: int) -> int | None:
     return -1 if axis == rank - 1 else axis
 
 
-def _variables(stored: StoredModel, architecture: Architecture, assembly: Assembly) -> dict:
+def _variables(stored: StoredModel, architecture: Architecture, assembly: Assembly, inputs: Inputs) -> dict:
     """Finds each variable's array in the file, in the form in which its layer uses it."""
     of_keras_1 = forms.is_of_keras_1(stored.weights)
     of_theano = forms.is_of_theano(stored.weights, stored.backend)
@@ -127,7 +128,15 @@ def _variables(stored: StoredModel, architecture: Architecture, assembly: Assemb
         )
         for layer in architecture.layers
     ]
-    found = match(stored, wanted)
+    try:
+        found = match(stored, wanted)
+    except ModelFileError as error:
+        if inputs.is_guess:
+            taken = inputs.signals[inputs.image].shape
+            raise ModelFileError(
+                f"{error}; it leaves its input open, and {taken} was taken; give input_shape"
+            ) from error
+        raise
     variables: dict = {"params": {}}
     for layer in architecture.layers:
         for name, place in places[layer.scope].items():

@@ -15,7 +15,7 @@ from jaxviz.keras.stored import NamedWeights, StoredModel
 __all__ = ["Inputs", "choose"]
 
 _SIDE = 224  # pixels, where neither file nor caller says: what most networks for photographs were trained on
-_LARGEST = 1 << 28  # numbers in one input
+_LARGEST = 1 << 26  # numbers in one input
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,11 +26,13 @@ class Inputs:
       image: the name of the one that is the image.
       signals: what is known of each, by name.
       constants: the values of all others.
+      is_guess: True where neither file nor caller says how large the image is.
     """
 
     image: str
     signals: Mapping[str, Signal]
     constants: Mapping[str, np.ndarray]
+    is_guess: bool
 
 
 def choose(
@@ -55,11 +57,18 @@ def choose(
     constants = {each.name: _constant(each, given.get(each.name), stored.path) for each in others}
     axis = _channel_axis(architecture)
     declared = image.shape or _declared_by_weights(architecture, stored, axis, image, input_shape)
+    if len(declared) == 3 and set(declared) == {None} and input_shape is None:
+        declared = _declared_by_weights(architecture, stored, axis, image, None)
     asked = tuple(input_shape) if input_shape is not None else None
     if asked is not None and not _is_instance(asked, declared, axis):
         raise JaxvizError(f"input_shape {asked}: this network takes {_text(declared)}")
     open_sides = _filled(declared, asked or (), axis, stored.path)
-    own = Inputs(image=image.name, signals=_signals(image.name, open_sides, axis, constants), constants=constants)
+    own = Inputs(
+        image=image.name,
+        signals=_signals(image.name, open_sides, axis, constants),
+        constants=constants,
+        is_guess=asked is None and None in declared,
+    )
     if asked is None:
         return own, own
     return own, dataclasses.replace(own, signals=_signals(image.name, asked, axis, constants))
@@ -79,6 +88,8 @@ def _constant(each: Input, value: Float[Array | np.ndarray, "..."] | None, path:
             f"{path}: input {each.name!r} has the shape {_text(each.shape)}; "
             f"give its value: inputs={{{each.name!r}: array}}"
         )
+    if value is None and math.prod(each.shape) > _LARGEST:  # type: ignore[arg-type]
+        raise ModelFileError(f"{path}: an input of shape {_text(each.shape)} is too large")
     array = np.zeros([side or 1 for side in each.shape], np.float32) if value is None else np.asarray(value, np.float32)
     if len(array.shape) != len(each.shape) or any(
         side not in (None, length) for side, length in zip(each.shape, array.shape, strict=True)

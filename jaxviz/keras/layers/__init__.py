@@ -21,6 +21,7 @@ from jaxviz.keras.layers import (
     resizing,
     scaling,
     shaping,
+    tensorflow,
     wrappers,
 )
 from jaxviz.keras.layers.computation import Built, Computation, Slices
@@ -45,6 +46,7 @@ _BUILDERS: dict[str, Callable[[Settings], Built]] = {
     **resizing.BUILDERS,
     **scaling.BUILDERS,
     **shaping.BUILDERS,
+    **tensorflow.BUILDERS,
     **wrappers.BUILDERS,
 }
 _ACTIVATED = frozenset({*convolution.BUILDERS, *dense.BUILDERS, *wrappers.BUILDERS})

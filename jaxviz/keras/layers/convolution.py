@@ -1,6 +1,7 @@
 """Convolutions of any rank: Conv, depthwise, separable, transposed."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -179,9 +180,15 @@ def _grouped(kernel: Array) -> Array:
     return kernel.reshape(*kernel.shape[:-2], 1, -1)
 
 
+_MOST_TAPS = 1 << 12  # of a kernel; the largest in use have some hundreds
+
+
 def _window(settings: Settings, *paddings: str) -> Window:
+    size = settings.sides("kernel_size")
+    if math.prod(size) > _MOST_TAPS:
+        raise settings.refuse(f"kernel_size is {size}, more than {_MOST_TAPS} taps")
     return Window(
-        size=settings.sides("kernel_size"),
+        size=size,
         strides=settings.sides("strides", 1),
         padding=settings.padding(*paddings),
         dilation=settings.sides("dilation_rate", 1),

@@ -102,7 +102,7 @@ def _einsum_dense(settings: Settings) -> Built:
     if math.prod(kernel_shape) > 1 << 31:
         raise settings.refuse(f"a kernel of {kernel_shape}")
     bias_shape = None
-    if axes := settings.get("bias_axes", ""):
+    if axes := str(settings.get("bias_axes", "")):
         if not set(axes) <= set(result[1:]):
             raise settings.refuse(f"bias_axes {axes!r} are none of {result!r}")
         first = min(result.index(letter) for letter in axes)

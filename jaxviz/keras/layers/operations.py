@@ -1,4 +1,4 @@
-"""Operations: functions that Keras 3 and tf.keras save as layers when they are called on a network's activations."""
+"""Operations: functions that Keras 3 saves as layers when they are called on a network's activations."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from jaxviz.keras.layers import merging
 from jaxviz.keras.layers.computation import Built, Slices
 from jaxviz.keras.layers.settings import Settings
 
-__all__ = ["BUILDERS", "PREFIX"]
+__all__ = ["BUILDERS", "PREFIX", "build"]
 
 _INERT = frozenset({"name", "dtype", "trainable", "mask", "training"})  # settings without an effect
 
@@ -217,7 +217,8 @@ def _frozen(value: object) -> object:
     return value
 
 
-def _build(settings: Settings, name: str, arguments: tuple, keywords: Mapping) -> Built:
+def build(settings: Settings, name: str, arguments: tuple, keywords: Mapping) -> Built:
+    """Builds an operation of Keras 3 by its name, with what it is called with."""
     if not settings.signals:
         raise settings.refuse("it reads no activation")
     try:
@@ -239,66 +240,7 @@ def _build(settings: Settings, name: str, arguments: tuple, keywords: Mapping) -
 def _of_keras(settings: Settings) -> Built:
     """Builds an operation of Keras 3."""
     name = settings.layer.kind.removeprefix(PREFIX)
-    return _build(settings, name, settings.call.arguments, {**settings.layer.settings, **settings.call.keywords})
-
-
-# TensorFlow's name of a function -> Keras's, and its names of arguments -> Keras's.
-_OF_TENSORFLOW: dict[str, tuple[str, dict[str, str]]] = {
-    "__operators__.add": ("Add", {}),
-    "__operators__.getitem": ("GetItem", {"slice_spec": "key"}),
-    "cast": ("Identity", {"dtype": ""}),
-    "clip_by_value": ("Clip", {"clip_value_min": "x_min", "clip_value_max": "x_max"}),
-    "concat": ("Concatenate", {}),
-    "expand_dims": ("ExpandDims", {}),
-    "identity": ("Identity", {}),
-    "linalg.matmul": ("Matmul", {"a": "x1", "b": "x2"}),
-    "math.abs": ("Abs", {}),
-    "math.add": ("Add", {}),
-    "math.divide": ("Divide", {}),
-    "math.exp": ("Exp", {}),
-    "math.maximum": ("Maximum", {}),
-    "math.minimum": ("Minimum", {}),
-    "math.multiply": ("Multiply", {}),
-    "math.negative": ("Negative", {}),
-    "math.pow": ("Power", {}),
-    "math.reduce_max": ("Max", {}),
-    "math.reduce_mean": ("Mean", {}),
-    "math.reduce_min": ("Min", {}),
-    "math.reduce_sum": ("Sum", {}),
-    "math.rsqrt": ("Rsqrt", {}),
-    "math.sigmoid": ("Sigmoid", {}),
-    "math.sqrt": ("Sqrt", {}),
-    "math.square": ("Square", {}),
-    "math.subtract": ("Subtract", {}),
-    "math.tanh": ("Tanh", {}),
-    "math.truediv": ("Divide", {}),
-    "nn.elu": ("Elu", {}),
-    "nn.gelu": ("Gelu", {}),
-    "nn.leaky_relu": ("LeakyRelu", {"alpha": "negative_slope"}),
-    "nn.relu": ("Relu", {}),
-    "nn.relu6": ("Relu6", {}),
-    "nn.selu": ("Selu", {}),
-    "nn.silu": ("Silu", {"features": "x"}),
-    "nn.softmax": ("Softmax", {}),
-    "nn.softplus": ("Softplus", {}),
-    "nn.swish": ("Silu", {"features": "x"}),
-    "reshape": ("Reshape", {"shape": "newshape"}),
-    "squeeze": ("Squeeze", {}),
-    "stop_gradient": ("StopGradient", {}),
-    "transpose": ("Transpose", {"perm": "axes"}),
-}
-
-
-def _of_tensorflow(settings: Settings) -> Built:
-    """Builds a function of TensorFlow that tf.keras saved as a layer."""
-    function = str(settings.get("function")).removeprefix("tf.")
-    if function not in _OF_TENSORFLOW:
-        known = ", ".join(sorted(_OF_TENSORFLOW))
-        raise settings.refuse(f"tf.{function} is not supported; these are: {known}")
-    name, renamed = _OF_TENSORFLOW[function]
-    keywords = {renamed.get(key, key): value for key, value in settings.call.keywords.items()}
-    keywords = {key: value for key, value in keywords.items() if key and value is not None}
-    return _build(settings, name, settings.call.arguments, keywords)
+    return build(settings, name, settings.call.arguments, {**settings.layer.settings, **settings.call.keywords})
 
 
 PREFIX = "ops."
@@ -306,6 +248,4 @@ PREFIX = "ops."
 
 BUILDERS: dict[str, Callable[[Settings], Built]] = {
     **{PREFIX + name: _of_keras for name in (*_EACH, *_WHOLE)},
-    "SlicingOpLambda": _of_tensorflow,
-    "TFOpLambda": _of_tensorflow,
 }

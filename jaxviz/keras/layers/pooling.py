@@ -74,14 +74,24 @@ class AdaptivePool:
         return jnp.moveaxis(x, -1, self.channel_axis)
 
 
+_LONGEST = 1 << 12  # of a window or of what is left, in pixels; the largest in use have some hundreds
+
+
+def _size(settings: Settings, name: str, default: int | None = None) -> tuple[int, ...]:
+    size = settings.sides(name, default)
+    if max(size) > _LONGEST:
+        raise settings.refuse(f"{name} is {size}, of more than {_LONGEST} pixels")
+    return size
+
+
 def _adaptive_pool(settings: Settings, kind: Kind) -> Built:
     axis = settings.image_axis()
-    return AdaptivePool(kind, settings.sides("output_size"), axis), axis
+    return AdaptivePool(kind, _size(settings, "output_size"), axis), axis
 
 
 def _pool(settings: Settings, kind: Kind) -> Built:
     axis = settings.image_axis()
-    size = settings.sides("pool_size", 2)
+    size = _size(settings, "pool_size", 2)
     return Pool(kind, size, settings.sides("strides", list(size)), settings.padding(), axis), axis
 
 

@@ -66,8 +66,9 @@ class Normalization(nn.Module):
 def _rescaling(settings: Settings) -> Built:
     signal = settings.signal
     scale, offset = _numbers(settings, "scale", None), _numbers(settings, "offset", 0.0)
-    scale, offset = np.broadcast_arrays(scale, offset)
-    if scale.ndim > 1 or (scale.ndim == 1 and scale.size not in (1, signal.shape[-1])):
+    if () in (scale.shape, offset.shape):
+        scale, offset = np.broadcast_arrays(scale, offset)
+    if scale.shape != offset.shape or scale.ndim > 1 or (scale.ndim == 1 and scale.size not in (1, signal.shape[-1])):
         raise settings.refuse(f"scale and offset of shape {scale.shape} for an image of {signal.shape}")
     shape = (1,) * (signal.rank - 1) + (scale.size,)
     return _affine(scale, offset, shape, signal.channel_axis), signal.channel_axis
@@ -88,6 +89,8 @@ def _normalization(settings: Settings) -> Built:
         )
     except ValueError:
         raise settings.refuse(f"mean of shape {mean.shape} for an image of {signal.shape} along {axes}") from None
+    if variance.min() < 0:
+        raise settings.refuse(f"its variance has {variance.min():g}, which is negative")
     deviation = np.maximum(np.sqrt(variance), np.float32(_LEAST_DEVIATION))
     shape = tuple(side if axis in axes else 1 for axis, side in enumerate(signal.shape))
     if invert:

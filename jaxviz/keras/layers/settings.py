@@ -1,6 +1,7 @@
 """Settings: what a file says of one layer, read with checks; each failure names the layer."""
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -88,7 +89,7 @@ class Settings:
         value = self.get(name, default)
         if isinstance(value, Mapping):  # Keras 2 wrote some numbers as {"type": "ndarray", "value": 0.3}
             value = value.get("value")
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise self.refuse(f"{name} is {value!r}, not a number")
         return float(value)
 

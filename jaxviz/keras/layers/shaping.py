@@ -120,9 +120,9 @@ def _reshape(settings: Settings) -> Built:
 
 def _permute(settings: Settings) -> Built:
     dims, signal = settings.get("dims"), settings.signal
-    if not isinstance(dims, list | tuple) or sorted(dims) != list(range(1, signal.rank + 1)):
+    if not isinstance(dims, list | tuple) or {*map(str, dims)} != {str(axis + 1) for axis in range(signal.rank)}:
         raise settings.refuse(f"dims is {dims!r}, not an order of 1 to {signal.rank}")
-    order = tuple(axis - 1 for axis in dims)
+    order = tuple(int(axis) - 1 for axis in dims)
     if signal.channel_axis is None:
         return Permute(order), None
     return Permute(order), order.index(signal.channel_axis)
