@@ -105,7 +105,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.results, sender = context.Pipe(duplex=False)
         self.next, self.stride, self.scratch = first, stride, scratch
-        self.since = time.monotonic() + 60  # it has to import JAX first
+        self.silence = -60.0  # seconds; it has to import JAX first
         self.process = context.Process(target=work, args=(first, stride, scratch, sender), daemon=True)
         self.process.start()
         sender.close()
@@ -118,7 +118,7 @@ class Worker:
             self.process.join()
             outcome = Outcome(self.next, "", f"the process died, exit code {self.process.exitcode}")
         self.next += self.stride
-        self.since = time.monotonic()
+        self.silence = 0.0
         return outcome
 
     def stop(self) -> None:
@@ -136,17 +136,21 @@ def fuzz(minutes: float, first: int, processes: int, scratch: Path) -> list[Outc
     """Loads damaged files until the time is up, and returns what became of each."""
     workers = [Worker(first + place, processes, scratch) for place in range(processes)]
     outcomes: list[Outcome] = []
-    end = time.monotonic() + 60 * minutes
+    now = time.monotonic()
+    end = now + 60 * minutes
     try:
-        while time.monotonic() < end:
+        while now < end:
             ready = connection.wait([worker.results for worker in workers], timeout=1)
+            before, now = now, time.monotonic()
             for place, worker in enumerate(workers):
                 if worker.results in ready:
                     outcomes.append(worker.receive())
                     if not worker.process.is_alive() and "died" in outcomes[-1].result:
                         workers[place] = worker.after()
-                elif time.monotonic() - worker.since > 2 * MOST_SECONDS:
-                    outcomes.append(Outcome(worker.next, "", "hung"))
+                    continue
+                worker.silence += min(now - before, 2)  # a machine that slept for a while is no worker that hangs
+                if worker.silence > 3 * MOST_SECONDS:
+                    outcomes.append(Outcome(worker.next, "", f"silent for {worker.silence:.0f} s"))
                     worker.next += worker.stride
                     workers[place] = worker.after()
     finally:
