@@ -1,7 +1,7 @@
 """How fast are the article's five pictures, and larger work, here and with others, and what could the machine do?
 
 Command:  pip install -e '.[benchmark]' && python -m experiments.benchmark
-Time:     about 25 minutes on 2 cores with every peer installed, 4 minutes with none; let nothing else run.
+Time:     35 minutes on 2 cores with every peer installed (25 with --runs 1), 10 with --alone; let nothing else run.
 Expected: see docs/performance.md; each of conv2d_3, conv2d_4 and the digits at half of the matrix-product peak or more.
 
 Each engine works in a process of its own, the engines take turns, and seconds are the median of the runs after the
@@ -121,19 +121,25 @@ def _summary(first: dict[str, float], others: list[dict[str, float]]) -> dict[st
 def five_pictures(engines: list[str], steps: int | None, runs: int, peak: float, console: Console) -> dict:
     """The article's pictures on every engine, and the fraction of the machine's peak that jaxviz reaches."""
     model, rows = jaxviz.default_model(), {}
-    table = Table(title="The five pictures: seconds (compiling apart)")
-    table.add_column("picture")
-    for name in engines:
-        table.add_column(name, justify="right")
     for work in pictures(steps):
-        row = compare(work, engines, runs)
-        rows[work.name] = row
-        table.add_row(work.name, *(f"{row[name]['seconds']:.2f}" for name in engines))
+        console.print(f"{work.name} …")
+        row = rows[work.name] = compare(work, engines, runs)
         operations = needed_operations(model, work.layer) * work.units * work.steps
         row[OURS] |= {"operations": operations, "fraction_of_peak": operations / row[OURS]["seconds"] / peak}
-    for label, key in (("all", "seconds"), ("compiling, all", "compile_seconds")):
-        table.add_row(label, *(f"{sum(row[name][key] for row in rows.values()):.2f}" for name in engines))
-    table.add_row("memory, MB", *(f"{max(row[name]['memory'] for row in rows.values()) / 1e6:.0f}" for name in engines))
+    table = Table(title="The five pictures: seconds, and how many times as long as jaxviz")
+    for heading in ("engine", *rows, "all", "compiling", "memory, MB"):
+        table.add_column(heading, justify="left" if heading == "engine" else "right")
+    for name in engines:
+        seconds = {picture: row[name]["seconds"] for picture, row in rows.items()}
+        times = {picture: seconds[picture] / row[OURS]["seconds"] for picture, row in rows.items()}
+        total = sum(seconds.values())
+        table.add_row(
+            name,
+            *(f"{seconds[picture]:.2f}" + (f" ({times[picture]:.1f})" if name != OURS else "") for picture in rows),
+            f"{total:.1f}",
+            f"{sum(row[name]['compile_seconds'] for row in rows.values()):.1f}",
+            f"{max(row[name]['memory'] for row in rows.values()) / 1e6:.0f}",
+        )
     console.print(table)
     table = Table(title=f"jaxviz against the peak of {peak / 1e9:.0f} GFLOP/s")
     for heading in ("picture", "images", "steps", "seconds", "compiling", "GFLOP", "GFLOP/s", "of peak"):
@@ -206,6 +212,7 @@ def large(engines: list[str], runs: int, console: Console) -> dict:
         jobs += [(work("block3_conv3", 64, units, 16), [OURS], 1) for units in (64, 128, 256)]
         jobs += [(work("block3_conv3", 224, units, 2), [OURS], 1) for units in (64, 256)]
         for job, names, times in jobs:
+            console.print(f"VGG16 {job.name} …")
             results[job.name] = compare(job, names, times)
             for name, row in results[job.name].items():
                 figures = (row["seconds"], row["seconds"] / job.units, row["compile_seconds"])
@@ -231,7 +238,7 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.steps is not None and arguments.steps < 1:
         raise jaxviz.JaxvizError(f"steps of {arguments.steps}: give 1 or more")
 
-    console = Console()
+    console = Console(width=160)  # tables are read from files, too
     engines = [OURS] if arguments.alone else [name for name, engine in ENGINES.items() if engine.installed]
     if missing := [name for name in ENGINES if name not in engines and not arguments.alone]:
         console.print(f"not installed: {', '.join(missing)}; pip install -e '.[benchmark]' brings them")

@@ -55,9 +55,9 @@ class Work:
     chunk: int | None = None
 
     def starts(self, seed: int) -> np.ndarray:
-        shape = (self.units, *self.input_shape)
-        noise = np.random.default_rng(seed).uniform(0, 0 if self.digits else self.largest, shape)
-        return noise.astype(np.float32)
+        noise = np.random.default_rng(seed).random((self.units, *self.input_shape), np.float32)
+        noise *= 0 if self.digits else self.largest
+        return noise
 
     def sizes(self) -> np.ndarray:
         """Returns the size of each step."""
@@ -320,7 +320,7 @@ class Engine:
 ENGINES = {
     engine.name: engine
     for engine in (
-        Engine(name="jaxviz", needs=("jaxviz",), prepare=_jaxviz),
+        Engine(name="jaxviz", needs=("jaxviz", "jax"), prepare=_jaxviz),
         Engine(name="TensorFlow, batched", needs=("tensorflow", "tf_keras"), prepare=_tensorflow_batched),
         Engine(name="torch, channels last", needs=("torch",), prepare=lambda work: _torch(work, "channels_last")),
         Engine(name="torch, contiguous", needs=("torch",), prepare=lambda work: _torch(work, "contiguous_format")),
@@ -370,8 +370,6 @@ class Child:
 
 def compile_clock() -> Callable[[], float]:
     """Returns a clock of the seconds that JAX has spent on tracing, lowering and compiling, or reading what is kept."""
-    if "jax" not in sys.modules:
-        return lambda: math.nan
     import jax
 
     total = [0.0]
@@ -391,7 +389,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     fields = json.loads(arguments.work)
     run = ENGINES[arguments.engine].prepare(Work(**fields | {"input_shape": tuple(fields["input_shape"])}))
-    compiled = compile_clock()
+    # The others do not tell.
+    compiled = compile_clock() if "jax" in ENGINES[arguments.engine].needs else lambda: math.nan
     for seed, _ in enumerate(sys.stdin):
         before, begin = compiled(), time.perf_counter()
         images = np.asarray(run(seed))

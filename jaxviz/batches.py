@@ -54,18 +54,22 @@ def climb(
     count, processes = len(objective.labels()), jax.process_count()
     facts = facts if keep is None else {**facts, "weights, objectives and starts": _digest(model, objective, starts)}
 
-    def compile_for(way: chunks.Plan) -> tuple[list, jax.stages.Compiled]:
+    def prepare(way: chunks.Plan) -> tuple[list[np.ndarray], Callable[[np.ndarray], tuple], jax.stages.Compiled]:
         placed = jax.device_put(model, NamedSharding(way.mesh, PartitionSpec())) if way.mesh else model
-        inputs = [(placed, *_rows(objective, starts, count, rows), key) for rows in chunks.rows_of(count, way.chunk)]
-        return inputs, _ascend_all.lower(*inputs[0], recipe=recipe, mesh=way.mesh).compile()
+        rows = list(chunks.rows_of(count, way.chunk))
+
+        def inputs(some: np.ndarray) -> tuple:
+            return placed, *_rows(objective, starts, count, some), key
+
+        return rows, inputs, _ascend_all.lower(*inputs(rows[0]), recipe=recipe, mesh=way.mesh).compile()
 
     way = chunks.plan(model, count, objective.units(model), width)
-    inputs, compiled = compile_for(way)
+    rows, inputs, compiled = prepare(way)
     while (fit := chunks.fitted(way, _bytes(compiled), given=width is not None)).width < way.width:
         way = fit
-        inputs, compiled = compile_for(way)
+        rows, inputs, compiled = prepare(way)
     store = None if keep is None else Store(keep, {**facts, "chunk": str(way.chunk)})
-    owners = {chunk: chunk % processes for chunk in range(len(inputs))}
+    owners = {chunk: chunk % processes for chunk in range(len(rows))}
     sizes = [min(way.chunk, count - way.chunk * chunk) for chunk in owners]
     mine = [chunk for chunk, owner in owners.items() if owner == jax.process_index()]
     unmade = [chunk for chunk in mine if not (store and store.has(chunk))]
@@ -74,22 +78,29 @@ def climb(
         report(done)
 
     def work(chunk: int) -> Arrays:
-        return jax.device_get(compiled(*inputs[chunk])._asdict())
+        return jax.device_get(compiled(*inputs(rows[chunk]))._asdict())
 
-    made: dict[int, Arrays] = {}
+    shapes = compiled.out_info._asdict()
+    # Room for all, chunk after chunk; each is written to its place as it comes.
+    whole = {name: np.zeros((len(rows), *leaf.shape), leaf.dtype) for name, leaf in shapes.items()}
+
+    def put(chunk: int, part: Arrays) -> None:
+        for name, array in part.items():
+            whole[name][chunk] = array
+
     with store.alive(jax.process_index()) if store else contextlib.nullcontext():
-        results = chunks.in_parallel(work, unmade, fit.workers)
-        for chunk, part in zip(unmade, results, strict=True):
-            made[chunk] = part
+        for chunk, part in zip(unmade, chunks.in_parallel(work, unmade, fit.workers), strict=True):
+            put(chunk, part)
             if store:
                 store.write(chunk, part)
             report(sizes[chunk])
     if store:
         store.wait(owners)
-        made |= {chunk: store.read(chunk) for chunk in owners if chunk not in made}
+        for chunk in owners.keys() - set(unmade):
+            put(chunk, store.read(chunk))
     elif processes > 1:
-        made = _exchanged(made, owners, compiled)
-    return {name: np.concatenate([made[chunk][name] for chunk in owners])[:count] for name in Ascent._fields}
+        _exchange(whole, owners)
+    return {name: array.reshape(-1, *array.shape[2:])[:count] for name, array in whole.items()}
 
 
 @partial(jax.jit, static_argnames=("recipe", "mesh"))
@@ -135,18 +146,16 @@ def _rows(
     return some, None if starts is None else starts[rows]
 
 
-def _exchanged(made: dict[int, Arrays], owners: Mapping[int, int], compiled: jax.stages.Compiled) -> dict[int, Arrays]:
+def _exchange(whole: Arrays, owners: Mapping[int, int]) -> None:
     """Gives every process the chunks of all; each waits here until the last has finished."""
-    processes = jax.process_count()
-    # All send equally many, so those with less to send add zeros.
-    blank = {name: np.zeros(leaf.shape, leaf.dtype) for name, leaf in compiled.out_info._asdict().items()}
-    turns = -(-len(owners) // processes)
-    sent = [made.get(turn * processes + jax.process_index(), blank) for turn in range(turns)]
-    received = multihost_utils.process_allgather({name: np.stack([part[name] for part in sent]) for name in blank})
-    return {
-        chunk: {name: np.asarray(array[owner, chunk // processes]) for name, array in received.items()}
-        for chunk, owner in owners.items()
-    }
+    processes, count = jax.process_count(), len(owners)
+    turns = -(-count // processes)
+    # All send equally many, so those with less to send repeat what they need not.
+    mine = np.minimum(np.arange(turns) * processes + jax.process_index(), count - 1)
+    received = multihost_utils.process_allgather({name: array[mine] for name, array in whole.items()})
+    for name, array in received.items():
+        for chunk, owner in owners.items():
+            whole[name][chunk] = array[owner, chunk // processes]
 
 
 def _digest(model: Model, objective: Objective, starts: np.ndarray | None) -> str:

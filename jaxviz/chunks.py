@@ -1,5 +1,6 @@
 """Chunks: how many images climb together, on which devices, and how many chunks are worked at at once."""
 
+import collections
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -127,8 +128,9 @@ def rows_of(count: int, chunk: int) -> Iterator[np.ndarray]:
 def in_parallel(work: Callable[[T], R], inputs: Sequence[T], workers: int) -> Iterator[R]:
     """Yields the results in the order of the inputs; what has not begun when one fails is never begun."""
     with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(work, item) for item in inputs]
+        futures = collections.deque(pool.submit(work, item) for item in inputs)
         try:
-            yield from (future.result() for future in futures)
+            while futures:
+                yield futures.popleft().result()  # and let go of it
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -13,6 +13,7 @@ from jaxviz.keras.files import read
 from jaxviz.keras.filling import fill
 from jaxviz.keras.layers.custom import Custom
 from jaxviz.model import Model
+from jaxviz.preprocessing import Preprocessing
 
 __all__ = ["load", "load_weights"]
 
@@ -24,6 +25,7 @@ def load(
     input_shape: Sequence[int] | None = None,
     inputs: Mapping[str, Float[Array | np.ndarray, "..."]] | None = None,
     custom: Custom | None = None,
+    preprocessing: str | Preprocessing | None = None,
 ) -> Model:
     """Reads a Keras file of any age: architecture and weights.
 
@@ -39,6 +41,9 @@ def load(
       inputs: what a network of several inputs reads beside the image, by name; zeros for those left out.
       custom: a Linen module or a function of the activations of one image, for a layer or a class by its name, which no
         file can describe: a Lambda or a class of the caller's own. Its variables are taken from the file in order.
+      preprocessing: the range of an image, and what converts it for the network: ``"0-1"``, ``"0-255"``, ``"-1-1"``,
+        ``"caffe"``, ``"torch"`` or a ``jaxviz.Preprocessing``. What the network's first layers say when left out, or
+        else what the model's name in ``keras.applications`` stands for.
 
     Raises:
       ModelFileError: the file is refused; the message names the layer or part that is why.
@@ -53,7 +58,7 @@ def load(
         raise ModelFileError(
             f"{stored.path} holds weights but no architecture; give one as architecture=, a Keras JSON or another file"
         )
-    return convert(stored, input_shape=input_shape, inputs=inputs, custom=custom)
+    return convert(stored, input_shape=input_shape, inputs=inputs, custom=custom, preprocessing=preprocessing)
 
 
 @overload

@@ -11,6 +11,7 @@ from jaxviz.keras import forms
 from jaxviz.keras.activations import identity, is_probability
 from jaxviz.keras.assembly import Assembly, Place, assemble
 from jaxviz.keras.dialects import canonical
+from jaxviz.keras.families import preprocessing_of
 from jaxviz.keras.graph import Architecture
 from jaxviz.keras.inputs import Inputs, choose
 from jaxviz.keras.layers.computation import Apply
@@ -19,6 +20,7 @@ from jaxviz.keras.network import Network, Source
 from jaxviz.keras.stored import StoredModel
 from jaxviz.keras.weights import Wanted, match
 from jaxviz.model import Canvas, Layer, Model
+from jaxviz.preprocessing import Preprocessing
 
 __all__ = ["convert"]
 
@@ -29,6 +31,7 @@ def convert(
     input_shape: Sequence[int] | None = None,
     inputs: Mapping[str, Float[Array | np.ndarray, "..."]] | None = None,
     custom: Custom | None = None,
+    preprocessing: str | Preprocessing | None = None,
 ) -> Model:
     """Makes a model of what a Keras file holds.
 
@@ -43,6 +46,7 @@ def convert(
       inputs: what a network of several inputs reads beside the image, by name; zeros for those left out.
       custom: a Linen module or a function of the activations of one image, for a layer or a class by its name, which no
         file can describe: a Lambda or a class of the caller's own. Its variables are taken from the file in order.
+      preprocessing: what converts an image for the network; what the file says of it when None.
 
     Raises:
       ModelFileError: a layer is not supported, or weights do not fit the architecture; all misfits are listed.
@@ -63,7 +67,8 @@ def convert(
         }
     if asked.constants:
         variables["inputs"] = {name: jnp.asarray(value) for name, value in asked.constants.items()}
-    return _model(architecture, assembly, asked.image, variables)
+    model = _model(architecture, assembly, asked.image, variables)
+    return model.with_preprocessing(preprocessing or _usual(stored, architecture, model.canvas))
 
 
 def _model(architecture: Architecture, assembly: Assembly, image: str, variables: dict) -> Model:
@@ -100,6 +105,14 @@ def _model(architecture: Architecture, assembly: Assembly, image: str, variables
         output=output,
         logits=_logits(network, output),
     )
+
+
+def _usual(stored: StoredModel, architecture: Architecture, canvas: Canvas) -> Preprocessing:
+    """Returns the preprocessing that the file's model name or first layers ask for."""
+    config = stored.config.get("config") if stored.config else None
+    name = config.get("name") if isinstance(config, Mapping) else None
+    layers = [(layer.kind, layer.settings) for layer in architecture.layers]
+    return preprocessing_of(str(name or ""), layers, canvas.shape[canvas.channel_axis])
 
 
 def _outward(axis: int | None, rank: int) -> int | None:

@@ -147,6 +147,8 @@ class Settings:
         """Returns axes of one image, from 0 on, of those that Keras counts with the batch."""
         value = self.get(name, default)
         given = value if isinstance(value, list | tuple) else (value,)
+        if not self.signals:
+            raise self.refuse("it is given nothing")
         rank = self.signals[0].rank
         if not given or not all(_is_whole(axis) and (0 < axis <= rank or -rank <= axis < 0) for axis in given):
             raise self.refuse(f"{name} is {value!r}; the axes of one image are 1 to {rank}, or -1 to -{rank}")
