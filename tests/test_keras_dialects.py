@@ -205,6 +205,20 @@ def test_models_that_call_each_other_a_million_times_are_refused():
         canonical({"class_name": "Sequential", "config": {"layers": config}}, "2.3.0", "file")
 
 
+def test_the_classes_that_keras_applications_define():
+    image = entry("InputLayer", "image", batch_input_shape=[None, 2])
+    config = functional(
+        image,
+        entry("LayerScale", "scale", [["image", 0, 0, {}]], projection_dim=2, init_values=1.0),
+        entry("StochasticDepth", "depth", [["scale", 0, 0, {}]], drop_path_rate=0.5),
+        entry("CustomScaleLayer", "sum", [["image", 0, 0, {}], ["depth", 0, 0, {}]], scale=0.5),
+        inputs=[["image", 0, 0]],
+        outputs=[["sum", 0, 0]],
+    )
+    model = convert(stored(config, {"scale": {"scale/gamma:0": [4, 6]}}, version="2.10.0"))
+    np.testing.assert_allclose(answer(model, [1.0, 2.0])["sum"], [3.0, 8.0])
+
+
 def keras_1(layout, activation="hard_sigmoid"):
     """A network in the words of Keras 1: a convolution of Theano's or TensorFlow's layout, and a dense layer."""
     shape = [None, 2, 5, 4] if layout == "th" else [None, 5, 4, 2]

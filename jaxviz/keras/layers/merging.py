@@ -72,6 +72,22 @@ def _merger(function: Callable[..., Array]) -> Callable[[Settings], Built]:
 
 
 @dataclasses.dataclass(frozen=True)
+class ScaledSum:
+    """CustomScaleLayer of InceptionResNetV2: the second activation times a number is added to the first."""
+
+    scale: float
+
+    def __call__(self, x: Array, branch: Array) -> Array:
+        return x + branch * self.scale
+
+
+def _scaled_sum(settings: Settings) -> Built:
+    if len(settings.signals) != 2:
+        raise settings.refuse(f"it is called with {len(settings.signals)} activations and takes two")
+    return _elementwise(settings, ScaledSum(settings.number("scale")))
+
+
+@dataclasses.dataclass(frozen=True)
 class Concatenate:
     """Concatenate, along one axis."""
 
@@ -133,5 +149,6 @@ MERGERS: dict[str, Callable[[Settings], Built]] = {
     "Multiply": _merger(_product),
     "Subtract": _merger(jnp.subtract),
     "Concatenate": _concatenate,
+    "CustomScaleLayer": _scaled_sum,
     "Dot": _dot,
 }
