@@ -1,5 +1,7 @@
 """Every supported class and setting against Keras itself: all of one rank as branches of one network."""
 
+import json
+
 import keras
 import pytest
 from keras import layers
@@ -177,3 +179,26 @@ def test_every_layer_equals_keras(shape, tmp_path):
     ours = jaxviz.keras.load(tmp_path / "model.h5")
     compare(model, ours)
     compare_channels(ours)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"epsilon": 1e308}, "epsilon is 1e+308, not a number that float32 holds"),
+        ({"epsilon": "no" * 10_000}, " … "),
+    ],
+)
+def test_settings_that_no_number_can_be_are_refused_in_a_line_one_can_read(tmp_path, changes, told):
+    import h5py
+
+    path = tmp_path / "model.h5"
+    keras.Sequential([layers.Input((4, 4, 2)), layers.BatchNormalization(name="norm")]).save(path)
+    with h5py.File(path, "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        (layer,) = (one for one in config["config"]["layers"] if one["class_name"] == "BatchNormalization")
+        layer["config"].update(changes)
+        file.attrs["model_config"] = json.dumps(config)
+    with pytest.raises(jaxviz.ModelFileError, match="layer 'norm'") as refusal:
+        jaxviz.keras.load(path)
+    assert told in str(refusal.value)
+    assert len(str(refusal.value)) < 1200

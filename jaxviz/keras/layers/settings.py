@@ -1,9 +1,10 @@
 """Settings: what a file says of one layer, read with checks; each failure names the layer."""
 
 import dataclasses
-import math
 import re
 from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from jaxviz.errors import ModelFileError
 from jaxviz.keras.graph import Call
@@ -12,6 +13,8 @@ __all__ = ["Settings", "Signal"]
 
 _LARGEST_LAYER = 1 << 20  # filters or units; the largest in use have some ten thousand
 _LARGEST_SIDE = 1 << 16  # pixels
+_LARGEST_NUMBER = float(np.finfo(np.float32).max)
+_LONGEST_REASON = 1000  # letters; a file may repeat a setting of millions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +46,9 @@ class Settings:
         self.is_mixed = False  # True once the layer's own layout turns out to be another than its input's
 
     def refuse(self, why: str) -> ModelFileError:
-        """Returns the error that says what is wrong with the layer."""
+        """Returns the error that says what is wrong with the layer; of a long value, the beginning and the end."""
+        if len(why) > _LONGEST_REASON:
+            why = f"{why[: _LONGEST_REASON // 2]} … {why[-_LONGEST_REASON // 2 :]}"
         return ModelFileError(f"layer {self.layer.scope!r} ({self.layer.kind}): {why}")
 
     @property
@@ -89,8 +94,8 @@ class Settings:
         value = self.get(name, default)
         if isinstance(value, Mapping):  # Keras 2 wrote some numbers as {"type": "ndarray", "value": 0.3}
             value = value.get("value")
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise self.refuse(f"{name} is {value!r}, not a number")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST_NUMBER:
+            raise self.refuse(f"{name} is {value!r}, not a number that float32 holds")
         return float(value)
 
     def choice(self, name: str, choices: Sequence[str], default: str) -> str:
