@@ -8,7 +8,18 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jaxviz import checkpoints, figures, images, keras, objectives, optimizers, parameterizations, recipes
+    from jaxviz import (
+        checkpoints,
+        figures,
+        images,
+        keras,
+        objectives,
+        optimizers,
+        parameterizations,
+        penalties,
+        recipes,
+        transforms,
+    )
     from jaxviz.default import default_model
     from jaxviz.deferral import deferred
     from jaxviz.errors import JaxvizError, ModelFileError
@@ -39,7 +50,9 @@ __all__ = [
     "objectives",
     "optimizers",
     "parameterizations",
+    "penalties",
     "recipes",
+    "transforms",
     "visualize",
 ]
 

@@ -86,6 +86,26 @@ ROOMS = [
     "checkpoints",
     "chunks",
     "objectives",
+    "quantities",
+    "frozen_arrays",
+    "resampling",
+    "spectra",
+    "transforms.transform",
+    "transforms.framing",
+    "transforms.warping",
+    "transforms.filtering",
+    "transforms",
+    "penalties",
+    "parameterizations.parameterization",
+    "parameterizations.fields",
+    "parameterizations.pixels",
+    "parameterizations.fourier",
+    "parameterizations.pyramid",
+    "parameterizations.cppn",
+    "parameterizations.phases",
+    "parameterizations.groups",
+    "parameterizations.alpha",
+    "parameterizations.balls",
     "parameterizations",
     "optimizers",
     "recipes",
@@ -124,6 +144,7 @@ def test_imports_point_down(room):
 
 def test_the_engine_knows_no_keras_no_files_and_no_pictures():
     engine = ["model", "objectives", "parameterizations", "optimizers", "recipes", "ascent"]
+    engine += ["transforms", "penalties", "quantities", "frozen_arrays", "resampling", "spectra"]
     engine += ["lowerings", "convolution", "pooling", "preprocessing", "graphs", "readings"]
     for room in engine:
         assert not set(imports_of(room)) & {"keras", "default", "checkpoints", "arrays", "outputs", "figures"}

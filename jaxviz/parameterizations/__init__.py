@@ -1,0 +1,34 @@
+"""Parameterizations: ``init(key, canvas) -> parameters`` and ``render(parameters, canvas) -> image``."""
+
+from jaxviz.parameterizations.alpha import Alpha
+from jaxviz.parameterizations.balls import NormBall
+from jaxviz.parameterizations.cppn import CPPN
+from jaxviz.parameterizations.fields import Clip, Colours, Field, Sigmoid, Squash
+from jaxviz.parameterizations.fourier import Fourier
+from jaxviz.parameterizations.groups import Separate, SharedLowRes, several
+from jaxviz.parameterizations.parameterization import Parameterization, check_start
+from jaxviz.parameterizations.phases import FixedMagnitude, magnitude_of
+from jaxviz.parameterizations.pixels import Pixels, RangePixels
+from jaxviz.parameterizations.pyramid import Pyramid
+
+__all__ = [
+    "CPPN",
+    "Alpha",
+    "Clip",
+    "Colours",
+    "Field",
+    "FixedMagnitude",
+    "Fourier",
+    "NormBall",
+    "Parameterization",
+    "Pixels",
+    "Pyramid",
+    "RangePixels",
+    "Separate",
+    "SharedLowRes",
+    "Sigmoid",
+    "Squash",
+    "check_start",
+    "magnitude_of",
+    "several",
+]

@@ -1,0 +1,57 @@
+"""Parameterization: ``init(key, canvas) -> parameters`` and ``render(parameters, canvas) -> image``."""
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from jaxviz.errors import JaxvizError
+from jaxviz.model import Canvas
+
+__all__ = ["Free", "Parameterization", "check_start"]
+
+
+@runtime_checkable
+class Parameterization(Protocol):
+    """How an image is held while it is climbed. Frozen and equal by value; images are ``[*spatial, channels]``."""
+
+    def init(self, key: Array, canvas: Canvas) -> PyTree:
+        """Draws the parameters of a first image."""
+        ...
+
+    def render(self, parameters: PyTree, canvas: Canvas) -> Float[Array, "..."]:
+        """Returns the image that the parameters stand for, of the canvas's shape."""
+        ...
+
+    def invert(self, image: Float[Array, "..."], canvas: Canvas) -> PyTree:
+        """Returns the parameters that render a given image.
+
+        Raises:
+          JaxvizError: this parameterization cannot start from an image.
+        """
+        ...
+
+    def project(self, parameters: PyTree, canvas: Canvas) -> PyTree:
+        """Returns the nearest parameters that are allowed; called after each step."""
+        ...
+
+
+class Free:
+    """What parameterizations without constraints share: all parameters are allowed."""
+
+    def project(self, parameters: PyTree, canvas: Canvas) -> PyTree:
+        """Returns the parameters as they are."""
+        del canvas
+        return parameters
+
+
+def check_start(start: Float[np.ndarray, "..."], canvas: Canvas) -> None:
+    """Refuses a starting image, or batch of them, that is not of the canvas's shape or not finite.
+
+    Raises:
+      JaxvizError: names what is wrong.
+    """
+    if start.shape != canvas.shape and start.shape[1:] != canvas.shape:
+        raise JaxvizError(f"start of shape {start.shape}: this model takes images of shape {canvas.shape}")
+    if not np.isfinite(start).all():
+        raise JaxvizError(f"start holds {(~np.isfinite(start)).sum()} values that are NaN or infinite")
