@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from jaxviz import checkpoints, figures, images, keras, objectives, optimizers, parameterizations, recipes
     from jaxviz.default import default_model
     from jaxviz.deferral import deferred
+    from jaxviz.ensembles import ensemble
     from jaxviz.errors import JaxvizError, ModelFileError
     from jaxviz.functions import from_function
     from jaxviz.linen import from_linen
@@ -30,6 +31,7 @@ __all__ = [
     "checkpoints",
     "default_model",
     "deferred",
+    "ensemble",
     "figures",
     "from_function",
     "from_linen",
@@ -53,6 +55,7 @@ _HOMES = {
     "Visualization": "visualization",
     "default_model": "default",
     "deferred": "deferral",
+    "ensemble": "ensembles",
     "from_function": "functions",
     "from_linen": "linen",
     "from_nnx": "nnx",
