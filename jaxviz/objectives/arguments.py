@@ -26,7 +26,7 @@ __all__ = [
     "whole_numbers",
 ]
 
-Indices = int | np.integer | Iterable[int] | np.ndarray | Array | None
+Indices = int | np.integer | Iterable[int | np.integer] | np.ndarray | Array | None
 Numbers = int | float | Sequence | np.ndarray | Array
 Position = str | Sequence | np.ndarray | Array | None
 """``"centre"``, a place such as ``(5, 5)``, or several of them ``[n, 2]``."""
