@@ -88,6 +88,8 @@ ROOMS = [
     "preactivations",
     "ensembles",
     "objectives.arguments",
+    "objectives.labels",
+    "objectives.stacking",
     "objectives.base",
     "objectives.keys",
     "objectives.measures",

@@ -13,12 +13,10 @@ __all__ = [
     "Indices",
     "Numbers",
     "Position",
-    "aligned",
     "images",
     "indices",
     "is_number",
     "layer_with_channels",
-    "numbered",
     "numbers",
     "places",
     "positions",
@@ -175,22 +173,3 @@ def positions(position: Position, layer: Layer, window: tuple[int, ...] = ()) ->
             f"{layer.name!r} has {' x '.join(map(str, sides))} positions"
         )
     return given.astype(np.int32)
-
-
-def numbered(name: str, count: int) -> list[str]:
-    """Labels so many objectives of one name: the name alone, or each with its place in the batch."""
-    return [name] if count == 1 else [f"{name} {place}" for place in range(count)]
-
-
-def aligned(*columns: Iterable) -> list[tuple]:
-    """Zips columns, repeating those of length 1 as broadcasting does.
-
-    Raises:
-      JaxvizError: two of them have different lengths above 1.
-    """
-    lists = [list(column) for column in columns]
-    longest = max(map(len, lists))
-    if any(len(column) not in (1, longest) for column in lists):
-        lengths = ", ".join(str(len(column)) for column in lists)
-        raise JaxvizError(f"terms of {lengths} objectives; give each one, or as many as the longest")
-    return list(zip(*(column * longest if len(column) == 1 else column for column in lists), strict=True))

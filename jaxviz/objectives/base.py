@@ -2,7 +2,6 @@
 
 import abc
 import dataclasses
-import zlib
 from functools import partial
 
 import jax
@@ -12,14 +11,15 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxviz.errors import JaxvizError
 from jaxviz.model import Activations, Model
-from jaxviz.objectives.arguments import aligned, is_number, numbers
+from jaxviz.objectives.arguments import is_number, numbers
+from jaxviz.objectives.labels import Texts, aligned, enclosed, joined
+from jaxviz.objectives.stacking import alike, stacked
 from jaxviz.preactivations import Names, Renamed, before_activation, names_of
 
-__all__ = ["Constant", "Objective", "Scaled", "Sum", "Texts", "Weight", "joined"]
+__all__ = ["Constant", "Objective", "Scaled", "Sum", "Weight"]
 
 Weight = int | float | np.number | np.ndarray | Array
 
-_SPELLED = 8  # terms of a sum that its label spells out
 _MANY = 8  # terms alike that are computed one by one; more are computed at once, which compiles as fast as one
 
 
@@ -138,19 +138,6 @@ class Objective(abc.ABC):
         return -1.0 * self
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Texts:
-    """Labels, which make no difference to what is computed: all are equal, so that none compiles anything again."""
-
-    texts: tuple[str, ...]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Texts)
-
-    def __hash__(self) -> int:
-        return 0
-
-
 @partial(jax.tree_util.register_dataclass, data_fields=["value"], meta_fields=[])
 @dataclasses.dataclass(frozen=True)
 class Constant(Objective):
@@ -210,7 +197,7 @@ class Scaled(Objective):
 
     def labels(self) -> list[str]:
         weights: np.ndarray = np.atleast_1d(np.asarray(self.weight))
-        return [f"{weight:g}*{_enclosed(label)}" for weight, label in aligned(weights, self.term.labels())]
+        return [f"{weight:g}*{enclosed(label)}" for weight, label in aligned(weights, self.term.labels())]
 
     def units(self, model: Model) -> int | None:
         return self.term.units(model)
@@ -238,7 +225,7 @@ class Sum(Objective):
         labels = whole.labels()
         if whole.group > 1 or len(terms) <= _MANY:
             return whole
-        return Sum(_at_once(terms, len(labels), model), Texts(tuple(labels)))
+        return Sum(_merged(terms, len(labels), model), Texts(tuple(labels)))
 
     @property
     def group(self) -> int:
@@ -295,7 +282,7 @@ class BeforeActivation(Objective):
         return tuple(names.get(layer, layer) for layer in self.term.layers())
 
     def labels(self) -> list[str]:
-        return [f"{_enclosed(label)} before activation" for label in self.term.labels()]
+        return [f"{enclosed(label)} before activation" for label in self.term.labels()]
 
     def units(self, model: Model) -> int | None:
         return self.term.units(model)
@@ -305,38 +292,16 @@ def _terms(objective: Objective) -> tuple[Objective, ...]:
     return objective.terms if isinstance(objective, Sum) and objective.names is None else (objective,)
 
 
-def _enclosed(label: str) -> str:
-    return f"({label})" if " + " in label or " - " in label else label
-
-
-def joined(labels: tuple[str, ...]) -> str:
-    """Labels a sum of objectives of these labels."""
-    whole = " + ".join(labels).replace("+ -", "- ")
-    if len(labels) <= _SPELLED:
-        return whole
-    # What tells two long sums apart that begin and end alike.
-    return f"{labels[0]} + … + {labels[-1]} ({len(labels)} terms, {zlib.crc32(whole.encode()):08x})"
-
-
-def _at_once(terms: tuple[Objective, ...], count: int, model: Model) -> tuple[Objective, ...]:
+def _merged(terms: tuple[Objective, ...], count: int, model: Model) -> tuple[Objective, ...]:
     """Replaces many terms that differ in their numbers only by one that computes their sum."""
-    kinds: dict = {}
-    for place, term in enumerate(terms):
-        bare = term.term if isinstance(term, Scaled) else term
-        shapes = tuple(leaf.shape[1:] for leaf in jax.tree.leaves(bare))
-        kinds.setdefault((jax.tree.structure(bare), shapes), []).append((place, term, bare))
-
-    def stacked(*leaves: np.ndarray) -> np.ndarray:
-        return np.stack([np.broadcast_to(leaf, (count, *leaf.shape[1:])) for leaf in leaves], axis=1)
-
+    ones = np.ones(1, np.float32)
+    weighted = [(term.weight, term.term) if isinstance(term, Scaled) else (ones, term) for term in terms]
     left = dict(enumerate(terms))
-    for alike in kinds.values():
-        if len(alike) <= _MANY:
+    for first, *others in alike([term for _, term in weighted]):
+        if len(others) < _MANY:
             continue
-        ones = np.ones(1, np.float32)
-        weights = stacked(*(term.weight if isinstance(term, Scaled) else ones for _, term, _ in alike))
-        together = jax.tree.map(stacked, *(bare for _, _, bare in alike)).at_once(weights, model)
-        if together is not None:
-            places = [place for place, _, _ in alike]
-            left = {place: term for place, term in left.items() if place not in set(places)} | {places[0]: together}
-    return tuple(left[place] for place in sorted(left))
+        weights, many = stacked([weighted[place] for place in (first, *others)], count)
+        merged = many.at_once(weights, model)
+        if merged is not None:
+            left = {place: term for place, term in left.items() if place not in set(others)} | {first: merged}
+    return tuple(left.values())

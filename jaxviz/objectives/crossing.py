@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxviz.model import Activations, Model
-from jaxviz.objectives.base import Objective, Sum, Texts, joined
+from jaxviz.objectives.base import Objective, Sum
+from jaxviz.objectives.labels import Texts, joined
 
 __all__ = ["pairs"]
 

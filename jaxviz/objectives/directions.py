@@ -10,22 +10,13 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxviz.errors import JaxvizError
 from jaxviz.model import Activations, Model
-from jaxviz.objectives.arguments import (
-    Numbers,
-    Position,
-    aligned,
-    layer_with_channels,
-    numbered,
-    numbers,
-    positions,
-    vectors,
-)
+from jaxviz.objectives.arguments import Numbers, Position, layer_with_channels, numbers, positions, vectors
 from jaxviz.objectives.base import Objective
+from jaxviz.objectives.labels import located, numbered, powers
 from jaxviz.objectives.layered import Layered, last
 from jaxviz.objectives.measures import dot_cosine
-from jaxviz.objectives.units import located
 
-__all__ = ["direction", "powers", "tensor_direction"]
+__all__ = ["direction", "tensor_direction"]
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["vector", "power", "position"], meta_fields=["layer", "axis"])
@@ -99,12 +90,6 @@ class TensorDirection(Layered):
     def units(self, model: Model) -> int | None:
         del model
         return len(self.labels())
-
-
-def powers(names: list[str], power: object) -> list[str]:
-    """Adds to each name its power of the cosine, such as ``·cos^2``, but for 0."""
-    numbers_of = np.atleast_1d(np.asarray(power)).tolist()
-    return [f"{name}·cos^{number:g}" if number else name for name, number in aligned(names, numbers_of)]
 
 
 def direction(layer: str, vector: Numbers, position: Position = None, *, power: Numbers = 0.0) -> Objective:

@@ -11,8 +11,8 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxviz.errors import JaxvizError
 from jaxviz.model import Activations, Model
-from jaxviz.objectives.arguments import numbered
 from jaxviz.objectives.base import Objective
+from jaxviz.objectives.labels import numbered
 
 __all__ = ["function"]
 

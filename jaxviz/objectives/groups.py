@@ -10,8 +10,9 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxviz.errors import JaxvizError
 from jaxviz.model import Activations, Model
-from jaxviz.objectives.arguments import Numbers, aligned, layer_with_channels, numbers
+from jaxviz.objectives.arguments import Numbers, layer_with_channels, numbers
 from jaxviz.objectives.base import Objective
+from jaxviz.objectives.labels import aligned
 from jaxviz.objectives.layered import last
 from jaxviz.objectives.measures import gram
 

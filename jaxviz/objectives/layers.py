@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jaxviz.model import Activations, Model
-from jaxviz.objectives.arguments import Numbers, indices, layer_with_channels, numbered, numbers, vectors
+from jaxviz.objectives.arguments import Numbers, indices, layer_with_channels, numbers, vectors
 from jaxviz.objectives.base import Objective
+from jaxviz.objectives.labels import numbered
 from jaxviz.objectives.layered import Layered, last
 
 __all__ = ["WeightedChannels", "deepdream", "layer_mean", "weighted_channels"]

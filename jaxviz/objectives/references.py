@@ -10,9 +10,9 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxviz.errors import JaxvizError
 from jaxviz.model import Activations, Model
-from jaxviz.objectives.arguments import Numbers, images, numbered, numbers
+from jaxviz.objectives.arguments import Numbers, images, numbers
 from jaxviz.objectives.base import Objective, Weight
-from jaxviz.objectives.directions import powers
+from jaxviz.objectives.labels import numbered, powers
 from jaxviz.objectives.layered import Layered
 from jaxviz.objectives.measures import dot_cosine, norm
 

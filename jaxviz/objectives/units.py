@@ -16,20 +16,19 @@ from jaxviz.objectives.arguments import (
     Indices,
     Numbers,
     Position,
-    aligned,
     indices,
     layer_with_channels,
-    numbered,
     places,
     positions,
     vectors,
     whole_numbers,
 )
 from jaxviz.objectives.base import Objective
+from jaxviz.objectives.labels import located, numbered
 from jaxviz.objectives.layered import Layered, last
 from jaxviz.objectives.layers import WeightedChannels
 
-__all__ = ["Channel", "channel", "local_group", "located", "neuron"]
+__all__ = ["Channel", "channel", "local_group", "neuron"]
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["layer"])
@@ -133,15 +132,6 @@ class LocalGroup(Layered):
 
     def units(self, model: Model) -> int | None:
         return len(self.labels())
-
-
-def located(names: list[str], position: Position) -> list[str]:
-    """Adds to each name its position, such as ``@5,5``."""
-    if position is None:
-        return names
-    if isinstance(position, str):
-        return [f"{name}@{position}" for name in names]
-    return [f"{name}@{','.join(map(str, place))}" for name, place in aligned(names, np.atleast_2d(position))]
 
 
 def channel(layer: str, index: Indices = None) -> Objective:
