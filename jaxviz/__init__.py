@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from jaxviz.default import default_model
     from jaxviz.deferral import deferred
+    from jaxviz.ensembles import ensemble
     from jaxviz.errors import JaxvizError, ModelFileError
     from jaxviz.functions import from_function
     from jaxviz.linen import from_linen
@@ -41,6 +42,7 @@ __all__ = [
     "checkpoints",
     "default_model",
     "deferred",
+    "ensemble",
     "figures",
     "from_function",
     "from_linen",
@@ -66,6 +68,7 @@ _HOMES = {
     "Visualization": "visualization",
     "default_model": "default",
     "deferred": "deferral",
+    "ensemble": "ensembles",
     "from_function": "functions",
     "from_linen": "linen",
     "from_nnx": "nnx",

@@ -142,7 +142,7 @@ def _rows(
     objective: Objective, starts: np.ndarray | None, count: int, rows: np.ndarray
 ) -> tuple[Objective, np.ndarray | None]:
     """Takes some rows of a batch of objectives, whose numbers may be one for all, and of their starts."""
-    some = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count,))[rows], objective)
+    some = jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count, *np.shape(leaf)[1:]))[rows], objective)
     return some, None if starts is None else starts[rows]
 
 

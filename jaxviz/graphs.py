@@ -59,6 +59,14 @@ class Graph:
         readers = [step.name for step in self.steps if self.names[name] in step.reads]
         return readers[0] if len(readers) == 1 and readers[0] in _ACTIVATIONS else None
 
+    def preactivation_of(self, name: str) -> str | None:
+        """Names what an activation function that gives a value is taken of; None where there is none, or no name."""
+        giver = self._giver(self.names[name])
+        read = [] if giver is None else [value for value in giver.reads if value is not None]
+        if giver is not None and giver.name in _ACTIVATIONS and len(read) == 1:  # the larger of two has no one argument
+            return self.name_of(read[0])
+        return self.logits_of(name)
+
     def logits_of(self, name: str) -> str | None:
         """Names what a softmax or sigmoid that gives a value is taken of; None where there is none, or it has no name.
 

@@ -68,12 +68,15 @@ class Layer:
       kind: the class it was made from, such as ``Conv2D``.
       output_shape: the shape for one image.
       channel_axis: the axis of ``output_shape`` that counts filters or units; None where there is none.
+      preactivation: the name of the array, of the same shape, that goes into the layer's activation function; None
+        where it has none, or that array cannot be read.
     """
 
     name: str
     kind: str
     output_shape: tuple[int, ...]
     channel_axis: int | None
+    preactivation: str | None = None
 
     @property
     def channels(self) -> int | None:

@@ -148,6 +148,7 @@ def model_of(
                 kind=_kind(kinds.get(name) or graph.operation(name), graph.activation_after(name)),
                 output_shape=shapes[name],
                 channel_axis=_channel_axis(shapes[name], module),
+                preactivation=_of_shape(graph.preactivation_of(name), shapes, shapes[name]),
             )
             for name in names
         ),
@@ -161,6 +162,10 @@ def model_of(
 def _kind(maker: str, activation: str | None) -> str:
     # A convolution that is followed by `nn.relu(…)` gives what goes into the relu, and says so.
     return f"{maker} (before {activation})" if activation else maker
+
+
+def _of_shape(name: str | None, shapes: Mapping[str, tuple[int, ...]], shape: tuple[int, ...]) -> str | None:
+    return name if name is not None and shapes[name] == shape else None
 
 
 def _shape(shape: tuple[int, ...], module: Readable) -> tuple[int, ...]:

@@ -151,7 +151,7 @@ def test_logits_and_probabilities(tail, logits, tmp_path):
     output = ours(image[None])[ours.output][0]
     expected = output if ours.logits != ours.output else jax.nn.softmax(output)
     for index in range(3):
-        probability = ours.ask(image, jaxviz.objectives.class_probability(index).resolve(ours))
+        probability = ours.ask(image, jaxviz.objectives.class_probability(index).resolve(ours).one())
         np.testing.assert_allclose(probability, expected[index], rtol=1e-5)
 
 

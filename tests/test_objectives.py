@@ -13,7 +13,7 @@ def image(tiny):
 
 
 def score(model, image, objective):
-    return model.ask(image, objective.resolve(model))
+    return model.ask(image, objective.resolve(model).one())
 
 
 @pytest.mark.parametrize("layer", ["first", "norm", "rectified", "pool", "second"])
@@ -37,7 +37,7 @@ def test_one_channel_costs_one_channel(tiny):
         return jax.jit(jax.grad(lambda x: tiny.ask(x, objective))).lower(jnp.zeros(tiny.canvas.shape)).as_text()
 
     assert "tensor<3x3x6xf32>" in text(lambda activations: activations["second"][..., 4].mean())
-    assert "tensor<3x3x6xf32>" not in text(obj.channel("second", 4).resolve(tiny))
+    assert "tensor<3x3x6xf32>" not in text(obj.channel("second", 4).resolve(tiny).one())
 
 
 def test_class_scores(tiny, image):
@@ -60,8 +60,10 @@ def test_algebra_is_exact(tiny, image):
 
 
 def test_algebra_refuses_other_things():
-    with pytest.raises(TypeError):
-        obj.channel("second", 1) + 1
+    a = obj.channel("second", 1)
+    for nonsense in (lambda: a + "1", lambda: a * a, lambda: a / a, lambda: "2" * a, lambda: None - a):
+        with pytest.raises(TypeError):
+            nonsense()
 
 
 def test_labels(tiny):

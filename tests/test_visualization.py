@@ -58,7 +58,7 @@ def test_batch_equals_a_python_loop(tiny):
     result = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=5)
     for index in range(6):
         x = result.starts[index]
-        objective = obj.channel("second", index).resolve(tiny)
+        objective = obj.channel("second", index).resolve(tiny).one()
         score = jax.value_and_grad(lambda x, objective=objective: tiny.ask(x, objective))
         for step in range(5):
             value, gradient = score(x)
@@ -248,6 +248,6 @@ def test_images_of_another_shape_are_refused(tiny):
 
 def test_ascend_one_image(tiny):
     recipe = PRESETS["seed"].replace(steps=4)
-    one = ascend(tiny, obj.channel("second", 2).resolve(tiny), jax.random.key(0), None, recipe=recipe)
+    one = ascend(tiny, obj.channel("second", 2).resolve(tiny).one(), jax.random.key(0), None, recipe=recipe)
     batch = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=4)
     np.testing.assert_allclose(one.image, batch.images[2], rtol=1e-4, atol=1e-3)

@@ -12,10 +12,12 @@ from jaxviz.keras.activations import identity, is_probability
 from jaxviz.keras.assembly import Assembly, Place, assemble
 from jaxviz.keras.dialects import canonical
 from jaxviz.keras.families import preprocessing_of
-from jaxviz.keras.graph import Architecture
+from jaxviz.keras.graph import Architecture, Call
 from jaxviz.keras.inputs import Inputs, choose
+from jaxviz.keras.layers import PREACTIVATION, Node
 from jaxviz.keras.layers.computation import Apply
 from jaxviz.keras.layers.custom import Custom
+from jaxviz.keras.layers.elementwise import ACTIVATIONS
 from jaxviz.keras.network import Network, Source
 from jaxviz.keras.stored import StoredModel
 from jaxviz.keras.weights import Wanted, match
@@ -86,6 +88,7 @@ def _model(architecture: Architecture, assembly: Assembly, image: str, variables
         constants=tuple(sources.values()),
         omitted=tuple((name, str(misfit)) for name, misfit in assembly.misfits.items()),
     )
+    nodes = {node.name: node for node in assembly.nodes}
     output = next((name for name in architecture.outputs if name in assembly.signals), calls[-1].name)
     return Model(
         variables=variables,
@@ -96,6 +99,7 @@ def _model(architecture: Architecture, assembly: Assembly, image: str, variables
                 kind=call.layer.kind,
                 output_shape=assembly.signals[call.name].shape,
                 channel_axis=_outward(assembly.signals[call.name].channel_axis, assembly.signals[call.name].rank),
+                preactivation=_preactivation(nodes, call),
             )
             for call in calls
         ),
@@ -105,6 +109,15 @@ def _model(architecture: Architecture, assembly: Assembly, image: str, variables
         output=output,
         logits=_logits(network, output),
     )
+
+
+def _preactivation(nodes: Mapping[str, Node], call: Call) -> str | None:
+    """Names what goes into a layer's own activation function, or into the layer where it is nothing else."""
+    [name, *others] = nodes[call.name].inputs or ("",)
+    if name == call.name + PREACTIVATION:
+        return name
+    is_identity = getattr(nodes[call.name].compute, "function", None) is identity
+    return name if call.layer.kind in ACTIVATIONS and not is_identity and not others and name in nodes else None
 
 
 def _usual(stored: StoredModel, architecture: Architecture, canvas: Canvas) -> Preprocessing:

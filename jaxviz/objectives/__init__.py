@@ -1,0 +1,53 @@
+"""Objectives: one image's activations -> a scalar to be maximised.
+
+An objective is a pytree: layer names are static, numbers are leaves. A batch of objectives is an objective whose leaves
+have a leading axis, so that one compiled ascent serves every filter. Objectives add, subtract and scale, exactly:
+``-channel("conv2d_3", 7)`` looks for what silences a filter, ``channel("conv2d_3", 7) - 0.5 * channel("conv2d_4", 3)``
+for what one answers to and another does not, and ``sum(…)`` of thousands compiles as fast as one.
+
+| of | objectives |
+| --- | --- |
+| units | `neuron`, `channel`, `local_group`, `class_logit`, `class_probability` |
+| layers | `layer_mean`, `deepdream`, `weighted_channels` |
+| directions | `direction`, `tensor_direction` |
+| a given image | `inversion`, `caricature`, `accentuation`, `activation_difference` |
+| several images that climb together | `diversity`, `alignment`, `interpolation` |
+| anything | `function`, `pairs` of two batches, and ``objective.before_activation(model)`` |
+"""
+
+from jaxviz.objectives.arguments import Indices
+from jaxviz.objectives.base import Objective
+from jaxviz.objectives.classes import class_logit, class_probability
+from jaxviz.objectives.crossing import pairs
+from jaxviz.objectives.directions import direction, tensor_direction
+from jaxviz.objectives.functions import function
+from jaxviz.objectives.groups import alignment, diversity, interpolation
+from jaxviz.objectives.keys import fold_key
+from jaxviz.objectives.layers import deepdream, layer_mean, weighted_channels
+from jaxviz.objectives.references import accentuation, activation_difference, caricature, inversion
+from jaxviz.objectives.units import channel, local_group, neuron
+
+__all__ = [
+    "Indices",
+    "Objective",
+    "accentuation",
+    "activation_difference",
+    "alignment",
+    "caricature",
+    "channel",
+    "class_logit",
+    "class_probability",
+    "deepdream",
+    "direction",
+    "diversity",
+    "fold_key",
+    "function",
+    "interpolation",
+    "inversion",
+    "layer_mean",
+    "local_group",
+    "neuron",
+    "pairs",
+    "tensor_direction",
+    "weighted_channels",
+]

@@ -1,0 +1,84 @@
+"""Functions: any function of activations as an objective."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from jaxviz.errors import JaxvizError
+from jaxviz.model import Activations, Model
+from jaxviz.objectives.base import Objective
+from jaxviz.objectives.labels import numbered
+
+__all__ = ["function"]
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["parameters"], meta_fields=["score"])
+@dataclasses.dataclass(frozen=True)
+class Function(Objective):
+    """Any function of activations, as it is."""
+
+    score: Callable[..., Float[Array, ""]]
+    parameters: PyTree = None  # leaves [n, …]
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        return self._asked(self.parameters)(activations)
+
+    def resolve(self, model: Model) -> "Function":
+        parameters = jax.tree.map(np.asarray, self.parameters)
+        counts = {leaf.shape[0] if leaf.ndim else 0 for leaf in jax.tree.leaves(parameters)}
+        if len(counts - {1}) > 1 or 0 in counts:
+            found = ", ".join(str(leaf.shape) for leaf in jax.tree.leaves(parameters))
+            raise JaxvizError(f"parameters of shapes {found}; give each a leading axis, of one length")
+        image = jax.ShapeDtypeStruct(model.canvas.shape, jnp.float32)
+        question = self._asked(jax.tree.map(lambda leaf: np.asarray(leaf[0]), parameters))
+        answer = jax.eval_shape(lambda image: model.ask(image, question), image)
+        if getattr(answer, "shape", None) != ():
+            shape = getattr(answer, "shape", type(answer).__name__)
+            raise JaxvizError(f"the objective {self._name} gives {shape}, not one number; take a mean or a sum")
+        if not jnp.issubdtype(answer.dtype, jnp.floating):
+            raise JaxvizError(f"the objective {self._name} gives {answer.dtype}, which has no gradient")
+        return Function(self.score, parameters)
+
+    def layers(self) -> tuple[str, ...]:
+        return ()
+
+    def labels(self) -> list[str]:
+        return numbered(self._name, max((len(leaf) for leaf in jax.tree.leaves(self.parameters)), default=1))
+
+    def units(self, model: Model) -> int | None:
+        del model
+        return len(self.labels())
+
+    def _asked(self, parameters: PyTree) -> Callable[[Activations], Array]:
+        return self.score if parameters is None else lambda activations: self.score(activations, parameters)
+
+    @property
+    def _name(self) -> str:
+        return getattr(self.score, "__name__", type(self.score).__name__)
+
+
+def function(score: Callable[..., Float[Array, ""]], parameters: PyTree = None) -> Objective:
+    """Maximises any function of one image's activations, such as ``lambda a: a["dense_2"][:8].sum()``.
+
+    Args:
+      score: ``score(activations)``, or ``score(activations, parameters)`` where there are any, gives a scalar;
+        ``activations`` maps layer name -> array. It compares by identity: pass the same function again and nothing is
+        compiled again.
+      parameters: a tree of arrays ``[n, …]`` for a batch; the function sees one row of each.
+
+    Raises:
+      JaxvizError: (when resolved) the function gives something else, or the parameters have different leading axes.
+
+    Example:
+      >>> import numpy as np
+      >>> def contrast(activations, pair):
+      ...     return activations["dense_2"][pair[0]] - activations["dense_2"][pair[1]]
+      >>> function(contrast, np.array([[0, 1], [5, 9]])).labels()
+      ['contrast 0', 'contrast 1']
+    """
+    return Function(score, parameters)
