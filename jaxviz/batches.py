@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -52,44 +53,29 @@ def climb(
       progress: called after each chunk with the number of images that it finished.
     """
     count, processes = len(objective.labels()), jax.process_count()
-    facts = facts if keep is None else {**facts, "weights, objectives and starts": _digest(model, objective, starts)}
-
-    def prepare(way: chunks.Plan) -> tuple[list[np.ndarray], Callable[[np.ndarray], tuple], jax.stages.Compiled]:
-        placed = jax.device_put(model, NamedSharding(way.mesh, PartitionSpec())) if way.mesh else model
-        rows = list(chunks.rows_of(count, way.chunk))
-
-        def inputs(some: np.ndarray) -> tuple:
-            return placed, *_rows(objective, starts, count, some), key
-
-        return rows, inputs, _ascend_all.lower(*inputs(rows[0]), recipe=recipe, mesh=way.mesh).compile()
-
-    way = chunks.plan(model, count, objective.units(model), width)
-    rows, inputs, compiled = prepare(way)
-    while (fit := chunks.fitted(way, _bytes(compiled), given=width is not None)).width < way.width:
-        way = fit
-        rows, inputs, compiled = prepare(way)
-    store = None if keep is None else Store(keep, {**facts, "chunk": str(way.chunk)})
+    program = _compiled(model, objective, starts, key, recipe, width)
+    rows, chunk_size = program.rows, program.plan.chunk
+    store = None
+    if keep is not None:
+        told = {"weights, objectives and starts": _digest(model, objective, starts), "chunk": str(chunk_size)}
+        store = Store(keep, {**facts, **told})
     owners = {chunk: chunk % processes for chunk in range(len(rows))}
-    sizes = [min(way.chunk, count - way.chunk * chunk) for chunk in owners]
+    sizes = [min(chunk_size, count - chunk_size * chunk) for chunk in owners]
     mine = [chunk for chunk, owner in owners.items() if owner == jax.process_index()]
     unmade = [chunk for chunk in mine if not (store and store.has(chunk))]
     report = progress or (lambda images: None)
     if done := sum(sizes[chunk] for chunk in mine if chunk not in unmade):
         report(done)
 
-    def work(chunk: int) -> Arrays:
-        return jax.device_get(compiled(*inputs(rows[chunk]))._asdict())
-
-    shapes = compiled.out_info._asdict()
     # Room for all, chunk after chunk; each is written to its place as it comes.
-    whole = {name: np.zeros((len(rows), *leaf.shape), leaf.dtype) for name, leaf in shapes.items()}
+    whole = {name: np.zeros((len(rows), *leaf.shape), leaf.dtype) for name, leaf in program.outputs.items()}
 
     def put(chunk: int, part: Arrays) -> None:
         for name, array in part.items():
             whole[name][chunk] = array
 
     with store.alive(jax.process_index()) if store else contextlib.nullcontext():
-        for chunk, part in zip(unmade, chunks.in_parallel(work, unmade, fit.workers), strict=True):
+        for chunk, part in zip(unmade, chunks.in_parallel(program.run, unmade, program.plan.workers), strict=True):
             put(chunk, part)
             if store:
                 store.write(chunk, part)
@@ -101,6 +87,55 @@ def climb(
     elif processes > 1:
         _exchange(whole, owners)
     return {name: array.reshape(-1, *array.shape[2:])[:count] for name, array in whole.items()}
+
+
+class _Program(NamedTuple):
+    """A compiled ascent of one chunk, and what it is given.
+
+    Attributes:
+      plan: how the batch is run.
+      rows: the objectives of each chunk; the last is filled up.
+      inputs: gives the arguments for some objectives.
+      compiled: takes them.
+    """
+
+    plan: chunks.Plan
+    rows: list[np.ndarray]
+    inputs: Callable[[np.ndarray], tuple]
+    compiled: jax.stages.Compiled
+
+    @property
+    def outputs(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """The shapes of what one chunk leaves; without the fields that this recipe does not fill."""
+        return {name: leaf for name, leaf in self.compiled.out_info._asdict().items() if leaf is not None}
+
+    def run(self, chunk: int) -> Arrays:
+        """Climbs a chunk."""
+        made = self.compiled(*self.inputs(self.rows[chunk]))._asdict()
+        return jax.device_get({name: array for name, array in made.items() if array is not None})
+
+
+def _compiled(
+    model: Model, objective: Objective, starts: np.ndarray | None, key: Array, recipe: Recipe, width: int | None
+) -> _Program:
+    """Compiles the ascent for chunks that fit the memory: what the compiler says it needs decides."""
+    count = len(objective.labels())
+
+    def program(plan: chunks.Plan) -> _Program:
+        placed = jax.device_put(model, NamedSharding(plan.mesh, PartitionSpec())) if plan.mesh else model
+        rows = list(chunks.rows_of(count, plan.chunk))
+
+        def inputs(some: np.ndarray) -> tuple:
+            return placed, *_rows(objective, starts, count, some), key
+
+        return _Program(
+            plan, rows, inputs, _ascend_all.lower(*inputs(rows[0]), recipe=recipe, mesh=plan.mesh).compile()
+        )
+
+    made = program(chunks.plan(model, count, objective.units(model), width))
+    while (fit := chunks.fitted(made.plan, _bytes(made.compiled), given=width is not None)).width < made.plan.width:
+        made = program(fit)
+    return made._replace(plan=fit)
 
 
 @partial(jax.jit, static_argnames=("recipe", "mesh"))

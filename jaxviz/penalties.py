@@ -14,9 +14,20 @@ from jaxtyping import Array, Float
 
 from jaxviz.errors import JaxvizError
 from jaxviz.frozen_arrays import FrozenArray, frozen
-from jaxviz.quantities import Quantity, at_least, whole
+from jaxviz.quantities import Quantity, at_least, in_order, whole
 
-__all__ = ["L1", "L2", "BlurDifference", "Border", "CentreOfMass", "Linf", "Lp", "Penalty", "TotalVariation"]
+__all__ = [
+    "L1",
+    "L2",
+    "BlurDifference",
+    "Border",
+    "CentreOfMass",
+    "Linf",
+    "Lp",
+    "Midtones",
+    "Penalty",
+    "TotalVariation",
+]
 
 About = Quantity | FrozenArray | np.ndarray  # what an image is compared with; an array is frozen when it is set
 
@@ -216,6 +227,31 @@ class CentreOfMass:
         share = jnp.where(whole_mass > 0, mass / jnp.where(whole_mass > 0, whole_mass, 1), 0)
         places = np.meshgrid(*(_places(size) for size in mass.shape), indexing="ij")
         return self.weight * sum((jnp.sum(share * place) ** 2 for place in places), jnp.zeros(()))
+
+
+@dataclasses.dataclass(frozen=True)
+class Midtones:
+    """``weight * mean(4 share (1 - share))``, share = ``(image - low) / (high - low)``: what is grey.
+
+    1 where all is grey, 0 where all is black or white. For drawings, letters and digits.
+
+    Attributes:
+      weight: what it counts.
+      low: the value that is dark.
+      high: the value that is bright.
+    """
+
+    weight: Quantity
+    low: Quantity = 0.0
+    high: Quantity = 1.0
+
+    def __post_init__(self):
+        at_least(self, 0, "weight")
+        in_order(self, "low", "high")
+
+    def __call__(self, image: Float[Array, "..."]) -> Float[Array, ""]:
+        share = jnp.clip((image - self.low) / (self.high - self.low), 0, 1)
+        return self.weight * jnp.mean(4 * share * (1 - share))
 
 
 def _power_mean(values: Array, power: int | float) -> Array:

@@ -25,6 +25,8 @@ from jaxviz.recipes import Recipe
 
 __all__ = ["Visualization", "visualize"]
 
+_ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Visualization:
@@ -33,11 +35,13 @@ class Visualization:
     Attributes:
       images: the last images ``[n, *canvas.shape]`` float32, in the recipe's own units.
       starts: the first images, likewise.
-      scores: the score before each step, ``[n, steps]`` float32.
-      final_scores: the score of the last image, ``[n]`` float32.
-      labels: what each image shows, such as ``conv2d_3:17``.
+      scores: what was climbed before each step, ``[n, steps]`` float32; an image that came to rest keeps its last.
+      final_scores: the objective of the last image as it is, ``[n]`` float32.
+      labels: what each image shows, such as ``conv2d_3:17``; of several images of one objective ``conv2d_3:17#1``.
       canvas: shape, range and layout of the images.
       provenance: recipe, key and versions, as text.
+      restarts: the last images of all restarts ``[n, restarts, *canvas.shape]``; None where there was one.
+      restart_scores: their final scores, ``[n, restarts]``; None likewise.
     """
 
     images: Float[np.ndarray, "n ..."]
@@ -47,6 +51,8 @@ class Visualization:
     labels: tuple[str, ...]
     canvas: Canvas
     provenance: dict[str, str]
+    restarts: Float[np.ndarray, "n restarts ..."] | None = None
+    restart_scores: Float[np.ndarray, "n restarts"] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -74,7 +80,7 @@ class Visualization:
           path: the file to write; an existing one is replaced.
         """
         facts = {"labels": self.labels, "canvas": dataclasses.asdict(self.canvas), "provenance": self.provenance}
-        arrays = {name: getattr(self, name) for name in ("images", "starts", "scores", "final_scores")}
+        arrays = {name: array for name in _ARRAYS if (array := getattr(self, name)) is not None}
         target = Path(path)
         with staged(target.parent) as stage, open(stage / target.name, "wb") as stream:
             np.savez_compressed(stream, facts=np.array(json.dumps(facts)), **arrays)
@@ -87,7 +93,7 @@ class Visualization:
           JaxvizError: the file is missing or is something else.
         """
         arrays = read_arrays(path)
-        if set(arrays) != {"facts", "images", "starts", "scores", "final_scores"}:
+        if not {"facts", *_ARRAYS[:4]} <= set(arrays) <= {"facts", *_ARRAYS}:
             raise JaxvizError(f"{path} is no saved visualization: it holds {', '.join(arrays) or 'nothing'}")
         facts = json.loads(str(arrays.pop("facts")))
         canvas = facts["canvas"] | {"shape": tuple(facts["canvas"]["shape"])}
@@ -102,6 +108,7 @@ def visualize(
     key: Array | None = None,
     start: Float[Array | np.ndarray, "..."] | None = None,
     steps: int | None = None,
+    restarts: int | None = None,
     chunk: int | None = None,
     precision: str = "float32",
     keep: str | os.PathLike | None = None,
@@ -119,6 +126,7 @@ def visualize(
       key: the key of all random draws, ``jax.random.key(0)`` when left out. Each image folds in its layer and index.
       start: explicit starting image ``[*canvas.shape]`` for all, or one for each objective ``[n, *canvas.shape]``.
       steps: how many steps are made; the recipe's own number when left out.
+      restarts: how many ascents each unit has, of which the best is kept; the recipe's own number when left out.
       chunk: how many images climb together on each device; chosen for the model and the machine when left out.
       precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``; the image, its score and the
         optimizer are float32 with either.
@@ -140,8 +148,8 @@ def visualize(
       ((2, 28, 28, 1), (2, 8))
     """
     recipe = recipes.find(recipe)
-    if steps is not None:
-        recipe = recipe.replace(steps=steps)
+    changes = {name: value for name, value in (("steps", steps), ("restarts", restarts)) if value is not None}
+    recipe = recipe.replace(**changes) if changes else recipe
     if chunk is not None and chunk < 1:
         raise JaxvizError(f"chunk of {chunk}: give 1 or more")
     key = _checked_key(key)
@@ -164,14 +172,32 @@ def visualize(
         facts=provenance,
         progress=progress,
     )
+    return _visualization(whole, labels, objective.group, model.canvas, provenance)
+
+
+def _visualization(
+    whole: dict[str, np.ndarray], labels: tuple[str, ...], group: int, canvas: Canvas, provenance: dict[str, str]
+) -> Visualization:
+    """Makes a result of what the ascents left; each image of a group stands for itself."""
+    images, starts, restarts = whole["image"], whole["start"], whole.get("restarts")
+    scores, final, restart_scores = whole["scores"], whole["final_score"], whole.get("restart_scores")
+    if group > 1:
+        labels = tuple(f"{label}#{number}" for label in labels for number in range(group))
+        images, starts = (array.reshape(-1, *array.shape[2:]) for array in (images, starts))
+        scores, final = (np.repeat(array, group, axis=0) for array in (scores, final))
+        if restarts is not None and restart_scores is not None:
+            restarts = np.swapaxes(restarts, 1, 2).reshape(-1, restarts.shape[1], *restarts.shape[3:])
+            restart_scores = np.repeat(restart_scores, group, axis=0)
     return Visualization(
-        images=whole["image"],
-        starts=whole["start"],
-        scores=whole["scores"],
-        final_scores=whole["final_score"],
+        images=images,
+        starts=starts,
+        scores=scores,
+        final_scores=final,
         labels=labels,
-        canvas=model.canvas,
+        canvas=canvas,
         provenance=provenance,
+        restarts=restarts,
+        restart_scores=restart_scores,
     )
 
 
@@ -198,11 +224,10 @@ def _starts(start: Array | np.ndarray, count: int, canvas: Canvas) -> np.ndarray
 
 def _provenance(recipe: Recipe, key: Array, precision: str) -> dict[str, str]:
     versions = {name: metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
+    chosen = {field.name: str(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)}
     return {
-        "recipe": recipe.name,
-        "steps": str(recipe.steps),
-        "parameterization": str(recipe.parameterization),
-        "optimizer": str(recipe.optimizer),
+        "recipe": chosen.pop("name"),
+        **chosen,
         "precision": precision,
         "key": f"{jax.random.key_impl(key)} {jax.random.key_data(key).tolist()}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),

@@ -123,9 +123,13 @@ ROOMS = [
     "parameterizations.groups",
     "parameterizations.alpha",
     "parameterizations.balls",
+    "parameterizations.centred",
     "parameterizations",
     "optimizers",
+    "schedules",
     "recipes",
+    "views",
+    "relus",
     "ascent",
     "precision",
     "store",
@@ -160,7 +164,17 @@ def test_imports_point_down(room):
 
 
 def test_the_engine_knows_no_keras_no_files_and_no_pictures():
-    engine = ["model", "objectives", "parameterizations", "optimizers", "recipes", "ascent"]
+    engine = [
+        "model",
+        "objectives",
+        "parameterizations",
+        "optimizers",
+        "schedules",
+        "recipes",
+        "views",
+        "relus",
+        "ascent",
+    ]
     engine += ["transforms", "penalties", "quantities", "frozen_arrays", "resampling", "spectra", "preactivations"]
     engine += ["ensembles", *(room for room in ROOMS if room.startswith(("objectives.", "parameterizations.")))]
     engine += ["lowerings", "convolution", "pooling", "preprocessing", "graphs", "readings"]

@@ -7,7 +7,7 @@ for what one answers to and another does not, and ``sum(…)`` of thousands comp
 
 | of | objectives |
 | --- | --- |
-| units | `neuron`, `channel`, `local_group`, `class_logit`, `class_probability` |
+| units | `neuron`, `channel`, `local_group`, `class_logit`, `class_probability`, `class_log_odds` |
 | layers | `layer_mean`, `deepdream`, `weighted_channels` |
 | directions | `direction`, `tensor_direction` |
 | a given image | `inversion`, `caricature`, `accentuation`, `activation_difference` |
@@ -17,7 +17,7 @@ for what one answers to and another does not, and ``sum(…)`` of thousands comp
 
 from jaxviz.objectives.arguments import Indices
 from jaxviz.objectives.base import Objective
-from jaxviz.objectives.classes import class_logit, class_probability
+from jaxviz.objectives.classes import class_log_odds, class_logit, class_probability
 from jaxviz.objectives.crossing import pairs
 from jaxviz.objectives.directions import direction, tensor_direction
 from jaxviz.objectives.functions import function
@@ -35,6 +35,7 @@ __all__ = [
     "alignment",
     "caricature",
     "channel",
+    "class_log_odds",
     "class_logit",
     "class_probability",
     "deepdream",

@@ -8,8 +8,10 @@ from jaxtyping import Array, Float
 
 from jaxviz.model import Canvas
 from jaxviz.parameterizations.fields import Colours, Field
+from jaxviz.quantities import at_least
+from jaxviz.resampling import smoothing, weigh
 
-__all__ = ["Pixels", "RangePixels"]
+__all__ = ["Pixels", "RangePixels", "SmoothPixels"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,3 +67,26 @@ class RangePixels(Field):
 
     def fit(self, values: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
         return values
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SmoothPixels(RangePixels):
+    """Pixels behind a Gaussian blur, held in the range by a sigmoid after it: nothing finer than the blur is drawn.
+
+    An image that it starts from is blurred too.
+
+    Attributes:
+      blur: standard deviation of the Gaussian, in pixels.
+      noise: standard deviation of the first parameters, before they are blurred.
+      colours: how three channels are mixed; None for each by itself.
+      squash: what holds the values in the range.
+    """
+
+    blur: int | float = 1.0
+    noise: int | float = 0.1
+
+    def __post_init__(self):
+        at_least(self, 0, "blur", "noise")
+
+    def values(self, parameters: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
+        return weigh(parameters, [smoothing(size, self.blur) for size in canvas.shape[:-1]])

@@ -1,0 +1,47 @@
+"""Centred: an image whose centre of mass is in the middle."""
+
+import dataclasses
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PyTree
+
+from jaxviz.model import Canvas
+from jaxviz.parameterizations.parameterization import Parameterization
+from jaxviz.resampling import resample
+
+__all__ = ["Centred"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Centred:
+    """Another parameterization's image, moved until its centre of mass is in the middle of the canvas.
+
+    For networks that were trained on such images, as MNIST's digits are: LeCun, Cortes and Burges, "The MNIST database
+    of handwritten digits", 1998, http://yann.lecun.com/exdb/mnist. The mass of a pixel is what it is brighter than the
+    canvas's lowest value, over all channels; what comes in from outside is that value.
+
+    Attributes:
+      inner: how the image is held.
+    """
+
+    inner: Parameterization
+
+    def init(self, key: Array, canvas: Canvas) -> PyTree:
+        return self.inner.init(key, canvas)
+
+    def render(self, parameters: PyTree, canvas: Canvas) -> Float[Array, "..."]:
+        image = self.inner.render(parameters, canvas)
+        masses = jnp.maximum(jnp.sum(image - canvas.low, axis=-1), 0)
+        whole = jnp.sum(masses) + 1e-6 * (canvas.high - canvas.low)  # an empty image stays where it is
+        positions = []
+        for axis, size in enumerate(masses.shape):
+            places = jnp.arange(size) - (size - 1) / 2
+            along = jnp.sum(masses, axis=tuple(other for other in range(masses.ndim) if other != axis))
+            positions.append(jnp.arange(size) + jnp.sum(along * places) / whole)
+        return resample(image, positions, canvas.low)
+
+    def invert(self, image: Float[Array, "..."], canvas: Canvas) -> PyTree:
+        return self.inner.invert(image, canvas)
+
+    def project(self, parameters: PyTree, canvas: Canvas) -> PyTree:
+        return self.inner.project(parameters, canvas)
