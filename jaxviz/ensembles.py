@@ -32,6 +32,10 @@ class _Member:
     preprocess: Callable[[Array], Array] | None
 
     def shown(self, image: Array, canvas: Canvas) -> Array:
+        # What is computed in fewer bits is the network; a range and a preprocessing are made for float32.
+        return self._converted(image.astype(jnp.float32), canvas).astype(image.dtype)
+
+    def _converted(self, image: Array, canvas: Canvas) -> Array:
         if (canvas.low, canvas.high) != (self.canvas.low, self.canvas.high):
             share = (image - canvas.low) / (canvas.high - canvas.low)
             image = self.canvas.low + (self.canvas.high - self.canvas.low) * share

@@ -50,6 +50,18 @@ def test_each_sees_the_image_in_its_own_range():
     np.testing.assert_allclose(both(IMAGE[None])["a/conv"], network()(IMAGE[None])["conv"], rtol=1e-5, atol=1e-6)
 
 
+def test_in_fewer_bits():
+    preprocessing = jaxviz.Preprocessing(low=0, high=255, function=lambda image: image / 255 - np.float32([0.5, 0.4]))
+    both = jaxviz.ensemble({"a": network(), "b": other().with_preprocessing(preprocessing)})
+    objective = obj.channel("a/conv", 1) + obj.channel("b/conv", 2)
+    results = [
+        jaxviz.visualize(both, objective, "seed", steps=2, start=IMAGE, precision=precision)
+        for precision in ("float32", "bfloat16")
+    ]
+    assert results[1].scores.dtype == np.float32
+    np.testing.assert_allclose(results[1].scores[0, 0], results[0].scores[0, 0], rtol=0.02, atol=0.02)
+
+
 def test_keras_networks(tiny):
     image = jnp.asarray(np.random.default_rng(5).random(tiny.canvas.shape), jnp.float32)
     scaled = tiny.with_preprocessing("0-255")

@@ -23,6 +23,31 @@ def test_of_a_keras_file(tiny):
     assert tiny.ask(image, same) == tiny.ask(image, flat.resolve(tiny).one())
 
 
+def test_of_layers_that_are_an_activation(tmp_path):
+    import keras
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            layers.Input((6,)),
+            layers.ReLU(name="of_the_image"),
+            layers.Dense(4, name="dense"),
+            layers.PReLU(name="prelu"),
+            layers.Activation("linear", name="linear"),
+            layers.Activation("tanh", name="tanh"),
+            layers.Softmax(name="softmax"),
+            layers.Activation("glu", name="halved"),
+        ]
+    )
+    model.save(tmp_path / "activations.h5")
+    found = {layer.name: layer.preactivation for layer in jaxviz.keras.load(tmp_path / "activations.h5").layers}
+    assert {name: before for name, before in found.items() if before} == {
+        "prelu": "dense",
+        "tanh": "linear",
+        "softmax": "tanh",
+    }
+
+
 def test_of_a_function():
     found = {layer.name: layer.preactivation for layer in network().layers}
     assert found == {"conv": None, "relu": "conv", "dense": None, "classes": "dense"}

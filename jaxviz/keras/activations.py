@@ -7,7 +7,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-__all__ = ["Elu", "Gelu", "Rectifier", "Softmax", "find", "identity", "is_across_channels", "is_probability"]
+__all__ = [
+    "Elu",
+    "Gelu",
+    "Rectifier",
+    "Softmax",
+    "find",
+    "halves_channels",
+    "identity",
+    "is_across_channels",
+    "is_probability",
+]
 
 
 def identity(x: Array) -> Array:
@@ -134,6 +144,11 @@ def find(name: str, keras_major: int) -> Callable[[Array], Array] | None:
 def is_across_channels(function: Callable[[Array], Array]) -> bool:
     """Tells whether one channel of a function's output depends on the others."""
     return isinstance(function, Softmax) or function in (jax.nn.log_softmax, jax.nn.glu, _sparsemax)
+
+
+def halves_channels(function: Callable[[Array], Array]) -> bool:
+    """Tells whether a function gives fewer channels than it reads."""
+    return function is jax.nn.glu
 
 
 def is_probability(function: Callable[[Array], Array] | None) -> bool:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from jaxviz.errors import ModelFileError
 from jaxviz.keras import forms
-from jaxviz.keras.activations import identity, is_probability
+from jaxviz.keras.activations import halves_channels, identity, is_probability
 from jaxviz.keras.assembly import Assembly, Place, assemble
 from jaxviz.keras.dialects import canonical
 from jaxviz.keras.families import preprocessing_of
@@ -113,11 +113,14 @@ def _model(architecture: Architecture, assembly: Assembly, image: str, variables
 
 def _preactivation(nodes: Mapping[str, Node], call: Call) -> str | None:
     """Names what goes into a layer's own activation function, or into the layer where it is nothing else."""
-    [name, *others] = nodes[call.name].inputs or ("",)
+    node = nodes[call.name]
+    function = getattr(node.compute, "function", None)
+    if len(node.inputs) != 1 or function is identity or (function is not None and halves_channels(function)):
+        return None
+    [name] = node.inputs
     if name == call.name + PREACTIVATION:
         return name
-    is_identity = getattr(nodes[call.name].compute, "function", None) is identity
-    return name if call.layer.kind in ACTIVATIONS and not is_identity and not others and name in nodes else None
+    return name if call.layer.kind in ACTIVATIONS and name in nodes else None
 
 
 def _usual(stored: StoredModel, architecture: Architecture, canvas: Canvas) -> Preprocessing:

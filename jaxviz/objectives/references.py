@@ -159,7 +159,7 @@ def caricature(layer: str, image: Image, *, power: Numbers = 0.0) -> Objective:
     """Maximises ``x . t max(cosine(x, t), 0.1)^power``, the mean over the layer, t its activations of a given image.
 
     What the layer sees in the image, it comes to see more of. Source: Olah's caricatures in lucid,
-    https://github.com/tensorflow/lucid, which divides by the length of t alone where the cosine is meant
+    https://github.com/tensorflow/lucid, which divides by one of the two lengths where the cosine divides by both
 
     Args:
       layer: the layer's name.
