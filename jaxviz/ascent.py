@@ -69,7 +69,7 @@ def _climb(model: Model, objective: Objective, key: Array, start: Array | None, 
     group, parameterization = objective.group, recipe.parameterization
     if group > 1:
         parameterization = several(parameterization, group)
-    optimizer = optax.with_extra_args_support(recipe.optimizer.build())
+    optimizer = optax.with_extra_args_support(recipe.optimizer.build(recipe.steps))
     target = objective.before_activation(model) if recipe.target == "preactivation" else objective
     draws = fold_key(jax.random.fold_in(key, _STEPS), objective)
     if start is None:
@@ -163,7 +163,7 @@ def _until_rest(turn: Turn, final_score: Callable, first: PyTree, state: PyTree,
 def _seen_score(model: Model, objective: Objective, image: Array, key: Array, step: Array, recipe: Recipe) -> Array:
     """Scores an image by the views that the network has of it at a step, averaged."""
     canvas = channels_last(model.canvas)
-    active = step < recipe.redirect_steps if recipe.redirect_steps else None
+    active = step < recipe.redirected if recipe.redirected else None
 
     def of_view(key: Array) -> Array:
         return _score(model, objective, image, key, lambda key, one: view(recipe, key, one, step, canvas), active)
@@ -193,6 +193,6 @@ def _penalty(image: Array, step: Array, group: int, recipe: Recipe) -> Array:
     """Sums the penalties of an image; of a group of images, their mean."""
 
     def of_one(image: Array) -> Array:
-        return jnp.sum(jnp.stack([at_step(penalty, step)(image) for penalty in recipe.penalties]))
+        return jnp.sum(jnp.stack([at_step(penalty, step, recipe.steps)(image) for penalty in recipe.penalties]))
 
     return of_one(image) if group == 1 else jnp.mean(jax.vmap(of_one)(image))

@@ -4,9 +4,29 @@ import dataclasses
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-__all__ = ["Deferred", "deferred"]
+__all__ = ["Deferred", "Steps", "deferred"]
 
 T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """Stands among deferred arguments for the steps that are made, or a share of them.
+
+    So a schedule stretches with the recipe: ``deferred(optax.cosine_decay_schedule, 0.1, Steps())``.
+
+    Attributes:
+      share: of all steps, from 0 to 1.
+    """
+
+    share: float = 1.0
+
+    def of(self, steps: int) -> int:
+        """Returns how many that are: 1 or more."""
+        return max(1, round(self.share * steps))
+
+    def __str__(self) -> str:
+        return "steps" if self.share == 1 else f"{self.share:g}*steps"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +41,14 @@ class Deferred(Generic[T]):
     arguments: tuple[Hashable, ...] = ()
     keywords: tuple[tuple[str, Hashable], ...] = ()
 
-    def build(self) -> T:
-        """Makes the call; arguments that are deferred themselves are built first."""
-        return self.function(*map(_built, self.arguments), **{name: _built(value) for name, value in self.keywords})
+    def build(self, steps: int = 1) -> T:
+        """Makes the call; arguments that are deferred themselves are built first.
+
+        Args:
+          steps: what ``Steps()`` stands for.
+        """
+        keywords = {name: _built(value, steps) for name, value in self.keywords}
+        return self.function(*(_built(value, steps) for value in self.arguments), **keywords)
 
     def __str__(self) -> str:
         inside = [str(value) for value in self.arguments] + [f"{name}={value}" for name, value in self.keywords]
@@ -43,5 +68,7 @@ def deferred(function: Callable[..., T], *arguments: Hashable, **keywords: Hasha
     return Deferred(function, arguments, tuple(sorted(keywords.items())))
 
 
-def _built(value):
-    return value.build() if isinstance(value, Deferred) else value
+def _built(value, steps: int):
+    if isinstance(value, Steps):
+        return value.of(steps)
+    return value.build(steps) if isinstance(value, Deferred) else value

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Num
 
-__all__ = ["normalize_by_rms", "normalized_ascent", "vary_step"]
+__all__ = ["l2_normalized_ascent", "normalize_by_rms", "normalized_ascent", "vary_step"]
 
 
 def normalize_by_rms(epsilon: float = 1e-5) -> optax.GradientTransformation:
@@ -58,3 +58,15 @@ def normalized_ascent(step_size: optax.ScalarOrSchedule) -> optax.GradientTransf
       step_size: root mean square of a step, in pixel values, or a schedule of it.
     """
     return optax.chain(normalize_by_rms(), optax.scale_by_learning_rate(step_size))
+
+
+def l2_normalized_ascent(step_size: optax.ScalarOrSchedule) -> optax.GradientTransformation:
+    """Steps of a given Euclidean length along the gradient: ``x <- x + size(t) g / |g|``.
+
+    Source: Chollet, "Visualizing what convnets learn", Keras 2020,
+    https://keras.io/examples/vision/visualizing_what_convnets_learn
+
+    Args:
+      step_size: length of a step over all pixels and channels, or a schedule of it.
+    """
+    return optax.chain(optax.normalize_by_update_norm(eps=1e-12), optax.scale_by_learning_rate(step_size))

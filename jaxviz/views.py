@@ -29,7 +29,7 @@ def view(
     """
     seen = counted(recipe, image, canvas)
     for number, transform in enumerate(recipe.transforms):
-        seen = at_step(transform, step)(jax.random.fold_in(key, number), seen)
+        seen = at_step(transform, step, recipe.steps)(jax.random.fold_in(key, number), seen)
     if recipe.units == "range" and recipe.transforms:
         seen = _scaled(seen, canvas, canvas.low, canvas.high - canvas.low)
     return plain_view(seen, canvas)

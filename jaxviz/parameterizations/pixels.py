@@ -16,22 +16,24 @@ __all__ = ["Pixels", "RangePixels", "SmoothPixels"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pixels:
-    """The image itself; it starts uniform in ``[low, high)``.
+    """The image itself; it starts uniform in ``[low, high)``, the canvas's range when left out.
 
     Simonyan et al., "Deep Inside Convolutional Networks", 2013, https://arxiv.org/abs/1312.6034.
 
     Attributes:
-      low: smallest first pixel value.
-      high: bound of the first pixel values; equal to ``low`` for a flat start.
+      low: smallest first pixel value; None for the canvas's lowest.
+      high: bound of the first pixel values, equal to ``low`` for a flat start; None for the canvas's highest.
       clip: whether pixels that leave the canvas's range are brought back to its ends, at the start and after each step.
     """
 
-    low: int | float
-    high: int | float
+    low: int | float | None = None
+    high: int | float | None = None
     clip: bool = False
 
     def init(self, key: Array, canvas: Canvas) -> Float[Array, "..."]:
-        return self.project(self.low + (self.high - self.low) * jax.random.uniform(key, canvas.shape), canvas)
+        low = canvas.low if self.low is None else self.low
+        high = canvas.high if self.high is None else self.high
+        return self.project(low + (high - low) * jax.random.uniform(key, canvas.shape), canvas)
 
     def render(self, parameters: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
         return parameters

@@ -1,17 +1,16 @@
-"""Recipes: frozen values that name how an image is climbed, and the published ones by name."""
+"""Recipe: a frozen value that names how an image is climbed."""
 
 import dataclasses
 
 import optax
 
-from jaxviz import optimizers
-from jaxviz.deferral import Deferred, deferred
+from jaxviz.deferral import Deferred, Steps
 from jaxviz.errors import JaxvizError
-from jaxviz.parameterizations import Parameterization, Pixels, RangePixels
+from jaxviz.parameterizations import Parameterization
 from jaxviz.penalties import Penalty
 from jaxviz.transforms import Transform
 
-__all__ = ["PRESETS", "TARGETS", "UNITS", "Recipe", "Rest", "find"]
+__all__ = ["TARGETS", "UNITS", "Recipe", "Rest"]
 
 TARGETS = ("activation", "preactivation")
 UNITS = ("range", "pixels")
@@ -41,7 +40,7 @@ class Recipe:
     """How an image is climbed: one value that names every choice.
 
     Numbers of transforms and penalties that change over the steps are optax schedules, deferred:
-    ``Noise(deferred(optax.linear_schedule, 0.1, 0.0, 256))``.
+    ``Noise(deferred(optax.linear_schedule, 0.1, 0.0, Steps()))``, where ``Steps()`` stands for as many as are made.
 
     Attributes:
       name: what it is called in figures and results.
@@ -56,7 +55,8 @@ class Recipe:
         or ``"pixels"``, the values of the image as they are.
       target: ``"activation"``, or ``"preactivation"``: what goes into a layer's activation function is climbed instead
         of what comes out, where a layer has one. A unit that is off has a gradient there.
-      redirect_steps: for how many first steps the gradient is redirected through relus that are dead as a whole.
+      redirect_steps: for how many first steps the gradient is redirected through relus that are dead as a whole;
+        ``Steps()`` for all.
       restarts: how many ascents each unit has, from starts of their own; the best is kept.
       rest: when to stop before all steps are made; None to make them all.
     """
@@ -70,18 +70,25 @@ class Recipe:
     penalties: tuple[Penalty, ...] = ()
     units: str = "range"
     target: str = "activation"
-    redirect_steps: int = 0
+    redirect_steps: int | Steps = 0
     restarts: int = 1
     rest: Rest | None = None
 
     def __post_init__(self):
         for name, least in (("steps", 1), ("views", 1), ("restarts", 1), ("redirect_steps", 0)):
             value = getattr(self, name)
+            if name == "redirect_steps" and isinstance(value, Steps):
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value < _MOST:
                 raise JaxvizError(f"{name} of {value}: give {least} or more, a whole number below {_MOST:,}")
         for name, choices in (("target", TARGETS), ("units", UNITS)):
             if getattr(self, name) not in choices:
                 raise JaxvizError(f"unknown {name} {getattr(self, name)!r}; there are {', '.join(choices)}")
+
+    @property
+    def redirected(self) -> int:
+        """For how many first steps the gradient is redirected."""
+        return self.redirect_steps.of(self.steps) if isinstance(self.redirect_steps, Steps) else self.redirect_steps
 
     @property
     def changes_the_score(self) -> bool:
@@ -91,42 +98,3 @@ class Recipe:
     def replace(self, **changes) -> "Recipe":
         """Returns a copy with other values, such as ``steps=512``."""
         return dataclasses.replace(self, **changes)
-
-
-PRESETS = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(
-            name="jaxviz",
-            parameterization=RangePixels(),
-            optimizer=deferred(optax.adam, 0.05),
-            steps=256,
-        ),
-        # Robinson 2018, after Chollet's Keras blog of 2016: see optimizers.py.
-        Recipe(
-            name="seed",
-            parameterization=Pixels(low=0.0, high=255.0),
-            optimizer=deferred(optimizers.normalized_ascent, deferred(optax.constant_schedule, 1.0)),
-            steps=256,
-        ),
-        Recipe(
-            name="seed-digits",
-            parameterization=Pixels(low=0.0, high=0.0),
-            optimizer=deferred(optimizers.normalized_ascent, optimizers.vary_step),
-            steps=4096,
-        ),
-    )
-}
-
-
-def find(recipe: "str | Recipe") -> Recipe:
-    """Returns a recipe by its name; a recipe is returned as it is.
-
-    Raises:
-      JaxvizError: there is no such preset; the message lists those there are.
-    """
-    if isinstance(recipe, Recipe):
-        return recipe
-    if not isinstance(recipe, str) or recipe not in PRESETS:
-        raise JaxvizError(f"unknown recipe {recipe!r}; there are {', '.join(PRESETS)}")
-    return PRESETS[recipe]

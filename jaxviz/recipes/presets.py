@@ -1,0 +1,135 @@
+"""Presets: the published recipes, and our own, by name.
+
+Where a published default counts in another unit than ours, the line says how it was converted. What belongs to the
+objective rather than to the recipe is not here: the Keras example leaves a border of 2 pixels out of a filter's mean.
+"""
+
+import optax
+
+from jaxviz import optimizers
+from jaxviz.deferral import Steps, deferred
+from jaxviz.errors import JaxvizError
+from jaxviz.parameterizations import Centred, FixedMagnitude, Fourier, Pixels, SmoothPixels
+from jaxviz.penalties import L1, Border, Midtones, TotalVariation
+from jaxviz.recipes.recipe import Recipe
+from jaxviz.transforms import Affine, Jitter, Noise, Pad, RandomResizedCrop, Roll, Rotate, Scale, Sometimes
+
+__all__ = ["PRESETS", "find"]
+
+# Chosen by experiments/compare_recipes.py, whose table is in docs/recipes.md: of pixels and Fourier spectra, blurs,
+# first noises and step sizes, what excites the MNIST network most inside the valid range, with no filter dead.
+# The blur, half a pixel, costs no activation and takes away the speckle that no filter asks for.
+JAXVIZ = Recipe(
+    name="jaxviz",
+    parameterization=SmoothPixels(blur=0.5, noise=1.0),
+    optimizer=deferred(optax.adam, deferred(optax.cosine_decay_schedule, 0.5, Steps(), 0.05)),
+    steps=256,
+    redirect_steps=Steps(),
+)
+
+# Robinson 2018, after Chollet's Keras blog of 2016: see optimizers.py.
+SEED = Recipe(
+    name="seed",
+    parameterization=Pixels(low=0.0, high=255.0),
+    optimizer=deferred(optimizers.normalized_ascent, deferred(optax.constant_schedule, 1.0)),
+    steps=256,
+    units="pixels",
+)
+
+SEED_DIGITS = Recipe(
+    name="seed-digits",
+    parameterization=Pixels(low=0.0, high=0.0),
+    optimizer=deferred(optimizers.normalized_ascent, optimizers.vary_step),
+    steps=4096,
+    units="pixels",
+)
+
+# Lucid 0.3.10, `render_vis`, https://github.com/tensorflow/lucid; Olah et al., "Feature Visualization", Distill 2017,
+# https://distill.pub/2017/feature-visualization. Of its angles 21 lie between -10 and 10, five are 0.
+# Its view grows by 12 pixels; ours is cut to the middle of the size that the network takes.
+LUCID = Recipe(
+    name="lucid",
+    parameterization=Fourier(sd=0.01, decay=1.0),
+    optimizer=deferred(optax.adam, 0.05),
+    steps=512,
+    transforms=(Pad(12, fill=0.5), Jitter(8), Scale(0.9, 1.1), Sometimes(Rotate(10), 20 / 26), Jitter(4)),
+    redirect_steps=16,
+)
+
+# Fel et al., "Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained Optimization", NeurIPS
+# 2023, https://arxiv.org/abs/2306.06805, and xplique 2's code: 32 crops a step whose side falls from a half to a
+# twentieth. Its noise of 0.08 counts on values from -1 to 1, twice our range. Without a spectrum of photographs the
+# magnitude falls off as 1 / frequency: `magnitude_of(images)` makes one.
+MACO = Recipe(
+    name="maco",
+    parameterization=FixedMagnitude(),
+    optimizer=deferred(optax.nadam, 1.0),
+    steps=256,
+    views=32,
+    transforms=(
+        RandomResizedCrop(
+            deferred(optax.linear_schedule, 0.5, 0.05, Steps()),
+            deferred(optax.linear_schedule, 0.5, 0.05, Steps()),
+            deviation=0.05,
+            centre=0.15,
+            fill=0.5,
+        ),
+        Noise(normal=0.04, uniform=0.04),
+    ),
+)
+
+# tf-keras-vis 0.8.8, `ActivationMaximization`, https://github.com/keisen/tf-keras-vis: everything in the units of the
+# input. It shifts and turns the image itself; ours shifts and turns the view.
+TF_KERAS_VIS = Recipe(
+    name="tf-keras-vis",
+    parameterization=Pixels(),
+    optimizer=deferred(optax.rmsprop, 1.0, decay=0.999, eps=1e-7),
+    steps=200,
+    transforms=(Roll(4), Rotate(1)),
+    penalties=(TotalVariation(1.0), L1(0.3)),
+    units="pixels",
+)
+
+# Keras's own example, "Visualizing what convnets learn", Chollet 2020,
+# https://keras.io/examples/vision/visualizing_what_convnets_learn: for a network of values from -1 to 1.
+KERAS_IO = Recipe(
+    name="keras-io",
+    parameterization=Pixels(low=-0.125, high=0.125),
+    optimizer=deferred(optimizers.l2_normalized_ascent, 10.0),
+    steps=30,
+    units="pixels",
+)
+
+# Bright strokes on a dark ground, for digits and letters; use it with `class_log_odds`. Found by trying, see
+# experiments/perfect_digits.py: penalties that grow over the first half, so that the shape is found before it is
+# cleaned; a blur no finer than a pen; views that a reader would still read.
+_GROWN = Steps(0.5)
+STROKES = Recipe(
+    name="strokes",
+    parameterization=Centred(inner=SmoothPixels(blur=1.0, noise=0.1)),
+    optimizer=deferred(optax.adam, deferred(optax.cosine_decay_schedule, 0.2, Steps(), 0.05)),
+    steps=192,
+    views=8,
+    transforms=(Affine(degrees=12, low=0.85, high=1.15, shear=8, pixels=3, fill=0.0), Noise(normal=0.1)),
+    penalties=(
+        L1(deferred(optax.linear_schedule, 0.0, 50.0, _GROWN)),
+        TotalVariation(deferred(optax.linear_schedule, 0.0, 30.0, _GROWN)),
+        Midtones(deferred(optax.linear_schedule, 0.0, 20.0, _GROWN)),
+        Border(deferred(optax.linear_schedule, 0.0, 10.0, _GROWN), width=4),
+    ),
+)
+
+PRESETS = {recipe.name: recipe for recipe in (JAXVIZ, SEED, SEED_DIGITS, LUCID, MACO, TF_KERAS_VIS, KERAS_IO, STROKES)}
+
+
+def find(recipe: "str | Recipe") -> Recipe:
+    """Returns a recipe by its name; a recipe is returned as it is.
+
+    Raises:
+      JaxvizError: there is no such preset; the message lists those there are.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if not isinstance(recipe, str) or recipe not in PRESETS:
+        raise JaxvizError(f"unknown recipe {recipe!r}; there are {', '.join(PRESETS)}")
+    return PRESETS[recipe]
