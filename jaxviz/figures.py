@@ -62,6 +62,7 @@ def tiles_figure(
     captions: Sequence[str],
     title: str,
     dead: Bool[np.ndarray, " n"] | None = None,
+    columns: int | None = None,
 ) -> Figure:
     """Draws tiles in a grid on black, captions above them.
 
@@ -70,11 +71,12 @@ def tiles_figure(
       captions: one a tile.
       title: the sheet's title.
       dead: tiles that are crossed out rather than shown.
+      columns: how many tiles a row has; chosen for their number when None.
     """
     dead = np.zeros(len(tiles), bool) if dead is None else dead
     shown = tiles if tiles.shape[-1] in (1, 3) else tiles.mean(axis=-1, keepdims=True).astype(np.uint8)
     count, height, width, _ = shown.shape
-    rows, columns = images.grid_shape(count)
+    rows, columns = images.grid_shape(count) if columns is None else (-(-count // columns), columns)
     scale = max(1, 96 // max(height, width))  # screen pixels for one of the image's
     caption = -(-_CAPTION * 2 // scale)
     padded = np.pad(np.where(dead[:, None, None, None], 0, shown), ((0, 0), (caption, 0), (0, 0), (0, 0)))
