@@ -142,10 +142,10 @@ def report(report: Report, *, title: str | None = None) -> Figure:
     axes.set_xlim(-0.7, len(report) - 0.3)
     axes.set(
         ylabel="reached / largest on real images" if compared else "reached",
-        title=title if title is not None else (names[0] if alike else ""),
     )
+    axes.set_title(title if title is not None else (names[0] if alike else ""), loc="left")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=len(STATUSES), fontsize=8, frameon=False)
+    figure.legend(loc="outside upper right", ncols=len(STATUSES), fontsize=8, frameon=False)
     return figure
 
 

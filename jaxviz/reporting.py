@@ -19,18 +19,9 @@ __all__ = ["report"]
 
 Judge = Callable[[np.ndarray], np.ndarray]
 
-_UNKNOWN = [
-    "with_transforms",
-    "largest",
-    "percentile",
-    "selectivity",
-    "transfer",
-    "preferred",
-    "intended",
-    "probability",
-    "rank",
-    "second_probability",
-]
+# What is not known of every image; the rest of a report always is.
+_NUMBERS = ("with_transforms", "largest", "percentile", "selectivity", "preferred")
+_NUMBERS += ("transfer", "intended", "probability", "rank", "second_probability")
 
 
 def report(
@@ -79,7 +70,7 @@ def report(
     real = None if images is None else _real(images, model)
     shown = measurements.plain(visualization.images, model.canvas)
     facts = {"recipe": visualization.provenance.get("recipe", "unknown")}
-    numbers = dict.fromkeys(_UNKNOWN, np.full(len(visualization), np.nan))
+    numbers = dict.fromkeys(_NUMBERS, np.full(len(visualization), np.nan))
     numbers["reached"] = _reached(model, objective, visualization.images)
     scores = None
     if used and used.transforms:
@@ -171,11 +162,15 @@ def _resolved(objective: Objective | Callable, model: Model, visualization: Visu
     made = visualization.labels
     if resolved.group > 1:
         made = tuple(label.rpartition("#")[0] for label in made)
-    if labels != made:
+    if len(labels) != len(made):
         raise JaxvizError(
-            f"an objective of {len(labels)} images, {labels[0]} …, for a visualization of {len(made)}, {made[0]} …; "
-            "give the objective that it was made for"
+            f"an objective of {len(labels)} images for a visualization of {len(made)}; give the one it shows"
         )
+    for place, (asked, shown) in enumerate(zip(labels, made, strict=True)):
+        if asked != shown:
+            raise JaxvizError(
+                f"image {place} of the visualization shows {shown}, and the objective is {asked}; give its own"
+            )
     if visualization.canvas.shape != model.canvas.shape:
         raise JaxvizError(
             f"a visualization of images {visualization.canvas.shape} for a model of images {model.canvas.shape}; "

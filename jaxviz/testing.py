@@ -122,7 +122,7 @@ class _Trial:
         try:
             answer = self._answer(images)
             if getattr(answer, "shape", None) != () or not jnp.issubdtype(answer.dtype, jnp.floating):
-                raise self.error(f"gives {answer}, not one number of a float type")
+                raise self.error(f"gives {_described(answer)}, not one number of a float type")
             scores, gradient = map(np.asarray, self._scores(self._model, self._batch, images))
         except JaxvizError:
             raise
@@ -219,3 +219,9 @@ def _checked_labels(objective: Objective) -> tuple[str, ...]:
 def _name(objective: Objective) -> str:
     score = getattr(objective, "score", None)
     return getattr(score, "__name__", type(objective).__name__)
+
+
+def _described(answer: object) -> str:
+    if not hasattr(answer, "shape"):
+        return type(answer).__name__
+    return f"{answer.shape} of {getattr(answer, 'dtype', type(answer))}"
