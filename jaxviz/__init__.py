@@ -1,7 +1,7 @@
 """jaxviz shows what the units of a neural network look for.
 
 Data flows one way: Keras file, Flax module or JAX function -> model; model + objectives + recipe + key -> ascent ->
-visualization -> figures.
+visualization -> report and figures.
 """
 
 import importlib
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         parameterizations,
         penalties,
         recipes,
+        testing,
         transforms,
     )
     from jaxviz.default import default_model
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from jaxviz.nnx import from_nnx
     from jaxviz.preprocessing import Preprocessing
     from jaxviz.recipes import Recipe
+    from jaxviz.reporting import report
+    from jaxviz.reports import Report
     from jaxviz.visualization import Visualization, visualize
 
 __all__ = [
@@ -38,6 +41,7 @@ __all__ = [
     "ModelFileError",
     "Preprocessing",
     "Recipe",
+    "Report",
     "Visualization",
     "checkpoints",
     "default_model",
@@ -54,6 +58,8 @@ __all__ = [
     "parameterizations",
     "penalties",
     "recipes",
+    "report",
+    "testing",
     "transforms",
     "visualize",
 ]
@@ -65,6 +71,7 @@ _HOMES = {
     "ModelFileError": "errors",
     "Preprocessing": "preprocessing",
     "Recipe": "recipes",
+    "Report": "reports",
     "Visualization": "visualization",
     "default_model": "default",
     "deferred": "deferral",
@@ -72,6 +79,7 @@ _HOMES = {
     "from_function": "functions",
     "from_linen": "linen",
     "from_nnx": "nnx",
+    "report": "reporting",
     "visualize": "visualization",
 }
 

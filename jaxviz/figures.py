@@ -10,14 +10,20 @@ from matplotlib.figure import Figure
 
 from jaxviz import images
 from jaxviz.errors import JaxvizError
+from jaxviz.findings import STATUSES
+from jaxviz.reports import Report
 from jaxviz.visualization import Visualization
 
-__all__ = ["collage", "scores", "tiles_figure"]
+__all__ = ["collage", "report", "scores", "tiles_figure"]
 
 _MARGIN = 2  # pixels of an image between two tiles
 _CAPTION = 9  # more pixels above each row, for the captions
 _BAND = 16  # height in pixels of an input that has none
 _DOTS_PER_INCH = 100
+
+# Told apart by people who do not see red or green as well: Okabe and Ito 2008, https://jfly.uni-koeln.de/color
+_STATUS_COLOURS = dict(zip(STATUSES, ("#0072b2", "#999999", "#d55e00", "#e69f00"), strict=True))
+_MOST_NAMED = 64  # bars with a name below each
 
 
 def collage(
@@ -45,12 +51,11 @@ def collage(
     if render is None:
         inside = canvas.low <= visualization.images.min() and visualization.images.max() <= canvas.high
         render = partial(images.in_range, low=canvas.low, high=canvas.high) if inside else images.normalize
-    names, captions = zip(*(label.rpartition(":")[::2] for label in visualization.labels), strict=True)
-    alike = len(set(names)) == 1 and names[0] != ""
+    names, captions, alike = _names(visualization.labels)
     last = _channels_last(visualization.images, canvas.channel_axis)
     return tiles_figure(
         np.stack([render(image) for image in last]),
-        captions=captions if alike else visualization.labels,
+        captions=captions,
         title=title or (names[0] if alike else ""),
         dead=visualization.dead,
     )
@@ -109,6 +114,48 @@ def scores(visualization: Visualization, *, title: str = "") -> Figure:
     if len(visualization) <= 10:
         axes.legend(fontsize=8)
     return figure
+
+
+def report(report: Report, *, title: str | None = None) -> Figure:
+    """Draws how far each image came as a bar, in the colour of its status: its ratio to the largest on real images.
+
+    Without real images the bar is the activation itself. A unit without such a number has a mark at 0.
+
+    Args:
+      report: what to draw.
+      title: the figure's title; the layers' names when left out.
+    """
+    compared = not np.isnan(report.ratio).all()
+    heights = report.ratio if compared else report.reached
+    names, captions, alike = _names(report.labels)
+    places = np.arange(len(report))
+    figure = Figure(figsize=(min(14.0, max(6.0, 2 + 0.2 * len(report))), 4), layout="constrained")
+    axes = figure.subplots()
+    for status, colour in _STATUS_COLOURS.items():
+        mine = np.array([one == status for one in report.status])
+        if mine.any():
+            axes.bar(places[mine], np.nan_to_num(heights[mine]), color=colour, label=f"{status}: {mine.sum()}")
+            missing = mine & (np.isnan(heights) | (heights == 0))
+            axes.plot(places[missing], np.zeros(missing.sum()), "x", color=colour, clip_on=False, zorder=3)
+    if compared:
+        axes.axhline(1, color="black", lw=0.8, ls="--")
+    named = len(report) <= _MOST_NAMED
+    axes.set_xticks(places if named else [], captions if named else [], rotation=90, fontsize=7)
+    axes.set_xlim(-0.7, len(report) - 0.3)
+    axes.set(
+        ylabel="reached / largest on real images" if compared else "reached",
+    )
+    axes.set_title(title if title is not None else (names[0] if alike else ""), loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper right", ncols=len(STATUSES), fontsize=8, frameon=False)
+    return figure
+
+
+def _names(labels: Sequence[str]) -> tuple[Sequence[str], Sequence[str], bool]:
+    """Splits labels into layers and captions; tells whether the layers are one, which need be named once only."""
+    names, captions = zip(*(label.rpartition(":")[::2] for label in labels), strict=True)
+    alike = len(set(names)) == 1 and names[0] != ""
+    return names, captions if alike else labels, alike
 
 
 def _sheet_figure(sheet: UInt8[np.ndarray, "height width channels"], scale: int, title: str) -> tuple[Figure, Axes]:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PyTree
 from jaxviz.model import Activations, Model
 from jaxviz.objectives.base import Objective
 
-__all__ = ["Layered", "last"]
+__all__ = ["Layered", "Whole", "last"]
 
 
 class Layered(Objective):
@@ -49,7 +49,7 @@ class Together(Objective):
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         # The layer is computed once, and whole, before it is read under vmap.
-        whole = _Whole(activations[self.terms.layer], self.terms.axis)
+        whole = Whole(activations[self.terms.layer], self.terms.axis)
         scores = jax.vmap(lambda weight, term: weight * term(whole))(jnp.asarray(self.weights), self.terms)
         return jnp.sum(scores)
 
@@ -63,8 +63,8 @@ class Together(Objective):
         return [f"{self.terms.layer}·{self.weights.shape[1]} terms"] * len(self.weights)
 
 
-class _Whole:
-    """The one activation that is read."""
+class Whole:
+    """The activations of which one alone is read, once, whatever is asked of it."""
 
     def __init__(self, array: Array, axis: int):
         self._array = array

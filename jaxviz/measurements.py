@@ -1,0 +1,197 @@
+"""Measurements: model + objectives + images -> scores, a chunk of images at a time."""
+
+import dataclasses
+import math
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxviz.chunks import rows_of
+from jaxviz.model import Activations, Canvas, Model
+from jaxviz.objectives import Objective, class_probability, fold_key
+from jaxviz.objectives.base import BeforeActivation
+from jaxviz.objectives.classes import ClassLogOdds, ClassScore
+from jaxviz.objectives.layered import Layered, Whole
+from jaxviz.objectives.units import Channel, Neuron, channel
+from jaxviz.recipes import Recipe
+from jaxviz.views import channels_last, in_layout, plain_view, view
+
+__all__ = ["class_probabilities", "classes", "count_of", "plain", "reached", "score_each", "shown_to", "units"]
+
+# The activations of a chunk: 256 images of a network for digits, 4 of one for photographs.
+_BYTES = 1 << 28
+_MOST = 256
+_FLOAT = 4  # bytes
+
+
+def count_of(objective: Objective) -> int:
+    """Returns how many objectives a resolved batch has."""
+    return len(objective.labels())
+
+
+def score_each(
+    model: Model, objective: Objective, images: Float[np.ndarray, "images ..."]
+) -> Float[np.ndarray, "images n"]:
+    """Scores every image by every objective.
+
+    Args:
+      model: the network.
+      objective: a resolved batch of n objectives, of one image each.
+      images: on the model's canvas.
+    """
+    batch, width = _spread(objective, count_of(objective)), min(len(images), _width(model))
+    parts = [np.asarray(_each(model, batch, images[rows])) for rows in rows_of(len(images), width)]
+    return np.concatenate(parts)[: len(images)]
+
+
+def reached(
+    model: Model,
+    objective: Objective,
+    images: Float[np.ndarray, "images ..."],
+    *,
+    recipe: Recipe | None = None,
+    views: int = 1,
+    key: Array | None = None,
+) -> Float[np.ndarray, " n"]:
+    """Scores each image, or each group of images, by the objective that it was made for.
+
+    Args:
+      model: the network.
+      objective: a resolved batch of n objectives.
+      images: ``n * objective.group`` of them, as a visualization has them.
+      recipe: whose transforms are made, as at its last step; None for the images as they are.
+      views: over how many such views the score is averaged.
+      key: of their draws; none are made without a recipe.
+    """
+    count, key = count_of(objective), jax.random.key(0) if key is None else key
+    batch = _spread(objective, count)
+    groups = images.reshape(count, objective.group, *images.shape[1:])
+
+    def some(rows: np.ndarray) -> np.ndarray:
+        return np.asarray(_own(model, jax.tree.map(lambda leaf: leaf[rows], batch), groups[rows], key, recipe, views))
+
+    width = min(count, max(1, _width(model) // (views * objective.group)))
+    return np.concatenate([some(rows) for rows in rows_of(count, width)])[:count]
+
+
+def units(objective: Objective, model: Model) -> tuple[Objective, np.ndarray] | None:
+    """Returns the same question of all units of a layer, and which of them a resolved batch asks for ``[n]``.
+
+    A neuron is compared with the channels of its layer, by their means over all positions. None for objectives that
+    are not of single units.
+    """
+    if isinstance(objective, BeforeActivation):
+        found = units(objective.term, model)
+        return found and (dataclasses.replace(objective, term=found[0]), found[1])
+    if isinstance(objective, Neuron):
+        every: Objective = channel(objective.layer).resolve(model)
+    elif isinstance(objective, Channel | ClassScore | ClassLogOdds):
+        every = dataclasses.replace(objective, index=None).resolve(model)
+    else:
+        return None
+    return every, np.broadcast_to(np.asarray(objective.index), (count_of(objective),))
+
+
+def classes(objective: Objective, model: Model) -> np.ndarray | None:
+    """Returns which class each of a resolved batch asks for ``[n]``; None for objectives that are not of classes."""
+    if isinstance(objective, BeforeActivation):
+        return classes(objective.term, model)
+    of_output = isinstance(objective, Channel | Neuron) and objective.layer in (model.output, model.logits)
+    if not (of_output or isinstance(objective, ClassScore | ClassLogOdds)):
+        return None
+    if len(model.layer(model.output).output_shape) != 1:
+        return None
+    found = units(objective, model)
+    return found and found[1]
+
+
+def class_probabilities(model: Model, images: Float[np.ndarray, "images ..."]) -> Float[np.ndarray, "images classes"]:
+    """Returns the probability of each class in each image; no classes for a model that has none."""
+    if len(model.layer(model.output).output_shape) != 1:
+        return np.zeros((len(images), 0), np.float32)
+    return score_each(model, class_probability().resolve(model), images)
+
+
+def plain(images: Float[np.ndarray, "images ..."], canvas: Canvas) -> Float[np.ndarray, "images ..."]:
+    """Returns images as the network sees them: one with an opacity over the middle of the canvas's range."""
+    if images.shape[1:] == canvas.shape:
+        return images
+    looked = jax.vmap(lambda image: in_layout(_seen(image, canvas), canvas))(jnp.asarray(images))
+    return np.asarray(looked)
+
+
+def shown_to(images: Float[np.ndarray, "images ..."], canvas: Canvas, other: Canvas) -> Float[np.ndarray, "images ..."]:
+    """Returns images of one canvas in the range and the layout of another."""
+    if (canvas.low, canvas.high) != (other.low, other.high):
+        images = other.low + (other.high - other.low) / (canvas.high - canvas.low) * (images - canvas.low)
+    axes = [canvas.channel_axis % images[0].ndim + 1, other.channel_axis % images[0].ndim + 1]
+    return np.moveaxis(images, *axes).astype(np.float32)
+
+
+@jax.jit
+def _each(model: Model, objectives: Objective, images: Array) -> Array:
+    count = _batch_size(objectives)
+
+    def scores(image: Array) -> Array:
+        if not isinstance(objectives, Layered | ClassScore | ClassLogOdds):
+            return jax.vmap(lambda one: model.ask(image, one), axis_size=count)(objectives)
+        layer = objectives.layer
+
+        def question(activations: Activations) -> Array:
+            # All objectives read the layer that has been computed once, and whole.
+            whole = Whole(activations[layer], _axis(model, layer))
+            return jax.vmap(lambda one: one(whole), axis_size=count)(objectives)
+
+        return model.ask(image, question)
+
+    return jax.vmap(scores)(images)
+
+
+@partial(jax.jit, static_argnames=("recipe", "views"))
+def _own(model: Model, objectives: Objective, groups: Array, key: Array, recipe: Recipe | None, views: int) -> Array:
+    canvas = channels_last(model.canvas)
+
+    def look(key: Array, image: Array) -> Array:
+        if recipe is None:
+            return in_layout(_seen(image, model.canvas), model.canvas)
+        image = jnp.moveaxis(image, model.canvas.channel_axis, -1)
+        return in_layout(view(recipe, key, image, recipe.steps - 1, canvas), model.canvas)
+
+    def score(objective: Objective, group: Array, key: Array) -> Array:
+        seen = jax.vmap(look)(jax.random.split(key, len(group)), group)
+        if objective.group == 1:
+            return model.ask(seen[0], objective)
+        return objective.combine(jax.vmap(lambda one: model.ask(one, objective.read))(seen))
+
+    def average(objective: Objective, group: Array) -> Array:
+        keys = jax.random.split(fold_key(key, objective), views)
+        return jnp.mean(jax.vmap(lambda key: score(objective, group, key))(keys))
+
+    return jax.vmap(average, axis_size=len(groups))(objectives, groups)
+
+
+def _seen(image: Array, canvas: Canvas) -> Array:
+    return plain_view(jnp.moveaxis(image, canvas.channel_axis, -1), channels_last(canvas))
+
+
+def _spread(objective: Objective, count: int) -> Objective:
+    return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count, *np.shape(leaf)[1:])), objective)
+
+
+def _batch_size(objectives: Objective) -> int:
+    return len(next(iter(jax.tree.leaves(objectives)), (None,)))
+
+
+def _axis(model: Model, name: str) -> int:
+    """Returns the channel axis of a layer's output, or of what goes into its activation function."""
+    known = {n: layer.channel_axis for layer in model.layers for n in (layer.name, layer.preactivation)}
+    axis = known.get(name)
+    return model.canvas.channel_axis if axis is None else axis
+
+
+def _width(model: Model) -> int:
+    size = _FLOAT * sum(math.prod(layer.output_shape) for layer in model.layers)
+    return max(1, min(_MOST, _BYTES // size))

@@ -1,0 +1,168 @@
+"""Reports: the numbers beside the pictures, as arrays, as a table and as JSON."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from jaxviz import findings
+from jaxviz.errors import JaxvizError
+from jaxviz.outputs import staged
+
+__all__ = ["Report"]
+
+# The columns of numbers: heading, and what the caption says.
+_COLUMNS = {
+    "reached": ("reached", "the objective of the image as it is"),
+    "with_transforms": ("with views", "its mean over random views by the recipe's transforms"),
+    "largest": ("largest", "the largest on the real images"),
+    "percentile": ("99.9 %", "the 99.9th percentile on the real images"),
+    "ratio": ("ratio", "reached / largest"),
+    "selectivity": ("selective", "share of the layer's other units that the image excites less"),
+    "agreement": ("agree", "mean cosine of any two restarts' images, each less its mean"),
+    "spread": ("spread", "best less worst score of the restarts"),
+    "transfer": ("transfer", "share of the real images that the second model scores below this one"),
+    "preferred": ("prefers", "the class of the real images that score highest on average"),
+    "intended": ("class", "the class that was asked for"),
+    "probability": ("p", "the model's probability of that class"),
+    "rank": ("rank", "its place among all classes"),
+    "second_probability": ("p second", "the second model's probability of that class"),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Report:
+    """Numbers about each image of a visualization; NaN for what cannot be known.
+
+    Attributes:
+      labels: what each image shows.
+      status: ``alive``, ``never active on the data``, ``dead at the start`` or ``died on the way``; see
+        `jaxviz.findings.statuses`.
+      dead: True where there is no picture.
+      reached: the objective of the image as it is.
+      with_transforms: its mean over random views, drawn by the recipe's transforms as at the last step.
+      largest: the largest score of the real images.
+      percentile: their 99.9th percentile.
+      selectivity: the share of the layer's other units that the image excites less, each in standard deviations from
+        its mean on the real images, or as it is where there are none; see `jaxviz.findings.selectivity`.
+      agreement: mean cosine of any two restarts' images, each less its own mean.
+      spread: the best restart's score less the worst's.
+      transfer: the share of the real images that the second model scores below this one.
+      preferred: the class whose real images score highest on average.
+      intended: the class that was asked for.
+      probability: what the model gives for that class.
+      rank: its place among all classes, the likeliest 1.
+      second_probability: what the second model gives for it.
+      judges: by the name of each judge, the class that it reads.
+      facts: what was measured with: the recipe, and how many real images and views.
+    """
+
+    labels: tuple[str, ...]
+    status: tuple[str, ...]
+    dead: Bool[np.ndarray, " n"]
+    reached: Float[np.ndarray, " n"]
+    with_transforms: Float[np.ndarray, " n"]
+    largest: Float[np.ndarray, " n"]
+    percentile: Float[np.ndarray, " n"]
+    selectivity: Float[np.ndarray, " n"]
+    agreement: Float[np.ndarray, " n"]
+    spread: Float[np.ndarray, " n"]
+    transfer: Float[np.ndarray, " n"]
+    preferred: Float[np.ndarray, " n"]
+    intended: Float[np.ndarray, " n"]
+    probability: Float[np.ndarray, " n"]
+    rank: Float[np.ndarray, " n"]
+    second_probability: Float[np.ndarray, " n"]
+    judges: dict[str, Float[np.ndarray, " n"]]
+    facts: dict[str, str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def ratio(self) -> Float[np.ndarray, " n"]:
+        """Reached over largest; NaN where no real image has a score above 0."""
+        return np.divide(
+            self.reached, self.largest, out=np.full(len(self), np.nan), where=self.largest > findings.SILENT
+        )
+
+    def table(self) -> str:
+        """Returns the numbers as aligned text, a caption for each column; columns of nothing are left out."""
+        captions = {"status": "whether there is a picture, and if not, why"}
+        columns = {"": list(self.labels), "status": list(self.status)}
+        for name, (heading, caption) in _COLUMNS.items():
+            if not np.isnan(values := getattr(self, name)).all():
+                columns[heading], captions[heading] = [_text(value) for value in values], caption
+        for name, read in self.judges.items():
+            columns[name], captions[name] = [_text(value) for value in read], f"the class that {name} reads"
+            if not np.isnan(self.intended).all():
+                captions[name] += f": as asked for in {(read == self.intended).sum()} of {len(self)}"
+        widths = {heading: max(map(len, (heading, *cells))) for heading, cells in columns.items()}
+        rows = [list(columns), *zip(*columns.values(), strict=True)]
+        aligned = [
+            "  ".join(
+                cell.ljust(width) if heading in ("", "status") else cell.rjust(width)
+                for cell, (heading, width) in zip(row, widths.items(), strict=True)
+            ).rstrip()
+            for row in rows
+        ]
+        longest = max(map(len, captions))
+        told = [f"{name}: {value}" for name, value in self.facts.items()]
+        return "\n".join([*aligned, "", *(f"{head.ljust(longest)}  {text}" for head, text in captions.items()), *told])
+
+    def to_json(self) -> str:
+        """Returns everything as JSON; what is NaN there is null."""
+        whole = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return json.dumps(_plain(whole | {"ratio": self.ratio}), indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Report":
+        """Reads what ``to_json`` wrote.
+
+        Raises:
+          JaxvizError: it is something else.
+        """
+        try:
+            whole = json.loads(text)
+            del whole["ratio"]
+            labels, status, facts = tuple(whole.pop("labels")), tuple(whole.pop("status")), whole.pop("facts")
+            judges = {name: np.array(read, float) for name, read in whole.pop("judges").items()}
+            dead = np.array(whole.pop("dead"), bool)
+            numbers = {name: np.array(values, float) for name, values in whole.items()}
+            return cls(labels=labels, status=status, dead=dead, judges=judges, facts=facts, **numbers)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise JaxvizError("this is no report as to_json writes it") from error
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes the JSON into a file, which appears whole or not at all."""
+        target = Path(path)
+        with staged(target.parent) as stage:
+            (stage / target.name).write_text(self.to_json() + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> "Report":
+        """Reads what ``save`` wrote.
+
+        Raises:
+          JaxvizError: the file is missing or is something else.
+        """
+        try:
+            return cls.from_json(Path(path).read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise JaxvizError(f"{path} cannot be read as a report") from error
+
+
+def _text(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.4g}"
+
+
+def _plain(value: object) -> object:
+    """Returns what JSON can hold, without NaN."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, np.ndarray | tuple):
+        return [_plain(each) for each in (value.tolist() if isinstance(value, np.ndarray) else value)]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
