@@ -52,7 +52,8 @@ class Deferred(Generic[T]):
 
     def __str__(self) -> str:
         inside = [str(value) for value in self.arguments] + [f"{name}={value}" for name, value in self.keywords]
-        return f"{self.function.__name__}({', '.join(inside)})"
+        name = getattr(self.function, "__name__", type(self.function).__name__)
+        return f"{name}({', '.join(inside)})"
 
 
 def deferred(function: Callable[..., T], *arguments: Hashable, **keywords: Hashable) -> Deferred[T]:

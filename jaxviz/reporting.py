@@ -20,7 +20,7 @@ __all__ = ["report"]
 Judge = Callable[[np.ndarray], np.ndarray]
 
 # What is not known of every image; the rest of a report always is.
-_NUMBERS = ("with_transforms", "largest", "percentile", "selectivity", "preferred")
+_NUMBERS: tuple[str, ...] = ("with_transforms", "largest", "percentile", "selectivity", "preferred")
 _NUMBERS += ("transfer", "intended", "probability", "rank", "second_probability")
 
 
