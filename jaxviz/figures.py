@@ -129,14 +129,15 @@ def report(report: Report, *, title: str | None = None) -> Figure:
     heights = report.ratio if compared else report.reached
     names, captions, alike = _names(report.labels)
     places = np.arange(len(report))
-    figure = Figure(figsize=(min(14.0, max(6.0, 2 + 0.2 * len(report))), 4), layout="constrained")
+    figure = Figure(figsize=(min(14.0, max(7.5, 2 + 0.2 * len(report))), 4), layout="constrained")
     axes = figure.subplots()
     for status, colour in _STATUS_COLOURS.items():
         mine = np.array([one == status for one in report.status])
         if mine.any():
             axes.bar(places[mine], np.nan_to_num(heights[mine]), color=colour, label=f"{status}: {mine.sum()}")
             missing = mine & (np.isnan(heights) | (heights == 0))
-            axes.plot(places[missing], np.zeros(missing.sum()), "x", color=colour, clip_on=False, zorder=3)
+            if missing.any():  # an empty line would take room at the figure's corner
+                axes.plot(places[missing], np.zeros(missing.sum()), "x", color=colour, clip_on=False, zorder=3)
     if compared:
         axes.axhline(1, color="black", lw=0.8, ls="--")
     named = len(report) <= _MOST_NAMED

@@ -1,7 +1,7 @@
 """Measurements: model + objectives + images -> scores, a chunk of images at a time."""
 
 import dataclasses
-import math
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxviz.chunks import rows_of
+from jaxviz import chunks
 from jaxviz.model import Activations, Canvas, Model
 from jaxviz.objectives import Objective, class_probability, fold_key
 from jaxviz.objectives.base import BeforeActivation
@@ -20,11 +20,6 @@ from jaxviz.recipes import Recipe
 from jaxviz.views import channels_last, in_layout, plain_view, view
 
 __all__ = ["class_probabilities", "classes", "count_of", "plain", "reached", "score_each", "shown_to", "units"]
-
-# The activations of a chunk: 256 images of a network for digits, 4 of one for photographs.
-_BYTES = 1 << 28
-_MOST = 256
-_FLOAT = 4  # bytes
 
 
 def count_of(objective: Objective) -> int:
@@ -42,9 +37,8 @@ def score_each(
       objective: a resolved batch of n objectives, of one image each.
       images: on the model's canvas.
     """
-    batch, width = _spread(objective, count_of(objective)), min(len(images), _width(model))
-    parts = [np.asarray(_each(model, batch, images[rows])) for rows in rows_of(len(images), width)]
-    return np.concatenate(parts)[: len(images)]
+    batch = _spread(objective, count_of(objective))
+    return _in_chunks(lambda rows: np.asarray(_each(model, batch, images[rows])), model, len(images))
 
 
 def reached(
@@ -73,8 +67,7 @@ def reached(
     def some(rows: np.ndarray) -> np.ndarray:
         return np.asarray(_own(model, jax.tree.map(lambda leaf: leaf[rows], batch), groups[rows], key, recipe, views))
 
-    width = min(count, max(1, _width(model) // (views * objective.group)))
-    return np.concatenate([some(rows) for rows in rows_of(count, width)])[:count]
+    return _in_chunks(some, model, count, each=views * objective.group)
 
 
 def units(objective: Objective, model: Model) -> tuple[Objective, np.ndarray] | None:
@@ -129,6 +122,14 @@ def shown_to(images: Float[np.ndarray, "images ..."], canvas: Canvas, other: Can
         images = other.low + (other.high - other.low) / (canvas.high - canvas.low) * (images - canvas.low)
     axes = [canvas.channel_axis % images[0].ndim + 1, other.channel_axis % images[0].ndim + 1]
     return np.moveaxis(images, *axes).astype(np.float32)
+
+
+def _in_chunks(some: Callable[[np.ndarray], np.ndarray], model: Model, count: int, *, each: int = 1) -> np.ndarray:
+    """Calls a function with the rows of each chunk, and joins what it gives; ``each`` row is of so many images."""
+    way = chunks.plan(model, count, None, None)
+    first, *rest = chunks.rows_of(count, max(1, way.width // each))
+    # The first one compiles, for all.
+    return np.concatenate([some(first), *chunks.in_parallel(some, rest, way.workers)])[:count]
 
 
 @jax.jit
@@ -190,8 +191,3 @@ def _axis(model: Model, name: str) -> int:
     known = {n: layer.channel_axis for layer in model.layers for n in (layer.name, layer.preactivation)}
     axis = known.get(name)
     return model.canvas.channel_axis if axis is None else axis
-
-
-def _width(model: Model) -> int:
-    size = _FLOAT * sum(math.prod(layer.output_shape) for layer in model.layers)
-    return max(1, min(_MOST, _BYTES // size))

@@ -1,6 +1,5 @@
 """Reporting: model + objective + visualization, and real images if there are any -> a report."""
 
-import math
 from collections.abc import Callable, Mapping
 
 import jax
@@ -13,6 +12,7 @@ from jaxviz.model import Activations, Model
 from jaxviz.objectives import Objective, function
 from jaxviz.recipes import PRESETS, Recipe
 from jaxviz.reports import Report
+from jaxviz.views import channels_last
 from jaxviz.visualization import Visualization
 
 __all__ = ["report"]
@@ -20,8 +20,10 @@ __all__ = ["report"]
 Judge = Callable[[np.ndarray], np.ndarray]
 
 # What is not known of every image; the rest of a report always is.
-_NUMBERS: tuple[str, ...] = ("with_transforms", "largest", "percentile", "selectivity", "preferred")
-_NUMBERS += ("transfer", "intended", "probability", "rank", "second_probability")
+_NUMBERS = (
+    *("with_transforms", "largest", "percentile", "selectivity", "preferred"),
+    *("transfer", "intended", "probability", "rank", "second_probability"),
+)
 
 
 def report(
@@ -70,30 +72,21 @@ def report(
     real = None if images is None else _real(images, model)
     shown = measurements.plain(visualization.images, model.canvas)
     facts = {"recipe": visualization.provenance.get("recipe", "unknown")}
-    numbers = dict.fromkeys(_NUMBERS, np.full(len(visualization), np.nan))
-    numbers["reached"] = _reached(model, objective, visualization.images)
-    scores = None
-    if used and used.transforms:
-        numbers["with_transforms"] = _reached(
-            model,
-            objective,
-            visualization.images,
-            recipe=used,
-            views=views,
-            key=jax.random.key(0) if key is None else key,
-        )
-        facts["views"] = f"{views} of each image, by the transforms of {used.name}"
     if real is not None:
         facts["real images"] = str(len(real))
-    if objective.group == 1:
-        scores = _compared(numbers, model, objective, shown, real)
+    numbers = dict.fromkeys(_NUMBERS, np.full(len(visualization), np.nan))
+    numbers["reached"] = _reached(model, objective, visualization.images)
+    if used and used.transforms:
+        drawn = {"recipe": used, "views": views, "key": jax.random.key(0) if key is None else key}
+        numbers["with_transforms"] = _reached(model, objective, visualization.images, **drawn)
+        facts["views"] = f"{views} of each image, by the transforms of {used.name}"
+    scores = None
+    if objective.group == 1:  # what several images reach together is not to be had of one real image
+        scores, compared = _compared(model, objective, shown, real)
+        intended = measurements.classes(objective, model)
+        numbers |= compared | _legible(model, shown, intended)
         if scores is not None and labels is not None:
             numbers["preferred"] = _preferred(scores, np.asarray(labels))
-        intended = measurements.classes(objective, model)
-        if intended is not None:
-            probabilities = measurements.class_probabilities(model, shown)
-            numbers |= {"intended": intended, "rank": findings.rank(probabilities, intended)}
-            numbers["probability"] = _of_class(probabilities, intended)
         if second is not None:
             numbers |= _transferred(second, second_objective or objective, model, shown, real, intended)
     return Report(
@@ -113,21 +106,29 @@ def _reached(model: Model, objective: Objective, images: np.ndarray, **drawn) ->
 
 
 def _compared(
-    numbers: dict[str, np.ndarray], model: Model, objective: Objective, shown: np.ndarray, real: np.ndarray | None
-) -> np.ndarray | None:
-    """Fills in what real images and the other units of the layer tell; returns the former's scores ``[images, n]``."""
-    units, scores, every = measurements.units(objective, model), None, None
+    model: Model, objective: Objective, shown: np.ndarray, real: np.ndarray | None
+) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+    """Returns the scores of the real images ``[images, n]``, and what they and the layer's other units tell."""
+    units, scores, every, numbers = measurements.units(objective, model), None, None, {}
     if real is not None:
         every = None if units is None else measurements.score_each(model, units[0], real)
         if units is not None and every is not None and type(units[0]) is type(objective):
             scores = every[:, units[1]]  # the layer has been computed once for all of its units
         else:
             scores = measurements.score_each(model, objective, real)
-        numbers["largest"], numbers["percentile"] = scores.max(axis=0), np.percentile(scores, 99.9, axis=0)
+        numbers = {"largest": scores.max(axis=0), "percentile": np.percentile(scores, 99.9, axis=0)}
     if units is not None:
         excited = measurements.score_each(model, units[0], shown)
         numbers["selectivity"] = findings.selectivity(excited, units[1], every)
-    return scores
+    return scores, numbers
+
+
+def _legible(model: Model, shown: np.ndarray, intended: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Returns what the model itself makes of images of classes."""
+    if intended is None:
+        return {}
+    found = measurements.class_probabilities(model, shown)
+    return {"intended": intended, "rank": findings.rank(found, intended), "probability": _of_class(found, intended)}
 
 
 def _transferred(
@@ -140,9 +141,11 @@ def _transferred(
 ) -> dict[str, np.ndarray]:
     """Returns what the second model makes of the images, which it is shown in its own range and layout."""
     asked = objective.resolve(second)
-    if len(asked.labels()) != len(shown):
-        raise JaxvizError(f"{len(asked.labels())} objectives of the second model for {len(shown)} images; give as many")
-    if math.prod(second.canvas.shape) != math.prod(model.canvas.shape):
+    if measurements.count_of(asked) != len(shown):
+        raise JaxvizError(
+            f"{measurements.count_of(asked)} objectives of the second model for {len(shown)} images; give as many"
+        )
+    if channels_last(second.canvas).shape != channels_last(model.canvas).shape:
         raise JaxvizError(
             f"a second model of images {second.canvas.shape} for images {model.canvas.shape}; give one size"
         )

@@ -7,6 +7,7 @@ from conftest import ROOT
 
 PAGE = ROOT / "docs" / "your-model.md"
 SCALING = ROOT / "docs" / "scaling.md"
+OWN = ROOT / "docs" / "write-your-own-objective.md"
 BLOCKS = re.findall(r"^## (.*?)\n.*?```python\n(.*?)```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
 
 
@@ -33,3 +34,13 @@ def test_pages_that_are_linked_exist():
 @pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", SCALING.read_text(), re.DOTALL))
 def test_scaling_blocks_run(block):
     exec(block, {})
+
+
+def test_the_page_on_objectives_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text, names = OWN.read_text(), {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)
+        assert capsys.readouterr().out in text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own_objective.json", "own_objective.png"]
+    assert (OWN.parent / "images" / "own_objective.png").is_file()

@@ -11,7 +11,7 @@ import pytest
 from objective_networks import SHAPE, mirror, mirror_channels_first, network
 
 import jaxviz
-from jaxviz import figures, findings, measurements
+from jaxviz import chunks, figures, findings, measurements
 from jaxviz import objectives as obj
 from jaxviz.errors import JaxvizError
 from jaxviz.findings import STATUSES
@@ -264,10 +264,10 @@ def test_chunks_change_nothing_and_compile_once(monkeypatch, counting):
     objective = obj.channel("same").resolve(mirror())
     whole = measurements.score_each(mirror(), objective, images)
     np.testing.assert_allclose(whole, images.mean((1, 2)), rtol=1e-5)
-    monkeypatch.setattr(measurements, "_MOST", 3)
+    monkeypatch.setattr(chunks, "plan", lambda *_: chunks.Plan(width=3, mesh=None, workers=2))
     np.testing.assert_allclose(measurements.score_each(mirror(), objective, images), whole, rtol=1e-6)
     counting.clear()
-    measurements.score_each(mirror(), obj.channel("same", [2, 0, 1]).resolve(mirror()), images[:6])
+    measurements.score_each(mirror(), obj.channel("same", [2, 0, 1]).resolve(mirror()), images[:5])
     assert counting == []
 
 
