@@ -90,11 +90,9 @@ def candidates(steps: int) -> dict[str, Recipe]:
         "relus as they are": PRESETS["jaxviz"].replace(steps=steps, redirect_steps=0),
         "pixels, noise 0.1": recipe(RangePixels(noise=0.1), 0.5),
         "pixels, noise 1": recipe(RangePixels(noise=1.0), 0.5),
-        "pixels, noise 1, Adam 0.05": recipe(RangePixels(noise=1.0), 0.05),
         "blur 0.5, noise 0.3": recipe(SmoothPixels(blur=0.5, noise=0.3), 0.5),
         "blur 0.5, noise 2": recipe(SmoothPixels(blur=0.5, noise=2.0), 0.5),
         "blur 0.7, noise 0.5, Adam 1": recipe(SmoothPixels(blur=0.7, noise=0.5), 1.0),
-        "Fourier, decay 0.5, sd 0.3": recipe(Fourier(sd=0.3, decay=0.5), 0.5),
         "Fourier, decay 1, sd 0.5, Adam 0.2": recipe(Fourier(sd=0.5, decay=1.0), 0.2),
     }
 
@@ -112,7 +110,7 @@ def compare_on(file: str, recipes: Mapping[str, Recipe], advance) -> str:
     for name, recipe in recipes.items():
         recipe = recipe.replace(steps=64, views=min(recipe.views, 4))
         for layer in layers:
-            count = min(16, model.layer(layer).channels or 0)
+            count = min(8, model.layer(layer).channels or 0)
             reached.setdefault(name, []).append(measure(model, obj.channel(layer, range(count)), recipe, None)[1])
         advance(1)
     rows = {}
@@ -123,7 +121,7 @@ def compare_on(file: str, recipes: Mapping[str, Recipe], advance) -> str:
             f"{share:.2f}" + (f", {count} dead" if count else "") for share, count in zip(shares, dead, strict=True)
         ]
     size = " x ".join(map(str, model.canvas.shape))
-    return table(f"{Path(path).name}, {size}, 64 steps, 16 filters, relative to jaxviz", layers, rows)
+    return table(f"{Path(path).name}, {size}, 64 steps, 8 filters, relative to jaxviz", layers, rows)
 
 
 def table(title: str, columns: list[str], rows: Mapping[str, list[str]]) -> str:

@@ -1,7 +1,7 @@
 """Does every architecture of keras.applications convert, and compute what Keras computes at every layer?
 
 Command:  KERAS_BACKEND=jax python -m experiments.keras_applications          (one alone: --only ResNet50)
-Time:     about 40 minutes on 2 cores, 1.5 GB of memory but for the largest; each architecture in a process of its own.
+Time:     about 40 minutes on 2 cores and up to 8 GB of memory; each architecture in a process of its own.
 Expected: docs/keras-applications.md with a line for each; no difference above 1e-5 of a layer's largest output.
 
 The weights are random: He's normal for kernels, and statistics for batch normalization that keep activations at about 1
