@@ -44,3 +44,25 @@ def test_the_page_on_objectives_runs_from_top_to_bottom(tmp_path, monkeypatch, c
         assert capsys.readouterr().out in text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["own_objective.json", "own_objective.png"]
     assert (OWN.parent / "images" / "own_objective.png").is_file()
+
+
+def test_the_page_on_the_vocabulary_runs_from_top_to_bottom(capsys):
+    page = ROOT / "docs" / "vocabulary.md"
+    text, names = page.read_text(), {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)
+        assert capsys.readouterr().out in text
+
+
+@pytest.mark.parametrize("room", ["objectives", "parameterizations", "transforms", "penalties"])
+def test_the_page_on_the_vocabulary_names_all_there_is(room):
+    import importlib
+    import inspect
+
+    text = (ROOT / "docs" / "vocabulary.md").read_text()
+    module = importlib.import_module(f"jaxviz.{room}")
+    helpers = {"Objective", "Indices", "fold_key", "Transform", "Penalty", "Parameterization", "check_start", "several"}
+    helpers |= {"Field", "Squash", "Sigmoid", "Clip", "Colours", "Separate", "magnitude_of", "Chain"}
+    for name in set(module.__all__) - helpers:
+        assert f"`{name}" in text or f", {name}" in text, name
+        assert inspect.isfunction(getattr(module, name)) or inspect.isclass(getattr(module, name))
