@@ -23,11 +23,17 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-ModelFile = Annotated[Path, typer.Argument(metavar="FILE", help="A Keras HDF5 file with architecture and weights.")]
+ModelFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="What Keras saved: HDF5, a .keras archive, or a directory.")
+]
+Architecture = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A JSON file or another Keras file, where FILE holds weights alone."),
+]
 
 
 @app.command(epilog="Example: jaxviz layers weights/mnist_cnn.hdf5")
-def layers(file: ModelFile) -> None:
+def layers(file: ModelFile, architecture: Architecture = None) -> None:
     """List what is inside a model file: each layer's name, class, output shape and number of channels."""
     from rich.console import Console
     from rich.table import Table
@@ -35,7 +41,7 @@ def layers(file: ModelFile) -> None:
 
     from jaxviz import keras
 
-    model = keras.load(file)
+    model = keras.load(file, architecture=architecture)
     table = Table(title=Text(f"{file.name}: input {_shape(model.canvas.shape)}"), title_justify="left")
     for heading in ("layer", "class"):
         table.add_column(heading)
@@ -50,11 +56,12 @@ def layers(file: ModelFile) -> None:
 def convert(
     file: ModelFile,
     directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where to write the checkpoint.")],
+    architecture: Architecture = None,
 ) -> None:
     """Convert a Keras file to Flax variables, saved as an Orbax checkpoint."""
     from jaxviz import checkpoints, keras
 
-    model = keras.load(file)
+    model = keras.load(file, architecture=architecture)
     checkpoints.save(directory, model.variables)
     print(f"{directory}: the variables of {len(model.layers)} layers")
 
@@ -69,7 +76,9 @@ def visualize(
     channels: Annotated[
         str | None, typer.Option(help="Which channels: a range 0:16, a list 3,7,11, or both; all when left out.")
     ] = None,
-    recipe: Annotated[str, typer.Option(help="How to climb: jaxviz, seed or seed-digits.")] = "jaxviz",
+    recipe: Annotated[
+        str, typer.Option(help="How to climb: jaxviz, seed, lucid, maco, tf-keras-vis, keras-io, strokes.")
+    ] = "jaxviz",
     steps: Annotated[int | None, typer.Option(help="How many steps; the recipe's own number when left out.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the starting images.")] = 0,
     precision: Annotated[str, typer.Option(help="What the network is computed in: float32 or bfloat16.")] = "float32",
@@ -79,6 +88,7 @@ def visualize(
     start: Annotated[
         Path | None, typer.Option(metavar="FILE.npy", help="A starting image, or one for each channel.")
     ] = None,
+    architecture: Architecture = None,
 ) -> None:
     """Draw what channels of one layer look for: a sheet of pictures, and their numbers."""
     import jaxviz
@@ -86,7 +96,7 @@ def visualize(
     from jaxviz.outputs import staged
     from jaxviz.progress import progress_bar
 
-    model = jaxviz.keras.load(file)
+    model = jaxviz.keras.load(file, architecture=architecture)
     indices = None if channels is None else parse_indices(channels)
     objective = jaxviz.objectives.channel(layer, indices).resolve(model)
     starts = None if start is None else read_array(start)

@@ -164,3 +164,19 @@ def test_parse_indices():
 
 def test_default_path_is_the_checkout_s():
     assert default_path() == ROOT / "weights" / "mnist_cnn.hdf5"
+
+
+def test_weights_alone_with_an_architecture(monkeypatch, capsys, tmp_path):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Input((6, 6, 1)), keras.layers.Conv2D(3, 3, name="only")]
+    network = keras.Sequential(layers)
+    network.save_weights(tmp_path / "some.weights.h5")
+    (tmp_path / "network.json").write_text(network.to_json())
+    weights, architecture = tmp_path / "some.weights.h5", tmp_path / "network.json"
+    code, out, _ = run(monkeypatch, capsys, "layers", weights, "--architecture", architecture)
+    assert code == 0
+    assert ["only", "Conv2D", "4", "x", "4", "x", "3", "3"] in [
+        line.replace("│", " ").split() for line in out.splitlines()
+    ]
