@@ -63,7 +63,7 @@ LUCID = Recipe(
 MACO = Recipe(
     name="maco",
     parameterization=FixedMagnitude(),
-    optimizer=deferred(optax.nadam, 1.0),
+    optimizer=deferred(optax.adam, 1.0, nesterov=True),
     steps=256,
     views=32,
     transforms=(
