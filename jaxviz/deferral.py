@@ -36,7 +36,7 @@ class Steps:
         return "steps" if self.share == 1 else f"{self.share:g}*steps"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Deferred(Generic[T]):
     """A call that is made later, and compares by what it will do.
 
@@ -57,7 +57,8 @@ class Deferred(Generic[T]):
         keywords = {name: _built(value, steps) for name, value in self.keywords}
         return self.function(*(_built(value, steps) for value in self.arguments), **keywords)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
+        # The same in every process, so that a run is known again: a function's own text holds its address.
         inside = [_shown(value) for value in self.arguments]
         inside += [f"{name}={_shown(value)}" for name, value in self.keywords]
         return f"{_shown(self.function)}({', '.join(inside)})"
