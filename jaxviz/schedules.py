@@ -26,8 +26,8 @@ def at_step(setting: Any, step: Num[Array, ""] | int, steps: int) -> Any:
       >>> @dataclasses.dataclass(frozen=True)
       ... class Noise:
       ...     deviation: object
-      >>> print(at_step(Noise(deferred(optax.linear_schedule, 1.0, 0.0, Steps())), 4, 10))
-      Noise(deviation=0.6)
+      >>> print(at_step(Noise(deferred(optax.linear_schedule, 1.0, 0.0, Steps())), 4, 10).deviation)
+      0.6
     """
     if isinstance(setting, Deferred):
         return setting.build(steps)(step)
