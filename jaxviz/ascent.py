@@ -148,12 +148,12 @@ def _until_rest(turn: Turn, final_score: Callable, first: PyTree, state: PyTree,
     def step(carry):
         parameters, state, scores, count, best, best_at = carry
         parameters, state, score = turn(parameters, state, count)
-        better = score > best + rest.tolerance * jnp.abs(best)
+        better = (count == 0) | (score > best + rest.tolerance * jnp.abs(best))
         best, best_at = jnp.where(better, score, best), jnp.where(better, count, best_at)
         return parameters, state, scores.at[count].set(score), count + 1, best, best_at
 
     zero, unknown = jnp.zeros((), jnp.int32), jnp.zeros(recipe.steps)
-    begin = (first, state, unknown, zero, jnp.finfo(jnp.float32).min * jnp.ones(()), zero)
+    begin = (first, state, unknown, zero, jnp.zeros(()), zero)
     last, _, scores, count, _, _ = jax.lax.while_loop(goes_on, step, begin)
     # The curve stays where it came to rest.
     scores = jnp.where(jnp.arange(recipe.steps) < count, scores, scores[count - 1])

@@ -1,8 +1,11 @@
 """Deferred: a function and its arguments, as a value that is equal to another of the same kind."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
+
+from jaxviz.errors import JaxvizError
 
 __all__ = ["Deferred", "Steps", "deferred"]
 
@@ -19,7 +22,11 @@ class Steps:
       share: of all steps, from 0 to 1.
     """
 
-    share: float = 1.0
+    share: int | float = 1.0
+
+    def __post_init__(self):
+        if not 0 <= self.share <= 1:
+            raise JaxvizError(f"Steps({self.share:g}): give a share of all steps, from 0 to 1")
 
     def of(self, steps: int) -> int:
         """Returns how many that are: 1 or more."""
@@ -29,7 +36,7 @@ class Steps:
         return "steps" if self.share == 1 else f"{self.share:g}*steps"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Deferred(Generic[T]):
     """A call that is made later, and compares by what it will do.
 
@@ -42,7 +49,7 @@ class Deferred(Generic[T]):
     keywords: tuple[tuple[str, Hashable], ...] = ()
 
     def build(self, steps: int = 1) -> T:
-        """Makes the call; arguments that are deferred themselves are built first.
+        """Makes the call; arguments that are deferred themselves, or are in tuples of such, are built first.
 
         Args:
           steps: what ``Steps()`` stands for.
@@ -50,10 +57,11 @@ class Deferred(Generic[T]):
         keywords = {name: _built(value, steps) for name, value in self.keywords}
         return self.function(*(_built(value, steps) for value in self.arguments), **keywords)
 
-    def __str__(self) -> str:
-        inside = [str(value) for value in self.arguments] + [f"{name}={value}" for name, value in self.keywords]
-        name = getattr(self.function, "__name__", type(self.function).__name__)
-        return f"{name}({', '.join(inside)})"
+    def __repr__(self) -> str:
+        # The same in every process, so that a run is known again: a function's own text holds its address.
+        inside = [_shown(value) for value in self.arguments]
+        inside += [f"{name}={_shown(value)}" for name, value in self.keywords]
+        return f"{_shown(self.function)}({', '.join(inside)})"
 
 
 def deferred(function: Callable[..., T], *arguments: Hashable, **keywords: Hashable) -> Deferred[T]:
@@ -72,4 +80,14 @@ def deferred(function: Callable[..., T], *arguments: Hashable, **keywords: Hasha
 def _built(value, steps: int):
     if isinstance(value, Steps):
         return value.of(steps)
+    if type(value) is tuple:
+        return tuple(_built(one, steps) for one in value)
     return value.build(steps) if isinstance(value, Deferred) else value
+
+
+def _shown(value) -> str:
+    if type(value) is tuple:
+        return f"({', '.join(map(_shown, value))})"
+    if isinstance(value, functools.partial):  # as optax.nadam is, of optax.adam
+        return _shown(value.func)
+    return getattr(value, "__name__", None) or str(value)

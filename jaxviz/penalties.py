@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from jaxviz.errors import JaxvizError
 from jaxviz.frozen_arrays import FrozenArray, frozen
-from jaxviz.quantities import Quantity, at_least, in_order, whole
+from jaxviz.quantities import Quantity, above, at_least, whole
 
 __all__ = [
     "L1",
@@ -247,7 +247,8 @@ class Midtones:
 
     def __post_init__(self):
         at_least(self, 0, "weight")
-        in_order(self, "low", "high")
+        if isinstance(self.low, int | float):
+            above(self, self.low, "high")
 
     def __call__(self, image: Float[Array, "..."]) -> Float[Array, ""]:
         share = jnp.clip((image - self.low) / (self.high - self.low), 0, 1)

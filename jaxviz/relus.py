@@ -10,16 +10,18 @@ from jaxtyping import Array, Bool, PyTree
 
 __all__ = ["redirect_relus"]
 
-# Calls that stand for the equations inside them. A function with a derivative of its own keeps it, but for relus.
+# Calls that stand for the equations inside them.
 _CALLS = {"jit", "pjit", "closed_call"}
 
 
 def redirect_relus(function: Callable[[Array], PyTree], active: Bool[Array, ""] | bool) -> Callable[[Array], PyTree]:
     """Returns a function of equal values, whose gradient is not stopped by a relu that is dead as a whole.
 
-    Where every unit of a relu is off for this image, or gets no gradient, the gradient of what is *descended* goes
-    through those that it would push up, as if they were on. One image's relus do not depend on another's. Any relu is
-    found that is computed as ``maximum(x, 0)``, which ``jax.nn.relu`` and ``relu6`` are.
+    Where the gradient of a whole relu is zero, since each of its units is off or asked for nothing, the gradient of
+    what is *descended* goes through the units that it would push up, as if they were on; elsewhere it is what it was.
+    One image's relus do not depend on another's. A relu is found where it is computed as ``maximum(x, 0)``, which
+    ``jax.nn.relu`` and ``relu6`` are, in calls of ``jax.jit`` too; not in a loop or a branch, nor in a function that
+    has a derivative of its own.
 
     Source: lucid's ``redirected_relu_grad``, 2018; Olah et al., "Feature Visualization", Distill 2017,
     https://distill.pub/2017/feature-visualization
@@ -43,25 +45,27 @@ def redirect_relus(function: Callable[[Array], PyTree], active: Bool[Array, ""] 
     return redirected
 
 
-@jax.custom_vjp
-def _relu(x: Array, active: Array) -> Array:
-    del active
-    return jnp.maximum(x, 0)
+def _redirected(relu: Callable[[Array], Array], x: Array, active: Array) -> Array:
+    """Applies a relu whose gradient is its own but where that is zero as a whole."""
 
+    @jax.custom_vjp
+    def applied(x: Array, active: Array) -> Array:
+        del active
+        return relu(x)
 
-def _forward(x: Array, active: Array) -> tuple[Array, tuple[Array, Array]]:
-    return jnp.maximum(x, 0), (x, active)
+    def forward(x: Array, active: Array) -> tuple[Array, tuple[Array, Array, Callable]]:
+        value, pull_back = jax.vjp(relu, x)
+        return value, (x, active, pull_back)
 
+    def backward(kept: tuple[Array, Array, Callable], gradient: Array) -> tuple[Array, np.ndarray]:
+        x, active, pull_back = kept
+        (usual,) = pull_back(gradient)
+        through = jnp.where((x <= 0) & (gradient > 0), 0, gradient)  # a descent would push these further down
+        stopped = active & jnp.all(usual == 0)
+        return jnp.where(stopped, through, usual), np.zeros(active.shape, jax.dtypes.float0)
 
-def _backward(kept: tuple[Array, Array], gradient: Array) -> tuple[Array, np.ndarray]:
-    x, active = kept
-    usual = jnp.where(x > 0, gradient, 0)
-    through = jnp.where((x <= 0) & (gradient > 0), 0, gradient)  # a descent would push these further down
-    stopped = active & jnp.all(usual == 0)
-    return jnp.where(stopped, through, usual), np.zeros(active.shape, jax.dtypes.float0)
-
-
-_relu.defvjp(_forward, _backward)
+    applied.defvjp(forward, backward)
+    return applied(x, active)
 
 
 def _evaluate(jaxpr: Jaxpr, constants: Sequence, arguments: Sequence, active: Array) -> list:
@@ -79,39 +83,32 @@ def _evaluate(jaxpr: Jaxpr, constants: Sequence, arguments: Sequence, active: Ar
 
 
 def _apply(whole: Jaxpr, equation, operands: list, active: Array) -> list:
-    name, parameters = equation.primitive.name, equation.params
-    if name == "max" and (kept := _rectified(equation)) is not None:
-        return [_relu(operands[kept], active)]
-    if name in _CALLS:
-        inner = parameters["call_jaxpr" if name == "closed_call" else "jaxpr"]
+    if equation.primitive.name in _CALLS:
+        inner = _inside(equation)
         return _evaluate(inner.jaxpr, inner.consts, operands, active)
-    if name == "custom_jvp_call" and _is_relu(parameters["call_jaxpr"].jaxpr):
-        inner = parameters["call_jaxpr"]
-        return _evaluate(inner.jaxpr, inner.consts, operands, active)
-    # As it is. How a primitive is bound differs between versions of JAX; how a jaxpr is called does not.
-    inputs = [
-        (variable, operand)
-        for variable, operand in zip(equation.invars, operands, strict=True)
-        if not isinstance(variable, Literal)
-    ]
-    given = dict(inputs)
+    # How a primitive is bound differs between versions of JAX; how a jaxpr is called does not.
+    pairs = zip(equation.invars, operands, strict=True)
+    given = {variable: operand for variable, operand in pairs if not isinstance(variable, Literal)}
     alone = whole.replace(constvars=[], invars=list(given), outvars=equation.outvars, eqns=[equation])
-    return jaxpr_as_fun(ClosedJaxpr(alone, []))(*given.values())
+    as_it_is = jaxpr_as_fun(ClosedJaxpr(alone, []))
+    if _is_relu(equation):
+        (x,) = given.values()
+        return [_redirected(lambda x: as_it_is(x)[0], x, active)]
+    return as_it_is(*given.values())
 
 
-def _rectified(equation) -> int | None:
-    """Returns the operand that a maximum takes with a constant 0; None for any other maximum."""
-    zero = [
-        isinstance(operand, Literal) and np.ndim(operand.val) == 0 and operand.val == 0 for operand in equation.invars
-    ]
-    return zero.index(False) if sum(zero) == 1 else None
-
-
-def _is_relu(jaxpr: Jaxpr) -> bool:
-    """Tells whether a function is a maximum with 0, with a cap on it or without, maybe inside of calls."""
-    first = jaxpr.eqns[0] if jaxpr.eqns else None
-    if first is None or any(equation.primitive.name != "min" for equation in jaxpr.eqns[1:]):
+def _is_relu(equation) -> bool:
+    """Tells whether an equation is a maximum with 0, or what stands for one: with a cap on it, inside of calls."""
+    name = equation.primitive.name
+    if name == "max":
+        zeros = [isinstance(one, Literal) and np.ndim(one.val) == 0 and not one.val for one in equation.invars]
+        return zeros.count(True) == 1
+    if name not in {"custom_jvp_call", *_CALLS}:
         return False
-    if first.primitive.name in _CALLS:
-        return _is_relu(first.params["call_jaxpr" if first.primitive.name == "closed_call" else "jaxpr"].jaxpr)
-    return first.primitive.name == "max" and _rectified(first) is not None
+    first, *rest = _inside(equation).jaxpr.eqns or [None]
+    return first is not None and _is_relu(first) and all(one.primitive.name == "min" for one in rest)
+
+
+def _inside(equation) -> ClosedJaxpr:
+    """Returns what a call calls."""
+    return equation.params["jaxpr" if "jaxpr" in equation.params else "call_jaxpr"]

@@ -1,7 +1,7 @@
 """Schedules: a setting whose numbers change over the steps -> what it is at one step."""
 
 import dataclasses
-from typing import TypeVar
+from typing import Any
 
 from jaxtyping import Array, Num
 
@@ -9,16 +9,14 @@ from jaxviz.deferral import Deferred
 
 __all__ = ["at_step"]
 
-Setting = TypeVar("Setting")
 
-
-def at_step(setting: Setting, step: Num[Array, ""] | int, steps: int) -> Setting:
+def at_step(setting: Any, step: Num[Array, ""] | int, steps: int) -> Any:
     """Returns a transform or penalty with its schedules replaced by their values at a step.
 
     A field that holds a deferred optax schedule changes over the steps; so do those of the settings inside a chain.
 
     Args:
-      setting: a frozen dataclass.
+      setting: a frozen dataclass; anything else, such as a function of one's own, stays as it is.
       step: steps made before this one.
       steps: how many are made in all.
 
@@ -28,16 +26,16 @@ def at_step(setting: Setting, step: Num[Array, ""] | int, steps: int) -> Setting
       >>> @dataclasses.dataclass(frozen=True)
       ... class Noise:
       ...     deviation: object
-      >>> print(at_step(Noise(deferred(optax.linear_schedule, 1.0, 0.0, Steps())), 4, 10))
-      Noise(deviation=0.6)
+      >>> print(at_step(Noise(deferred(optax.linear_schedule, 1.0, 0.0, Steps())), 4, 10).deviation)
+      0.6
     """
-    changes = {}
-    for field in dataclasses.fields(setting):  # type: ignore[arg-type]  # a transform is a Protocol to the checker
-        value = getattr(setting, field.name)
-        if isinstance(value, Deferred):
-            changes[field.name] = value.build(steps)(step)
-        elif isinstance(value, tuple) and any(map(dataclasses.is_dataclass, value)):
-            changes[field.name] = tuple(at_step(one, step, steps) for one in value)
-        elif dataclasses.is_dataclass(value):
-            changes[field.name] = at_step(value, step, steps)
-    return dataclasses.replace(setting, **changes) if changes else setting  # type: ignore[type-var]
+    if isinstance(setting, Deferred):
+        return setting.build(steps)(step)
+    if isinstance(setting, tuple):
+        now = tuple(at_step(one, step, steps) for one in setting)
+        return now if any(new is not old for new, old in zip(now, setting, strict=True)) else setting
+    if not dataclasses.is_dataclass(setting) or isinstance(setting, type):
+        return setting
+    before = {field.name: getattr(setting, field.name) for field in dataclasses.fields(setting)}
+    changes = {name: new for name, old in before.items() if (new := at_step(old, step, steps)) is not old}
+    return dataclasses.replace(setting, **changes) if changes else setting

@@ -65,7 +65,9 @@ class Visualization:
         """
         axes = tuple(range(1, self.images.ndim))
         still = (self.images == self.starts).all(axis=axes)
-        silent = (self.final_scores == 0) & ~(self.scores[:, 0] < 0)
+        # Before their activation functions, scores rise from below 0 whether or not the unit wakes.
+        silenced = (self.scores[:, 0] < 0) & (self.provenance.get("target") != "preactivation")
+        silent = (self.final_scores == 0) & ~silenced
         return still | silent | ~np.isfinite(self.final_scores)
 
     @property

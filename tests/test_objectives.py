@@ -46,6 +46,8 @@ def test_class_scores(tiny, image):
     for index in range(3):
         np.testing.assert_allclose(score(tiny, image, obj.class_probability(index)), probabilities[index], rtol=1e-5)
         np.testing.assert_allclose(score(tiny, image, obj.class_logit(index)), logits[index], rtol=1e-5, atol=1e-6)
+        odds = np.log(probabilities[index] / (1 - probabilities[index]))
+        np.testing.assert_allclose(score(tiny, image, obj.class_log_odds(index)), odds, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(jax.nn.softmax(logits), probabilities, rtol=1e-5)
 
 
@@ -70,6 +72,7 @@ def test_labels(tiny):
     assert obj.channel("second").resolve(tiny).labels() == [f"second:{index}" for index in range(6)]
     assert obj.class_probability(range(2)).labels() == ["class:0", "class:1"]
     assert obj.class_logit(1).labels() == ["logit:1"]
+    assert obj.class_log_odds([1, 2]).labels() == ["odds:1", "odds:2"]
     both = (obj.channel("second", [3, 4]) - 0.5 * obj.channel("first", 1)).resolve(tiny)
     assert both.labels() == ["second:3 - 0.5*first:1", "second:4 - 0.5*first:1"]
 

@@ -28,6 +28,7 @@ CASES = {
     "alignment": [obj.alignment("conv", group=3, decay=decay) for decay in ([2.0, 3.0], [1.0, 4.0])],
     "caricature": [obj.caricature("relu", IMAGES[at : at + 2], power=at) for at in (0, 2)],
     "channel": [obj.channel("conv", at) for at in ([0, 1], [2, 3])],
+    "class_log_odds": [obj.class_log_odds(at) for at in ([0, 1], [2, 0])],
     "class_logit": [obj.class_logit(at) for at in ([0, 1], [2, 0])],
     "class_probability": [obj.class_probability(at) for at in ([0, 1], [2, 0])],
     "deepdream": [obj.deepdream("relu"), obj.deepdream("relu")],

@@ -332,3 +332,28 @@ def test_a_reference_is_of_its_model():
     resolved = obj.inversion("conv", np.ones((6, 6, 2))).resolve(network())
     with pytest.raises(JaxvizError, match="the reference is resolved for a layer of shape"):
         resolved.resolve(points())
+
+
+def logits_network(activation, count):
+    def forward(variables, image):
+        logits = image[0, 0] @ variables
+        return {"logits": logits, "classes": activation(logits)}
+
+    return jaxviz.from_function(forward, jnp.eye(count), (1, 1, count), output="classes", logits="logits")
+
+
+def test_log_odds_of_a_class():
+    """``log(p / (1 - p))`` of a softmax, where the probability itself is 1 too; of a sigmoid, its logit."""
+    model, logits = logits_network(jax.nn.softmax, 3), np.array([0.5, -1.0, 2.0])
+    for index, p in enumerate(np.exp(logits) / np.exp(logits).sum()):
+        odds = value(obj.class_log_odds(index), jnp.asarray(logits, jnp.float32)[None, None], model)
+        np.testing.assert_allclose(odds, np.log(p / (1 - p)), rtol=1e-5)
+    sure = jnp.array([80.0, 0.0, 0.0])[None, None]
+    assert value(obj.class_probability(0), sure, model) == 1
+    np.testing.assert_allclose(value(obj.class_log_odds(0), sure, model), 80 - np.log(2), rtol=1e-6)
+    one = obj.class_log_odds(0).resolve(model).one()
+    slope = jax.grad(lambda image: model.ask(image, one))(sure)[0, 0]
+    np.testing.assert_allclose(slope, [1, -0.5, -0.5], atol=1e-6)
+    alone = logits_network(jax.nn.sigmoid, 1)
+    assert value(obj.class_log_odds(0), jnp.full((1, 1, 1), -3.0), alone) == -3
+    assert len(obj.class_log_odds().resolve(model).labels()) == 3

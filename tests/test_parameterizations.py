@@ -12,6 +12,7 @@ from jaxviz.model import Canvas
 from jaxviz.parameterizations import (
     CPPN,
     Alpha,
+    Centred,
     Clip,
     Colours,
     FixedMagnitude,
@@ -23,6 +24,7 @@ from jaxviz.parameterizations import (
     Separate,
     SharedLowRes,
     Sigmoid,
+    SmoothPixels,
     magnitude_of,
     several,
 )
@@ -32,6 +34,7 @@ from jaxviz.spectra import frequencies, from_spectrum, to_spectrum
 KEY = jax.random.key(3)
 EXAMPLES = [
     Alpha(),
+    Centred(inner=RangePixels()),
     CPPN(hidden=6, layers=2),
     FixedMagnitude(),
     FixedMagnitude(spread=None),
@@ -46,12 +49,13 @@ EXAMPLES = [
     RangePixels(colours=Colours()),
     Separate(Fourier(), 2),
     SharedLowRes(),
+    SmoothPixels(blur=0.5),
     several(SharedLowRes(own=Pyramid(levels=2), factor=2), 3),
 ]
 # These go as far as the pixels do; all others stay in the canvas's range.
 UNBOUNDED = Pixels(low=0.0, high=1.0), NormBall(radius=2)
 # These render another image than the one they start from.
-INEXACT = CPPN, FixedMagnitude, NormBall
+INEXACT = CPPN, Centred, SmoothPixels, FixedMagnitude, NormBall
 EVERY = pytest.mark.parametrize("parameterization", EXAMPLES, ids=str)
 SHAPES = [(9, 2), (8, 6, 3), (5, 7, 1), (4, 3, 6, 2)]
 
@@ -88,10 +92,9 @@ def test_shapes_of_every_rank(parameterization, shape):
 def test_range_keys_gradients_and_starts(parameterization):
     """What holds of each of them, in one compiled call over two keys."""
     canvas = Canvas(shape=(8, 7, 3), low=-1.0, high=2.0)
-    given = 2.9 * jax.random.uniform(KEY, (8, 7, 3)) - 0.95
+    given = np.random.default_rng(3).uniform(-0.95, 1.95, (8, 7, 3)).astype(np.float32)
+    exact = not isinstance(parameterization, INEXACT)
 
-    @jax.jit
-    @jax.vmap
     def made(key):
         parameters = parameterization.init(key, canvas)
         image, pull_back = jax.vjp(lambda p: parameterization.render(p, canvas), parameters)
@@ -100,7 +103,13 @@ def test_range_keys_gradients_and_starts(parameterization):
         far = parameterization.render(parameterization.project(moved, canvas), canvas)
         return image, gradient, far
 
-    images, gradients, far = made(jax.random.split(KEY, 2))
+    @jax.jit
+    def everything(key, given):
+        again = parameterization.render(parameterization.invert(given, canvas), canvas) if exact else given
+        return jax.vmap(made)(jax.random.split(key)), again
+
+    (images, gradients, far), rendered = everything(KEY, given)
+    images, far = np.asarray(images), np.asarray(far)
     for leaf in jax.tree.leaves(gradients):
         assert np.isfinite(leaf).all()
     assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(gradients)) > 0
@@ -110,9 +119,7 @@ def test_range_keys_gradients_and_starts(parameterization):
         for values in (images, far):
             assert values.min() >= -1 - 1e-6
             assert values.max() <= 2 + 1e-6
-    if isinstance(parameterization, INEXACT):
-        return
-    rendered = jax.jit(lambda image: parameterization.render(parameterization.invert(image, canvas), canvas))(given)
+    rendered = np.asarray(rendered)
     np.testing.assert_allclose(rendered[..., :3], np.broadcast_to(given, rendered[..., :3].shape), atol=2e-4)
 
 
@@ -168,7 +175,7 @@ def test_a_cppn_fits_xor():
 
 def test_a_cppn_starts_flat_and_never_from_an_image():
     canvas = Canvas(shape=(6, 4, 3), low=0.0, high=2.0)
-    np.testing.assert_allclose(CPPN().render(CPPN().init(KEY, canvas), canvas), 1)
+    np.testing.assert_allclose(jax.jit(lambda key: CPPN().render(CPPN().init(key, canvas), canvas))(KEY), 1)
     with pytest.raises(JaxvizError, match="a CPPN cannot start from an image; use Fourier or Pixels"):
         CPPN().invert(jnp.zeros(canvas.shape), canvas)
 
@@ -178,6 +185,9 @@ def test_pixels_are_those_of_the_seed():
     first = Pixels(low=0.0, high=255.0).init(KEY, canvas)
     np.testing.assert_array_equal(first, 255 * jax.random.uniform(KEY, (5, 4, 2)))
     assert Pixels(low=0.0, high=255.0).project(first, canvas) is first
+    wide = Canvas(shape=(5, 4, 2), low=-1.0, high=3.0)
+    np.testing.assert_allclose(Pixels().init(KEY, wide), -1 + 4 * jax.random.uniform(KEY, (5, 4, 2)), rtol=1e-6)
+    np.testing.assert_allclose(Pixels(high=-1.0).init(KEY, wide), -1)
     held = Pixels(low=0.0, high=255.0, clip=True)
     np.testing.assert_array_equal(held.init(KEY, canvas), np.clip(first, 0, 1))
 
@@ -188,21 +198,22 @@ def test_frequencies_are_numpys(spatial):
     whole = np.sqrt(sum(grid**2 for grid in grids))
     ours = frequencies(spatial)
     np.testing.assert_allclose(ours, whole[..., : spatial[-1] // 2 + 1], atol=1e-12)
-    image = jax.random.normal(KEY, (*spatial, 2))
+    image = np.random.default_rng(0).normal(size=(*spatial, 2)).astype(np.float32)
     axes = tuple(range(len(spatial)))
-    np.testing.assert_allclose(to_spectrum(image), np.fft.rfftn(image, axes=axes), atol=1e-4)
-    np.testing.assert_allclose(from_spectrum(to_spectrum(image), spatial), image, atol=1e-5)
+    there, back = jax.jit(lambda image: (to_spectrum(image), from_spectrum(to_spectrum(image), spatial)))(image)
+    np.testing.assert_allclose(there, np.fft.rfftn(image, axes=axes), atol=1e-4)
+    np.testing.assert_allclose(back, image, atol=1e-5)
 
 
 def test_fourier_scales_as_lucid():
     """One component, by hand: a cosine of two waves along 8 pixels, 1 / frequency, sqrt(pixels), over 4."""
     canvas = Canvas(shape=(4, 8, 1))
     parameters = jnp.zeros((2, 4, 5, 1)).at[0, 0, 2].set(1)
-    values = Fourier().values(parameters, canvas)
+    values = jax.jit(lambda parameters: Fourier().values(parameters, canvas))(parameters)
     wave = np.cos(2 * np.pi * 2 * np.arange(8) / 8)
     expected = np.broadcast_to((1 / 0.25) * np.sqrt(32) * (2 / 32) * wave / 4, (4, 8))
     np.testing.assert_allclose(values[..., 0], expected, atol=1e-6)
-    drawn = Fourier().init(KEY, Canvas(shape=(64, 64, 3)))
+    drawn = np.asarray(jax.jit(lambda key: Fourier().init(key, Canvas(shape=(64, 64, 3))))(KEY))
     assert drawn.shape == (2, 64, 33, 3)
     assert abs(drawn.std() - 0.01) < 2e-4
 
@@ -230,9 +241,14 @@ def test_fixed_magnitudes_are_kept_exactly(shape, spread):
     rng = np.random.default_rng(1)
     spectrum = magnitude_of(rng.normal(size=(4, *shape)).astype(np.float32))
     field = FixedMagnitude(spectrum=spectrum, spread=spread)
-    values = field.values(3 * field.init(KEY, canvas) + 1, canvas)
-    magnitude = field.magnitude(canvas)
-    np.testing.assert_allclose(np.abs(to_spectrum(values)), magnitude, atol=1e-4 * magnitude.max())
+
+    @jax.jit
+    def shown(key):
+        values = field.values(3 * field.init(key, canvas) + 1, canvas)
+        return values, jnp.abs(to_spectrum(values)), field.magnitude(canvas)
+
+    values, kept, magnitude = map(np.asarray, shown(KEY))
+    np.testing.assert_allclose(kept, magnitude, atol=1e-4 * magnitude.max())
     np.testing.assert_allclose([values.mean(), values.std()], [0, 1], atol=1e-4)
     others = np.ones(magnitude.shape, bool)
     others[(0,) * (len(shape) - 1)] = False
@@ -261,6 +277,9 @@ def test_fixed_magnitudes_by_value_and_from_an_image():
         (lambda c: FixedMagnitude().invert(jnp.zeros(c.shape), c), r"FixedMagnitude\(spread=1.0\) cannot start"),
         (lambda c: NormBall(radius=0), r"NormBall\(radius=0\): give more than 0"),
         (lambda c: NormBall(radius=1, norm=3), r"NormBall\(norm=3\): give 2 or inf"),
+        (lambda c: Pixels(low=2, high=1), r"Pixels\(low=2, high=1\): low is above high"),
+        (lambda c: SmoothPixels(blur=-1), r"SmoothPixels\(blur=-1\): give 0 or more"),
+        (lambda c: SmoothPixels(noise=-1), r"SmoothPixels\(noise=-1\): give 0 or more"),
         (lambda c: Pyramid(levels=0), r"Pyramid\(levels=0\)"),
         (lambda c: Fourier(sd=0), r"Fourier\(sd=0\): give more than 0"),
         (lambda c: CPPN(layers=0), r"CPPN\(layers=0\)"),
@@ -291,7 +310,7 @@ def test_images_of_a_group_share_the_coarse_part_only():
     assert parameters["shared"].shape == (2, 2, 1)
     assert parameters["own"][0].shape == (3, 8, 8, 1)
     flat = {"shared": parameters["shared"], "own": jax.tree.map(jnp.zeros_like, parameters["own"])}
-    images = group.render(flat, canvas)
+    images = np.asarray(jax.jit(lambda parameters: group.render(parameters, canvas))(flat))
     np.testing.assert_array_equal(images[0], images[2])
     assert images[0].std() > 0.01
 
@@ -346,3 +365,43 @@ def test_the_ball_by_hand():
     box = NormBall(radius=5, norm=np.inf, about=1.0)
     np.testing.assert_allclose(box.nearest(image)[:, 0], [6, 6])
     assert np.isfinite(jax.grad(lambda x: ball.nearest(x).sum())(jnp.ones((2, 1)))).all()
+
+
+def test_smooth_pixels_by_hand():
+    """A sigmoid of a blurred point; without a blur, of the point; a flat image stays flat."""
+    canvas = Canvas(shape=(9, 1), low=-1.0, high=3.0)
+    point = jnp.zeros((9, 1)).at[4].set(2.0)
+    bell = np.exp(-0.5 * (np.arange(-4, 5) / 0.8) ** 2)
+    drawn = SmoothPixels(blur=0.8).render(point, canvas)[:, 0]
+    np.testing.assert_allclose(drawn[3:6], (-1 + 4 / (1 + np.exp(-2 * bell / bell.sum())))[3:6], rtol=1e-4)
+    np.testing.assert_allclose(SmoothPixels(blur=0).render(point, canvas), RangePixels().render(point, canvas))
+    flat = jnp.full((9, 1), 0.5)
+    smooth = SmoothPixels(blur=2)
+    np.testing.assert_allclose(smooth.render(smooth.invert(flat, canvas), canvas), 0.5, atol=1e-4)
+    np.testing.assert_allclose(SmoothPixels(noise=0.0).init(KEY, canvas), 0)
+
+
+def test_centred_by_hand():
+    canvas = Canvas(shape=(5, 6, 2), low=-1.0, high=1.0)
+    centred = Centred(inner=Pixels(low=-1.0, high=-1.0))
+
+    def places(image):
+        mass = (np.asarray(image) + 1).sum(-1)
+        return [mass.sum(1) @ np.arange(5) / mass.sum(), mass.sum(0) @ np.arange(6) / mass.sum()]
+
+    render = jax.jit(lambda image: centred.render(image, canvas))
+    empty = jnp.full(canvas.shape, -1.0)
+    np.testing.assert_array_equal(render(empty), empty)
+    corner = render(empty.at[0, 0, 1].set(1.0))
+    expected = np.full(canvas.shape, -1.0)
+    expected[2, 2:4, 1] = 0.0  # an even side has no middle pixel: half of it on each of two
+    np.testing.assert_allclose(corner, expected, atol=1e-4)
+    blob = empty.at[0:2, 1:3].set(jax.random.uniform(KEY, (2, 2, 2)))
+    np.testing.assert_allclose(places(render(blob)), [2, 2.5], atol=1e-4)
+    np.testing.assert_allclose((render(blob) + 1).sum(), (blob + 1).sum(), rtol=1e-5)
+    middle = empty.at[2, 2:4].set(0.5)
+    np.testing.assert_allclose(render(middle), middle, atol=1e-5)
+    for image in (empty, middle):
+        assert np.isfinite(jax.grad(lambda image: render(image)[1, 1].sum())(image)).all()
+    assert centred.invert(blob, canvas) is blob
+    np.testing.assert_array_equal(centred.init(KEY, canvas), empty)

@@ -8,7 +8,7 @@ import pytest
 from jaxviz import penalties
 from jaxviz.deferral import deferred
 from jaxviz.errors import JaxvizError
-from jaxviz.penalties import L1, L2, BlurDifference, Border, CentreOfMass, Linf, Lp, TotalVariation
+from jaxviz.penalties import L1, L2, BlurDifference, Border, CentreOfMass, Linf, Lp, Midtones, TotalVariation
 
 EXAMPLES = [
     BlurDifference(2),
@@ -19,6 +19,8 @@ EXAMPLES = [
     Linf(2),
     Lp(2, p=6),
     Lp(2, p=1),
+    Midtones(2),
+    Midtones(2, low=-3, high=2),
     TotalVariation(2),
     TotalVariation(2, beta=1.5),
     TotalVariation(2, beta=2),
@@ -71,6 +73,7 @@ def test_what_is_refused(penalty):
         (lambda: Lp(1, p=0.5), r"Lp\(p=0.5\): give 1 or more"),
         (lambda: TotalVariation(1, beta=0), r"TotalVariation\(beta=0\): give 1 or more"),
         (lambda: BlurDifference(1, width=4), r"BlurDifference\(width=4\): give an odd number"),
+        (lambda: Midtones(1, low=0.5, high=0.5), r"Midtones\(high=0.5\): give more than 0.5"),
         (lambda: Border(1, 0), r"Border\(width=0\): give a whole number, 1 or more"),
     ],
 )
@@ -134,3 +137,13 @@ def test_centre_of_mass():
     np.testing.assert_allclose(CentreOfMass(1)(image.at[0, 4].set(2)), 2, rtol=1e-6)
     np.testing.assert_allclose(CentreOfMass(1)(image.at[2, 3].set(2)), 0.25, rtol=1e-6)
     np.testing.assert_allclose(CentreOfMass(1)(image.at[2, 0].set(2).at[2, 4].set(2)), 0, atol=1e-6)
+
+
+def test_midtones():
+    """Grey costs all of the weight, black and white nothing, and so does what is beyond them."""
+    np.testing.assert_allclose(Midtones(3)(pictured([0.5, 0.5])), 3, rtol=1e-6)
+    np.testing.assert_allclose(Midtones(1)(pictured([0, 1, -7, 9])), 0, atol=1e-7)
+    np.testing.assert_allclose(Midtones(1)(pictured([0.25, 1])), 4 * 0.25 * 0.75 / 2, rtol=1e-6)
+    np.testing.assert_allclose(Midtones(1, low=-1, high=3)(pictured([0, 3])), 0.75 / 2, rtol=1e-6)
+    slope = jax.grad(Midtones(1))(pictured([0.4, 0.6]))[0, :, 0]
+    np.testing.assert_allclose(slope, [0.4, -0.4], rtol=1e-5)  # dark goes up to the middle: a descent darkens it

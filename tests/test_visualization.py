@@ -13,10 +13,8 @@ from jaxviz.errors import JaxvizError
 from jaxviz.parameterizations import Pixels
 from jaxviz.recipes import PRESETS
 
-EVERY_PRESET = pytest.mark.parametrize("recipe", sorted(PRESETS))
 
-
-@EVERY_PRESET
+@pytest.mark.parametrize("recipe", sorted(PRESETS.keys() - {"maco", "strokes"}))  # whose many views take long
 def test_shapes_and_rising_scores(tiny, recipe):
     result = jaxviz.visualize(tiny, obj.channel("second"), recipe, steps=30)
     assert result.images.shape == result.starts.shape == (6, 12, 12, 2)
@@ -28,7 +26,7 @@ def test_shapes_and_rising_scores(tiny, recipe):
     assert (result.final_scores >= result.scores[:, 0])[moved].all()
 
 
-@EVERY_PRESET
+@pytest.mark.parametrize("recipe", ["jaxviz", "seed"])  # of every preset, on a smaller network, in test_ascent.py
 def test_one_alone_equals_one_among_all(mnist, recipe):
     every = jaxviz.visualize(mnist, obj.channel("conv2d_3"), recipe, steps=12)
     alone = jaxviz.visualize(mnist, obj.channel("conv2d_3", 17), recipe, steps=12)

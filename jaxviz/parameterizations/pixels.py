@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from jaxviz.model import Canvas
 from jaxviz.parameterizations.fields import Colours, Field
-from jaxviz.quantities import at_least
+from jaxviz.quantities import at_least, in_order
 from jaxviz.resampling import smoothing, weigh
 
 __all__ = ["Pixels", "RangePixels", "SmoothPixels"]
@@ -29,6 +29,9 @@ class Pixels:
     low: int | float | None = None
     high: int | float | None = None
     clip: bool = False
+
+    def __post_init__(self):
+        in_order(self, "low", "high")
 
     def init(self, key: Array, canvas: Canvas) -> Float[Array, "..."]:
         low = canvas.low if self.low is None else self.low
@@ -61,6 +64,9 @@ class RangePixels(Field):
     noise: int | float = 2.0
     colours: Colours | None = None
 
+    def __post_init__(self):
+        at_least(self, 0, "noise")
+
     def init(self, key: Array, canvas: Canvas) -> Float[Array, "..."]:
         return self.noise * jax.random.normal(key, canvas.shape)
 
@@ -88,7 +94,8 @@ class SmoothPixels(RangePixels):
     noise: int | float = 0.1
 
     def __post_init__(self):
-        at_least(self, 0, "blur", "noise")
+        super().__post_init__()
+        at_least(self, 0, "blur")
 
     def values(self, parameters: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
         return weigh(parameters, [smoothing(size, self.blur) for size in canvas.shape[:-1]])

@@ -77,13 +77,19 @@ class Recipe:
     def __post_init__(self):
         for name, least in (("steps", 1), ("views", 1), ("restarts", 1), ("redirect_steps", 0)):
             value = getattr(self, name)
-            if name == "redirect_steps" and isinstance(value, Steps):
+            if isinstance(value, Steps) and name == "redirect_steps":
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value < _MOST:
                 raise JaxvizError(f"{name} of {value}: give {least} or more, a whole number below {_MOST:,}")
         for name, choices in (("target", TARGETS), ("units", UNITS)):
             if getattr(self, name) not in choices:
                 raise JaxvizError(f"unknown {name} {getattr(self, name)!r}; there are {', '.join(choices)}")
+        if not isinstance(self.optimizer, Deferred):
+            raise JaxvizError(f"optimizer {self.optimizer!r}: give a deferred one, such as deferred(optax.adam, 0.05)")
+        for name in ("transforms", "penalties"):
+            if not isinstance(getattr(self, name), tuple | list):
+                raise JaxvizError(f"{name} {getattr(self, name)!r}: give several of them, ({getattr(self, name)!r},)")
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @property
     def redirected(self) -> int:
