@@ -2,7 +2,7 @@
 
 Command:  python -m experiments.compare_recipes --data mnist.npz --out recipes      (--quick: fewer filters and steps)
           … --models FILE FILE[@SIDE] …        Keras files of other networks, at another size of image if need be
-Time:     15 minutes on 2 cores, most of it for the 32 views a step of maco.
+Time:     25 minutes on 2 cores, most of it for the 32 views a step of maco; --models of large images take long.
 Expected: jaxviz above all others in each layer of the MNIST network, and no filter dead with it.
 
 All recipes make the same number of steps, and their images are cut off at the ends of the range before they are
@@ -58,12 +58,13 @@ def main(argv: list[str] | None = None) -> None:
         chosen = {name: row for name, row in rows.items() if name in recipes}
         rest = {name: row for name, row in rows.items() if name == "jaxviz" or name not in recipes}
         tables += [table(f"{steps} steps each", layers, chosen), table(f"candidates, {steps} steps", layers, rest)]
+        print("\n".join(tables), flush=True)
         for file in arguments.models:
             tables.append(compare_on(file, recipes, bars.task(file, len(recipes))))
+            print(tables[-1], flush=True)
     with staged(arguments.out) as stage:
         (stage / "tables.md").write_text("\n".join(tables))
         _draw(pictures, ratios, layers).savefig(stage / "recipes.png")
-    print("\n".join(tables))
 
 
 def measure(
