@@ -13,7 +13,7 @@ from jaxviz.deferral import Steps, deferred
 from jaxviz.objectives import fold_key
 from jaxviz.parameterizations import NormBall, Pixels, SharedLowRes
 from jaxviz.penalties import L1
-from jaxviz.recipes import PRESETS, Recipe, Rest
+from jaxviz.recipes import Recipe, Rest
 from jaxviz.transforms import Jitter, Noise, Pad, Roll
 from jaxviz.views import view
 
