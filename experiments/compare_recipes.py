@@ -146,9 +146,8 @@ def _draw(pictures: dict, ratios: dict, layers: list[str]):
         for unit in range(SHOWN):
             for name in COMPARED:
                 tiles.append(images.in_range(pictures[name, layer][unit], 0.0, 1.0))
-                head = f"{name} " if layer == layers[0] and unit == 0 else ""
-                captions.append(f"{head}{ratios[name, layer][unit]:.2f}")
-    return figures.tiles_figure(np.stack(tiles), captions=captions, columns=len(COMPARED), title="")
+                captions.append(f"{ratios[name, layer][unit]:.2f}")
+    return figures.tiles_figure(np.stack(tiles), captions=captions, columns=len(COMPARED), title=" | ".join(COMPARED))
 
 
 def _parser() -> argparse.ArgumentParser:
