@@ -27,17 +27,19 @@ def view(
       step: steps made before, for what changes over them.
       canvas: the image that the network takes, channels last.
     """
+    if not recipe.transforms:
+        return plain_view(image, canvas)
     seen = counted(recipe, image, canvas)
     for number, transform in enumerate(recipe.transforms):
         seen = at_step(transform, step, recipe.steps)(jax.random.fold_in(key, number), seen)
-    if recipe.units == "range" and recipe.transforms:
+    if recipe.units == "range":
         seen = _scaled(seen, canvas, canvas.low, canvas.high - canvas.low)
     return plain_view(seen, canvas)
 
 
 def counted(recipe: Recipe, image: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
     """Returns an image in the units that a recipe's transforms and penalties count in."""
-    if recipe.units == "pixels" or not (recipe.transforms or recipe.penalties):
+    if recipe.units == "pixels":
         return image
     return _scaled(image, canvas, -canvas.low / (canvas.high - canvas.low), 1 / (canvas.high - canvas.low))
 

@@ -75,7 +75,6 @@ def test_units():
 def test_what_penalties_count():
     np.testing.assert_allclose(counted(recipe(penalties=(L1(1),)), IMAGE, CANVAS), IMAGE / 255, rtol=1e-6)
     assert counted(recipe(penalties=(L1(1),), units="pixels"), IMAGE, CANVAS) is IMAGE
-    assert counted(recipe(), IMAGE, CANVAS) is IMAGE  # nothing counts
     assert counted(recipe(Pad(1)), IMAGE, Canvas(shape=(4, 5, 3))) is IMAGE
 
 
@@ -152,3 +151,8 @@ def test_a_picture_with_opacity():
     result = jaxviz.visualize(model, obj.channel("dots", 0), mine)
     assert result.images.shape == (1, 4, 4, 3)
     assert result.scores[0, -1] > result.scores[0, 0]
+
+
+def test_penalties_alone_leave_what_the_network_sees_as_it_is():
+    penalized = recipe(penalties=(L1(1.0),))
+    np.testing.assert_array_equal(view(penalized, KEY, IMAGE, 0, CANVAS), IMAGE)

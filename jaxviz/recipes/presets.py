@@ -18,7 +18,7 @@ __all__ = ["PRESETS", "find"]
 
 # Chosen by experiments/compare_recipes.py, whose table is in docs/recipes.md: of pixels and Fourier spectra, blurs,
 # first noises and step sizes, what excites the MNIST network most inside the valid range, with no filter dead.
-# The blur, half a pixel, costs no activation and takes away the speckle that no filter asks for.
+# The blur, half a pixel, costs no activation beyond conv2d_1 and takes away the speckle that no filter asks for.
 JAXVIZ = Recipe(
     name="jaxviz",
     parameterization=SmoothPixels(blur=0.5, noise=1.0),
