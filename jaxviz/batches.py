@@ -32,6 +32,7 @@ def climb(
     key: Array,
     *,
     recipe: Recipe,
+    frames: int | None = None,
     width: int | None = None,
     keep: str | os.PathLike | None = None,
     facts: Mapping[str, str],
@@ -47,17 +48,20 @@ def climb(
       starts: first images ``[n, …]``; None where the recipe draws them.
       key: the key of the run.
       recipe: how to climb.
+      frames: how many images of the way are kept; None for none.
       width: images that climb together on each device; chosen when None.
       keep: a directory for finished chunks; those that it has are not made again.
       facts: what the run is, by which that directory is known.
       progress: called after each chunk with the number of images that it finished.
     """
     count, processes = len(objective.labels()), jax.process_count()
-    program = _compiled(model, objective, starts, key, recipe, width)
+    program = _compiled(model, objective, starts, key, recipe, frames, width)
     rows, chunk_size = program.rows, program.plan.chunk
     store = None
     if keep is not None:
         told = {"weights, objectives and starts": _digest(model, objective, starts), "chunk": str(chunk_size)}
+        if frames is not None:
+            told["frames"] = str(frames)
         store = Store(keep, {**facts, **told})
     owners = {chunk: chunk % processes for chunk in range(len(rows))}
     sizes = [min(chunk_size, count - chunk_size * chunk) for chunk in owners]
@@ -116,7 +120,13 @@ class _Program(NamedTuple):
 
 
 def _compiled(
-    model: Model, objective: Objective, starts: np.ndarray | None, key: Array, recipe: Recipe, width: int | None
+    model: Model,
+    objective: Objective,
+    starts: np.ndarray | None,
+    key: Array,
+    recipe: Recipe,
+    frames: int | None,
+    width: int | None,
 ) -> _Program:
     """Compiles the ascent for chunks that fit the memory: what the compiler says it needs decides."""
     count = len(objective.labels())
@@ -128,9 +138,8 @@ def _compiled(
         def inputs(some: np.ndarray) -> tuple:
             return placed, *_rows(objective, starts, count, some), key
 
-        return _Program(
-            plan, rows, inputs, _ascend_all.lower(*inputs(rows[0]), recipe=recipe, mesh=plan.mesh).compile()
-        )
+        lowered = _ascend_all.lower(*inputs(rows[0]), recipe=recipe, frames=frames, mesh=plan.mesh)
+        return _Program(plan, rows, inputs, lowered.compile())
 
     made = program(chunks.plan(model, count, objective.units(model), width))
     while (fit := chunks.fitted(made.plan, _bytes(made.compiled), given=width is not None)).width < made.plan.width:
@@ -138,7 +147,7 @@ def _compiled(
     return made._replace(plan=fit)
 
 
-@partial(jax.jit, static_argnames=("recipe", "mesh"))
+@partial(jax.jit, static_argnames=("recipe", "frames", "mesh"))
 def _ascend_all(
     model: Model,
     objectives: Objective,
@@ -146,11 +155,12 @@ def _ascend_all(
     key: Array,
     *,
     recipe: Recipe,
+    frames: int | None = None,
     mesh: Mesh | None,
 ) -> Ascent:
     def batch(model: Model, objectives: Objective, starts: Array | np.ndarray | None, key: Array) -> Ascent:
         return jax.vmap(
-            lambda objective, start: ascend(model, objective, key, start, recipe=recipe),
+            lambda objective, start: ascend(model, objective, key, start, recipe=recipe, frames=frames),
             axis_size=_batch_size(objectives),
         )(objectives, starts)
 

@@ -25,7 +25,7 @@ from jaxviz.recipes import Recipe
 
 __all__ = ["Visualization", "visualize"]
 
-_ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores")
+_ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,8 @@ class Visualization:
       provenance: recipe, key and versions, as text.
       restarts: the last images of all restarts ``[n, restarts, *canvas.shape]``; None where there was one.
       restart_scores: their final scores, ``[n, restarts]``; None likewise.
+      frames: images of the way ``[n, frames, *canvas.shape]``, the first the start and the last the last image; None
+        where none were asked for.
     """
 
     images: Float[np.ndarray, "n ..."]
@@ -53,6 +55,7 @@ class Visualization:
     provenance: dict[str, str]
     restarts: Float[np.ndarray, "n restarts ..."] | None = None
     restart_scores: Float[np.ndarray, "n restarts"] | None = None
+    frames: Float[np.ndarray, "n frames ..."] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -111,6 +114,7 @@ def visualize(
     start: Float[Array | np.ndarray, "..."] | None = None,
     steps: int | None = None,
     restarts: int | None = None,
+    frames: int | None = None,
     chunk: int | None = None,
     precision: str = "float32",
     keep: str | os.PathLike | None = None,
@@ -129,6 +133,8 @@ def visualize(
       start: explicit starting image ``[*canvas.shape]`` for all, or one for each objective ``[n, *canvas.shape]``.
       steps: how many steps are made; the recipe's own number when left out.
       restarts: how many ascents each unit has, of which the best is kept; the recipe's own number when left out.
+      frames: how many images of the way to the last are kept, evenly spaced over the steps, 2 or more: of 9 over 256
+        steps, those after 0, 32, 64 … 256. None for none.
       chunk: how many images climb together on each device; chosen for the model and the machine when left out.
       precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``; the image, its score and the
         optimizer are float32 with either.
@@ -154,6 +160,8 @@ def visualize(
     recipe = recipe.replace(**changes) if changes else recipe
     if chunk is not None and chunk < 1:
         raise JaxvizError(f"chunk of {chunk}: give 1 or more")
+    if frames is not None and not 2 <= frames <= recipe.steps + 1:
+        raise JaxvizError(f"frames of {frames}: give 2 or more, and at most {recipe.steps + 1} for {recipe.steps} steps")
     key = _checked_key(key)
     if not isinstance(objective, Objective):
         if not callable(objective):
@@ -169,6 +177,7 @@ def visualize(
         starts,
         key,
         recipe=recipe,
+        frames=frames,
         width=chunk,
         keep=keep,
         facts=provenance,
@@ -181,15 +190,14 @@ def _visualization(
     whole: dict[str, np.ndarray], labels: tuple[str, ...], group: int, canvas: Canvas, provenance: dict[str, str]
 ) -> Visualization:
     """Makes a result of what the ascents left; each image of a group stands for itself."""
-    images, starts, restarts = whole["image"], whole["start"], whole.get("restarts")
+    images, starts, restarts, frames = whole["image"], whole["start"], whole.get("restarts"), whole.get("frames")
     scores, final, restart_scores = whole["scores"], whole["final_score"], whole.get("restart_scores")
     if group > 1:
         labels = tuple(f"{label}#{number}" for label in labels for number in range(group))
         images, starts = (array.reshape(-1, *array.shape[2:]) for array in (images, starts))
         scores, final = (np.repeat(array, group, axis=0) for array in (scores, final))
-        if restarts is not None and restart_scores is not None:
-            restarts = np.swapaxes(restarts, 1, 2).reshape(-1, restarts.shape[1], *restarts.shape[3:])
-            restart_scores = np.repeat(restart_scores, group, axis=0)
+        restarts, frames = (_each_of_a_group(array) for array in (restarts, frames))
+        restart_scores = None if restart_scores is None else np.repeat(restart_scores, group, axis=0)
     return Visualization(
         images=images,
         starts=starts,
@@ -200,7 +208,13 @@ def _visualization(
         provenance=provenance,
         restarts=restarts,
         restart_scores=restart_scores,
+        frames=frames,
     )
+
+
+def _each_of_a_group(several: np.ndarray | None) -> np.ndarray | None:
+    """Makes ``[n * group, m, …]`` of ``[n, m, group, …]``."""
+    return None if several is None else np.swapaxes(several, 1, 2).reshape(-1, several.shape[1], *several.shape[3:])
 
 
 def _checked_key(key: Array | None) -> Array:
