@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jaxviz import (
+        animations,
         checkpoints,
+        exports,
         figures,
         images,
         keras,
@@ -43,10 +45,12 @@ __all__ = [
     "Recipe",
     "Report",
     "Visualization",
+    "animations",
     "checkpoints",
     "default_model",
     "deferred",
     "ensemble",
+    "exports",
     "figures",
     "from_function",
     "from_linen",

@@ -107,11 +107,12 @@ def _climb(
         return lift(lambda image: in_layout(image, model.canvas))(image)
 
     loop = _until_rest if recipe.rest else _all_steps if recipe.changes_the_score else _all_steps_and_score
+    taken: Turn = turn
     state = optimizer.init(first)
     if frames is not None:
         times = np.arange(frames) * recipe.steps // (frames - 1)
-        turn, state = _filmed(turn, pictured, times), (state, _film(pictured, first, frames))
-    last, state, scores, final, steps = loop(turn, final_score, first, state, recipe)
+        taken, state = _filmed(turn, pictured, times), (state, _film(pictured, first, frames))
+    last, state, scores, final, steps = loop(taken, final_score, first, state, recipe)
     ascent = Ascent(image=pictured(last), start=pictured(first), scores=scores, final_score=final, steps=steps)
     return ascent if frames is None else ascent._replace(frames=_developed(state[1], times, ascent))
 

@@ -1,7 +1,6 @@
 """Figures: arrays -> matplotlib figures."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -9,16 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxviz import images
-from jaxviz.errors import JaxvizError
 from jaxviz.findings import STATUSES
 from jaxviz.reports import Report
+from jaxviz.tiles import grey_or_colour, tiles, titled
 from jaxviz.visualization import Visualization
 
 __all__ = ["collage", "report", "scores", "tiles_figure"]
 
 _MARGIN = 2  # pixels of an image between two tiles
 _CAPTION = 9  # more pixels above each row, for the captions
-_BAND = 16  # height in pixels of an input that has none
 _DOTS_PER_INCH = 100
 
 # Told apart by people who do not see red or green as well: Okabe and Ito 2008, https://jfly.uni-koeln.de/color
@@ -47,18 +45,9 @@ def collage(
       >>> [text.get_text() for text in figure.axes[0].texts]
       ['3', '7']
     """
-    canvas = visualization.canvas
-    if render is None:
-        inside = canvas.low <= visualization.images.min() and visualization.images.max() <= canvas.high
-        render = partial(images.in_range, low=canvas.low, high=canvas.high) if inside else images.normalize
-    names, captions, alike = _names(visualization.labels)
-    last = _channels_last(visualization.images, canvas.channel_axis)
-    return tiles_figure(
-        np.stack([render(image) for image in last]),
-        captions=captions,
-        title=title or (names[0] if alike else ""),
-        dead=visualization.dead,
-    )
+    layer, captions = titled(visualization.labels)
+    shown = tiles(visualization, render)
+    return tiles_figure(shown, captions=captions, title=title or layer, dead=visualization.dead)
 
 
 def tiles_figure(
@@ -79,10 +68,10 @@ def tiles_figure(
       columns: how many tiles a row has; chosen for their number when None.
     """
     dead = np.zeros(len(tiles), bool) if dead is None else dead
-    shown = tiles if tiles.shape[-1] in (1, 3) else tiles.mean(axis=-1, keepdims=True).astype(np.uint8)
+    shown = grey_or_colour(tiles)
     count, height, width, _ = shown.shape
     rows, columns = images.grid_shape(count) if columns is None else (-(-count // columns), columns)
-    scale = max(1, 96 // max(height, width))  # screen pixels for one of the image's
+    scale = images.magnification(height, width)
     caption = -(-_CAPTION * 2 // scale)
     padded = np.pad(np.where(dead[:, None, None, None], 0, shown), ((0, 0), (caption, 0), (0, 0), (0, 0)))
     sheet = images.collage(padded.astype(np.uint8), rows=rows, columns=columns, margin=_MARGIN)
@@ -127,7 +116,7 @@ def report(report: Report, *, title: str | None = None) -> Figure:
     """
     compared = not np.isnan(report.ratio).all()
     heights = report.ratio if compared else report.reached
-    names, captions, alike = _names(report.labels)
+    layer, captions = titled(report.labels)
     places = np.arange(len(report))
     figure = Figure(figsize=(min(14.0, max(7.5, 2 + 0.2 * len(report))), 4), layout="constrained")
     axes = figure.subplots()
@@ -146,17 +135,10 @@ def report(report: Report, *, title: str | None = None) -> Figure:
     axes.set(
         ylabel="reached / largest on real images" if compared else "reached",
     )
-    axes.set_title(title if title is not None else (names[0] if alike else ""), loc="left")
+    axes.set_title(title if title is not None else layer, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper right", ncols=len(STATUSES), fontsize=8, frameon=False)
     return figure
-
-
-def _names(labels: Sequence[str]) -> tuple[Sequence[str], Sequence[str], bool]:
-    """Splits labels into layers and captions; tells whether the layers are one, which need be named once only."""
-    names, captions = zip(*(label.rpartition(":")[::2] for label in labels), strict=True)
-    alike = len(set(names)) == 1 and names[0] != ""
-    return names, captions if alike else labels, alike
 
 
 def _sheet_figure(sheet: UInt8[np.ndarray, "height width channels"], scale: int, title: str) -> tuple[Figure, Axes]:
@@ -176,14 +158,3 @@ def _sheet_figure(sheet: UInt8[np.ndarray, "height width channels"], scale: int,
     if title:
         figure.text(side / width, 1 - 6 / height, title, color="white", fontsize=11, va="top", family="monospace")
     return figure, axes
-
-
-def _channels_last(batch: np.ndarray, channel_axis: int) -> np.ndarray:
-    """Makes ``[n, height, width, channels]`` of any batch: plain pixels are grey, plain numbers a band of them."""
-    if batch.ndim == 2:
-        return np.repeat(batch[:, None, :, None], _BAND, axis=1)
-    if batch.ndim == 3:
-        return batch[..., None]
-    if batch.ndim == 4:
-        return np.moveaxis(batch, channel_axis if channel_axis < 0 else channel_axis + 1, -1)
-    raise JaxvizError(f"images of shape {batch.shape[1:]} cannot be drawn; their numbers can be saved")

@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float
 from jaxviz import recipes
 from jaxviz.arrays import read_arrays
 from jaxviz.batches import climb
+from jaxviz.displays import Displayed
 from jaxviz.errors import JaxvizError
 from jaxviz.model import Activations, Canvas, Model
 from jaxviz.objectives import Objective, function
@@ -28,8 +29,8 @@ __all__ = ["Visualization", "visualize"]
 _ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Visualization:
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class Visualization(Displayed):
     """What a batch of ascents leaves, and all that is needed to make it again.
 
     Attributes:
@@ -59,6 +60,11 @@ class Visualization:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        shown = self.labels[0] if len(self) == 1 else f"{self.labels[0]} … {self.labels[-1]}"
+        size, recipe = " x ".join(map(str, self.canvas.shape)), self.provenance.get("recipe", "unknown")
+        return f"Visualization({shown}: {len(self)} of {size}, recipe {recipe}, {self.dead.sum()} dead)"
 
     @property
     def dead(self) -> Bool[np.ndarray, " n"]:
@@ -160,8 +166,9 @@ def visualize(
     recipe = recipe.replace(**changes) if changes else recipe
     if chunk is not None and chunk < 1:
         raise JaxvizError(f"chunk of {chunk}: give 1 or more")
-    if frames is not None and not 2 <= frames <= recipe.steps + 1:
-        raise JaxvizError(f"frames of {frames}: give 2 or more, and at most {recipe.steps + 1} for {recipe.steps} steps")
+    most = recipe.steps + 1
+    if frames is not None and not 2 <= frames <= most:
+        raise JaxvizError(f"frames of {frames}: give 2 or more, and at most {most} for {recipe.steps} steps")
     key = _checked_key(key)
     if not isinstance(objective, Objective):
         if not callable(objective):

@@ -16,6 +16,7 @@ import jaxviz
 # Each room may import those above it only.
 ROOMS = [
     "errors",
+    "displays",
     "deferral",
     "progress",
     "compilation_cache",
@@ -143,7 +144,12 @@ ROOMS = [
     "reporting",
     "testing",
     "images",
+    "tiles",
     "figures",
+    "animations",
+    "markup",
+    "notebooks",
+    "exports",
     "cli",
 ]
 MODULES = [name.removeprefix("jaxviz.") for _, name, _ in pkgutil.walk_packages(jaxviz.__path__, "jaxviz.")]
