@@ -1,11 +1,11 @@
 """Batches: objectives -> ascents, all of them: one vmap, chunk by chunk, over the devices and processes at hand."""
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -86,7 +86,8 @@ def climb(
     return {name: array.reshape(-1, *array.shape[2:])[: batch.count] for name, array in whole.items()}
 
 
-class Batch(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Batch:
     """The ascents of a batch of objectives, compiled, a chunk of them at a time.
 
     Attributes:
@@ -156,7 +157,7 @@ def compiled(
     made = batch(chunks.plan(model, count, objective.units(model), width))
     while (fit := chunks.fitted(made.plan, _bytes(made.program), given=width is not None)).width < made.plan.width:
         made = batch(fit)
-    return made._replace(plan=fit)
+    return dataclasses.replace(made, plan=fit)
 
 
 def digest(model: Model, labels: Sequence[str] = (), more: PyTree = None) -> str:

@@ -78,7 +78,7 @@ class Visualization:
     @classmethod
     def concatenate(cls, parts: Sequence["Visualization"]) -> "Visualization":
         """Joins results of one canvas and one recipe, such as those of parts of a layer."""
-        whole = {
+        whole: dict = {
             name: np.concatenate([getattr(part, name) for part in parts])
             for name in _ARRAYS
             if getattr(parts[0], name) is not None

@@ -99,13 +99,15 @@ class SweptLayer:
     def strongest(self) -> Strongest | None:
         """The strongest weights to each unit; None where there are none to tell of."""
         arrays = self._optional(STRONGEST)
-        return arrays and Strongest(**arrays | {"layer": str(arrays["layer"])})
+        if arrays is None:
+            return None
+        return Strongest(layer=str(arrays["layer"]), channels=arrays["channels"], weights=arrays["weights"])
 
     @property
     def real(self) -> RealImages | None:
         """The real images that excite each unit most; None where none were given."""
         arrays = self._optional(REAL)
-        return arrays and RealImages(**arrays)
+        return None if arrays is None else RealImages(**arrays)
 
     def blocks(self, aspect: str = "positive") -> Iterator[tuple[Int[np.ndarray, " k"], Visualization]]:
         """Yields units and their pictures, those that are finished, some tens of megabytes at a time.
