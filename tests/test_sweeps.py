@@ -184,7 +184,7 @@ def test_directories_that_hold_no_sweep(tmp_path):
 
 
 def test_a_second_sweep_in_one_directory_is_refused(tiny, tmp_path):
-    with locked(tmp_path), pytest.raises(JaxvizError, match="another sweep is at work in .*; wait for it to end"):
+    with locked(tmp_path), pytest.raises(JaxvizError, match=r"another sweep is at work in .*; wait for it to end"):
         jaxviz.sweep(tiny, tmp_path, layers="first", steps=1)
     assert not tree(tmp_path)
 

@@ -81,11 +81,11 @@ class Manifest:
             if version != FORMAT:
                 raise JaxvizError(f"{path} has format {version}; this jaxviz reads {FORMAT}")
             canvas = told.pop("canvas")
-            layers = tuple(
-                NetworkLayer(**{name: _frozen(value) for name, value in layer.items()}) for layer in told.pop("network")
-            )
-            values = {name: _frozen(value) for name, value in told.items()}
-            return cls(**values, canvas=Canvas(**canvas | {"shape": tuple(canvas["shape"])}), network=layers)
+            layers = tuple(NetworkLayer(**_frozen(layer)) for layer in told.pop("network"))
+            found = cls(**_frozen(told), canvas=Canvas(**_frozen(canvas)), network=layers)
+            if not set(found.swept) <= {layer.name for layer in layers} or not set(found.aspects) <= set(ASPECTS):
+                raise ValueError("it names what there is not")
+            return found
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             if isinstance(error, JaxvizError):
                 raise
@@ -139,5 +139,5 @@ def _told(manifest: Manifest) -> Mapping[str, str]:
     return told
 
 
-def _frozen(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+def _frozen(values: dict) -> dict:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
