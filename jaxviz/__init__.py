@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from jaxviz.recipes import Recipe
     from jaxviz.reporting import report
     from jaxviz.reports import Report
+    from jaxviz.sweeps import Sweep, sweep
     from jaxviz.visualization import Visualization, visualize
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Preprocessing",
     "Recipe",
     "Report",
+    "Sweep",
     "Visualization",
     "animations",
     "checkpoints",
@@ -63,6 +65,7 @@ __all__ = [
     "penalties",
     "recipes",
     "report",
+    "sweep",
     "testing",
     "transforms",
     "visualize",
@@ -76,6 +79,7 @@ _HOMES = {
     "Preprocessing": "preprocessing",
     "Recipe": "recipes",
     "Report": "reports",
+    "Sweep": "sweeps",
     "Visualization": "visualization",
     "default_model": "default",
     "deferred": "deferral",
@@ -84,6 +88,7 @@ _HOMES = {
     "from_linen": "linen",
     "from_nnx": "nnx",
     "report": "reporting",
+    "sweep": "sweeps",
     "visualize": "visualization",
 }
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from jaxviz import images
 from jaxviz.errors import JaxvizError
 from jaxviz.outputs import staged
-from jaxviz.tiles import films, grey_or_colour, titled
+from jaxviz.tiles import films, titled
 from jaxviz.visualization import Visualization
 
 __all__ = ["apng", "gif", "sheets"]
@@ -105,7 +105,7 @@ def sheets(
     Raises:
       JaxvizError: there are no frames.
     """
-    shown = grey_or_colour(films(visualization, render))
+    shown = films(visualization, render)
     rows, columns = images.grid_shape(len(shown))
     scale = min(images.magnification(*shown.shape[2:4]), max(1, _WIDE // (columns * shown.shape[3])))
     shown = shown.repeat(scale, axis=2).repeat(scale, axis=3)

@@ -10,7 +10,7 @@ from jaxviz.markup import STYLE, Markup, element, facts
 from jaxviz.notebooks import numbers, pictures
 from jaxviz.outputs import staged
 from jaxviz.reports import Report
-from jaxviz.tiles import grey_or_colour, tiles, titled
+from jaxviz.tiles import tiles, titled
 from jaxviz.visualization import Visualization
 
 __all__ = ["html", "png"]
@@ -53,7 +53,7 @@ def png(visualization: Visualization, directory: str | os.PathLike) -> list[Path
     """
     names = _file_names(visualization.labels)
     with staged(directory) as stage:
-        for name, shown in zip(names, grey_or_colour(tiles(visualization)), strict=True):
+        for name, shown in zip(names, tiles(visualization), strict=True):
             Image.fromarray(shown[..., 0] if shown.shape[-1] == 1 else shown).save(stage / name, "PNG", optimize=True)
     return [Path(directory) / name for name in names]
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from jaxviz import images
 from jaxviz.findings import STATUSES
 from jaxviz.reports import Report
-from jaxviz.tiles import grey_or_colour, tiles, titled
+from jaxviz.tiles import tiles, titled
 from jaxviz.visualization import Visualization
 
 __all__ = ["collage", "report", "scores", "tiles_figure"]
@@ -68,7 +68,7 @@ def tiles_figure(
       columns: how many tiles a row has; chosen for their number when None.
     """
     dead = np.zeros(len(tiles), bool) if dead is None else dead
-    shown = grey_or_colour(tiles)
+    shown = images.grey_or_colour(tiles)
     count, height, width, _ = shown.shape
     rows, columns = images.grid_shape(count) if columns is None else (-(-count // columns), columns)
     scale = images.magnification(height, width)

@@ -15,7 +15,7 @@ from jaxviz.markup import STYLE, Markup, curve, element, facts, figure, picture,
 from jaxviz.model import Model
 from jaxviz.recipes import Recipe
 from jaxviz.reports import Report
-from jaxviz.tiles import grey_or_colour, tiles, titled
+from jaxviz.tiles import tiles, titled
 from jaxviz.visualization import Visualization
 
 __all__ = ["html", "numbers", "pictures"]
@@ -50,7 +50,7 @@ def pictures(visualization: Visualization, *, most: int | None = None, details: 
     """
     _, captions = titled(visualization.labels)
     dead = visualization.dead
-    for place, image in enumerate(grey_or_colour(tiles(visualization))):
+    for place, image in enumerate(tiles(visualization)):
         label, caption = visualization.labels[place], captions[place]
         score = f"{visualization.final_scores[place]:.4g}"
         yield figure(

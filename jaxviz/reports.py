@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,10 +15,9 @@ from jaxviz.displays import Displayed
 from jaxviz.errors import JaxvizError
 from jaxviz.outputs import staged
 
-__all__ = ["Column", "Report"]
+__all__ = ["COLUMNS", "Column", "Report"]
 
-# The columns of numbers: heading, and what the caption says.
-_COLUMNS = {
+COLUMNS = {
     "reached": ("reached", "the objective of the image as it is"),
     "with_transforms": ("with views", "its mean over random views by the recipe's transforms"),
     "largest": ("largest", "the largest on the real images"),
@@ -33,6 +33,7 @@ _COLUMNS = {
     "rank": ("rank", "its place among all classes"),
     "second_probability": ("p second", "the second model's probability of that class"),
 }
+"""The columns of numbers: heading, and what the caption says."""
 
 
 class Column(NamedTuple):
@@ -111,10 +112,22 @@ class Report(Displayed):
         kinds = [f"{self.status.count(status)} {status}" for status in findings.STATUSES if status in self.status]
         return f"Report({len(self)} units: {', '.join(kinds)})"
 
+    @classmethod
+    def concatenate(cls, parts: Sequence["Report"]) -> "Report":
+        """Joins reports that were measured with the same, such as those of parts of a layer."""
+        joined: dict = {"facts": parts[0].facts}
+        joined["judges"] = {name: np.concatenate([part.judges[name] for part in parts]) for name in parts[0].judges}
+        for name in ("labels", "status"):
+            joined[name] = tuple(text for part in parts for text in getattr(part, name))
+        for field in dataclasses.fields(cls):
+            if field.name not in joined:
+                joined[field.name] = np.concatenate([getattr(part, field.name) for part in parts])
+        return cls(**joined)
+
     def columns(self) -> tuple[Column, ...]:
         """Returns what there is to say of each image, as text; columns of nothing are left out."""
-        known = {name: values for name in _COLUMNS if not np.isnan(values := getattr(self, name)).all()}
-        numbers = [Column(*_COLUMNS[name], _texts(values), True) for name, values in known.items()]
+        known = {name: values for name in COLUMNS if not np.isnan(values := getattr(self, name)).all()}
+        numbers = [Column(*COLUMNS[name], _texts(values), True) for name, values in known.items()]
         judged = [Column(name, self._judged(name), _texts(read), True) for name, read in self.judges.items()]
         status = Column("status", "whether there is a picture, and if not, why", list(self.status), False)
         return (Column("", "", list(self.labels), False), status, *numbers, *judged)

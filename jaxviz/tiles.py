@@ -1,7 +1,6 @@
 """Tiles: a visualization's images -> what a screen shows of them, and their captions."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -11,15 +10,13 @@ from jaxviz.errors import JaxvizError
 from jaxviz.model import Canvas
 from jaxviz.visualization import Visualization
 
-__all__ = ["films", "grey_or_colour", "tiles", "titled"]
-
-_BAND = 16  # height in pixels of an input that has none
+__all__ = ["films", "tiles", "titled"]
 
 Render = Callable[[np.ndarray], np.ndarray]
 
 
 def tiles(visualization: Visualization, render: Render | None = None) -> UInt8[np.ndarray, "n height width channels"]:
-    """Returns the images as they are shown, in 0..255, channels last.
+    """Returns the images as they are shown: in 0..255, channels last, grey or colour.
 
     Args:
       visualization: whose.
@@ -29,7 +26,8 @@ def tiles(visualization: Visualization, render: Render | None = None) -> UInt8[n
     Raises:
       JaxvizError: they are of a shape that cannot be drawn.
     """
-    return _rendered(_channels_last(visualization.images, visualization.canvas), visualization.canvas, render)
+    canvas = visualization.canvas
+    return _rendered(images.channels_last(visualization.images, canvas.channel_axis), canvas, render)
 
 
 def films(
@@ -44,16 +42,11 @@ def films(
     Raises:
       JaxvizError: there are no frames, or they are of a shape that cannot be drawn.
     """
-    frames = visualization.frames
+    frames, canvas = visualization.frames, visualization.canvas
     if frames is None:
         raise JaxvizError("this visualization has no frames; make it with visualize(…, frames=32)")
-    last = _channels_last(frames.reshape(-1, *frames.shape[2:]), visualization.canvas)
-    return _rendered(last.reshape(*frames.shape[:2], *last.shape[1:]), visualization.canvas, render)
-
-
-def grey_or_colour(shown: UInt8[np.ndarray, "*batch channels"]) -> UInt8[np.ndarray, "*batch grey_or_colour"]:
-    """Leaves 1 channel (grey) and 3 (colour) as they are; averages any other number to grey."""
-    return shown if shown.shape[-1] in (1, 3) else shown.mean(axis=-1, keepdims=True).astype(np.uint8)
+    last = images.channels_last(frames.reshape(-1, *frames.shape[2:]), canvas.channel_axis)
+    return _rendered(last.reshape(*frames.shape[:2], *last.shape[1:]), canvas, render)
 
 
 def titled(labels: Sequence[str]) -> tuple[str, Sequence[str]]:
@@ -70,21 +63,7 @@ def titled(labels: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 
 def _rendered(pictures: Float[np.ndarray, "n ..."], canvas: Canvas, render: Render | None) -> np.ndarray:
-    if render is None:
-        finite = np.nan_to_num(pictures, nan=canvas.low, posinf=canvas.high, neginf=canvas.low)
-        inside = canvas.low <= finite.min() and finite.max() <= canvas.high
-        render = partial(images.in_range, low=canvas.low, high=canvas.high) if inside else images.normalize
-        pictures = finite
-    return np.stack([render(picture) for picture in pictures])
-
-
-def _channels_last(batch: np.ndarray, canvas: Canvas) -> np.ndarray:
-    """Makes ``[n, height, width, channels]`` of any batch: plain pixels are grey, plain numbers a band of them."""
-    if batch.ndim == 2:
-        return np.repeat(batch[:, None, :, None], _BAND, axis=1)
-    if batch.ndim == 3:
-        return batch[..., None]
-    if batch.ndim == 4:
-        axis = canvas.channel_axis
-        return np.moveaxis(batch, axis if axis < 0 else axis + 1, -1)
-    raise JaxvizError(f"images of shape {batch.shape[1:]} cannot be drawn; their numbers can be saved")
+    """Renders pictures that have their channels last; what is no number is as dark as can be."""
+    known = np.nan_to_num(pictures, nan=canvas.low, posinf=canvas.high, neginf=canvas.low)
+    render = render or images.rendering(known, canvas.low, canvas.high)
+    return images.grey_or_colour(np.stack([render(picture) for picture in known]))

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from jaxviz.parameterizations import check_start
 from jaxviz.precision import in_precision
 from jaxviz.recipes import Recipe
 
-__all__ = ["Visualization", "visualize"]
+__all__ = ["Visualization", "assembled", "checked_key", "provenance_of", "visualize"]
 
 _ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames")
 
@@ -83,6 +83,17 @@ class Visualization(Displayed):
     def dead_labels(self) -> tuple[str, ...]:
         """The labels of the dead."""
         return tuple(label for label, dead in zip(self.labels, self.dead, strict=True) if dead)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Visualization"]) -> "Visualization":
+        """Joins results of one canvas and one recipe, such as those of parts of a layer."""
+        whole: dict = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in _ARRAYS
+            if getattr(parts[0], name) is not None
+        }
+        labels = tuple(label for part in parts for label in part.labels)
+        return dataclasses.replace(parts[0], **whole, labels=labels)
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes everything into one ``.npz`` file; the file appears whole or not at all.
@@ -169,7 +180,7 @@ def visualize(
     most = recipe.steps + 1
     if frames is not None and not 2 <= frames <= most:
         raise JaxvizError(f"frames of {frames}: give 2 or more, and at most {most} for {recipe.steps} steps")
-    key = _checked_key(key)
+    key = checked_key(key)
     if not isinstance(objective, Objective):
         if not callable(objective):
             raise JaxvizError(f"objective {objective!r}: give one of jaxviz.objectives, such as channel('conv2d_1')")
@@ -177,7 +188,7 @@ def visualize(
     objective = objective.resolve(model)
     labels = tuple(objective.labels())
     starts = None if start is None else _starts(start, len(labels), model.canvas)
-    provenance = _provenance(recipe, key, precision)
+    provenance = provenance_of(recipe, key, precision)
     whole = climb(
         in_precision(model, precision),
         objective,
@@ -190,13 +201,13 @@ def visualize(
         facts=provenance,
         progress=progress,
     )
-    return _visualization(whole, labels, objective.group, model.canvas, provenance)
+    return assembled(whole, labels, objective.group, model.canvas, provenance)
 
 
-def _visualization(
+def assembled(
     whole: dict[str, np.ndarray], labels: tuple[str, ...], group: int, canvas: Canvas, provenance: dict[str, str]
 ) -> Visualization:
-    """Makes a result of what the ascents left; each image of a group stands for itself."""
+    """Makes a result of what the ascents left, the fields of `Ascent`; each image of a group stands for itself."""
     images, starts, restarts, frames = whole["image"], whole["start"], whole.get("restarts"), whole.get("frames")
     scores, final, restart_scores = whole["scores"], whole["final_score"], whole.get("restart_scores")
     if group > 1:
@@ -224,7 +235,12 @@ def _each_of_a_group(several: np.ndarray | None) -> np.ndarray | None:
     return None if several is None else np.swapaxes(several, 1, 2).reshape(-1, several.shape[1], *several.shape[3:])
 
 
-def _checked_key(key: Array | None) -> Array:
+def checked_key(key: Array | None) -> Array:
+    """Returns a key, ``jax.random.key(0)`` for None.
+
+    Raises:
+      JaxvizError: it is something else.
+    """
     if key is None:
         return jax.random.key(0)
     if not (isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ()):
@@ -245,7 +261,8 @@ def _starts(start: Array | np.ndarray, count: int, canvas: Canvas) -> np.ndarray
     return images
 
 
-def _provenance(recipe: Recipe, key: Array, precision: str) -> dict[str, str]:
+def provenance_of(recipe: Recipe, key: Array, precision: str) -> dict[str, str]:
+    """Returns recipe, key, precision and versions as text."""
     versions = {name: metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
     chosen = {field.name: str(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)}
     return {
