@@ -52,12 +52,6 @@ def gif(
 
     Raises:
       JaxvizError: there are no frames, or a time is out of its range.
-
-    Example:
-      >>> import jaxviz
-      >>> unit = jaxviz.objectives.channel("conv2d_1", 3)
-      >>> some = jaxviz.visualize(jaxviz.default_model(), unit, steps=8, frames=9)
-      >>> gif(some, getfixture("tmp_path") / "ascent.gif")  # or any path of yours
     """
     film = sheets(visualization, captions=captions, render=render)
     _write(_greys(film) if film.shape[-1] == 1 else _in_one_palette(film), path, "GIF", duration, hold, loop)
@@ -152,7 +146,12 @@ def _in_one_palette(film: UInt8[np.ndarray, "frames height width 3"]) -> list[Im
 
 
 def _write(
-    film: list[Image.Image], path: str | os.PathLike, kind: str, duration: float, hold: float, loop: bool
+    film: list[Image.Image],
+    path: str | os.PathLike,
+    kind: str,
+    duration: int | float,
+    hold: int | float,
+    loop: bool,
 ) -> None:
     for name, seconds in (("duration", duration), ("hold", hold)):
         if not 0 < seconds <= _LONGEST:

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from jaxviz.markup import STYLE, Markup, element, facts
-from jaxviz.notebooks import numbers, pictures
+from jaxviz.notebooks import numbers, pictures, told
 from jaxviz.outputs import staged
 from jaxviz.reports import Report
 from jaxviz.tiles import tiles, titled
@@ -46,10 +46,9 @@ def png(visualization: Visualization, directory: str | os.PathLike) -> list[Path
 
     Example:
       >>> import jaxviz
-      >>> unit = jaxviz.objectives.channel("conv2d_1", 3)
-      >>> some = jaxviz.visualize(jaxviz.default_model(), unit, steps=8)
+      >>> some = jaxviz.visualize(jaxviz.default_model(), jaxviz.objectives.channel("conv2d_1", [3, 7]), steps=8)
       >>> [path.name for path in png(some, getfixture("tmp_path"))]  # or any directory of yours
-      ['conv2d_1-3.png']
+      ['conv2d_1-3.png', 'conv2d_1-7.png']
     """
     names = _file_names(visualization.labels)
     with staged(directory) as stage:
@@ -72,7 +71,7 @@ def html(visualization: Visualization, path: str | os.PathLike, *, report: Repor
       JaxvizError: the images cannot be drawn, or the file cannot be written.
     """
     title = titled(visualization.labels)[0] or "Visualization"
-    parts = [element("h1", title), element("p", repr(visualization))]
+    parts = [element("h1", title), element("p", told(visualization))]
     parts += [element("div", *pictures(visualization), class_="tiles")]
     parts += [] if report is None else [element("h2", "Numbers"), *numbers(report)]
     parts += [element("h2", "How they were made"), facts(visualization.provenance)]
@@ -94,7 +93,7 @@ def _file_names(labels: tuple[str, ...]) -> list[str]:
     names: list[str] = []
     taken: set[str] = set()
     for place, label in enumerate(labels):
-        stem = re.sub(r"[^A-Za-z0-9_.+-]+", "-", label)[:_LONGEST].strip(".-") or "image"
+        stem = re.sub(r"[^A-Za-z0-9_.+]+", "-", label)[:_LONGEST].strip(".-") or "image"
         stem = f"image-{stem}" if _RESERVED.match(stem) else stem
         while stem.lower() in taken:
             stem = f"{stem}-{place}"

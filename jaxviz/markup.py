@@ -14,7 +14,7 @@ from jaxviz import images
 __all__ = ["STYLE", "Markup", "curve", "element", "facts", "figure", "picture", "table"]
 
 _POINTS = 64  # of a curve
-_CURVE = (96, 20)  # its width and height in pixels
+_CURVE = (84, 20)  # its width and height in pixels
 
 # Every colour is the one of the text around, so that it can be read on any ground, dark or light.
 STYLE = """
@@ -26,11 +26,12 @@ STYLE = """
 .jaxviz figure svg{display:block}
 .jaxviz figcaption{font:11px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}
 .jaxviz .dead img{opacity:.3;outline:2px dashed;outline-offset:-2px}
-.jaxviz .dead figcaption{text-decoration:line-through}
 .jaxviz .scroll{max-height:28em;overflow:auto}
 .jaxviz table{border-collapse:collapse;font-size:12px;font-variant-numeric:tabular-nums}
 .jaxviz th,.jaxviz td{padding:2px 10px 2px 0;text-align:left;vertical-align:top}
-.jaxviz th,.jaxviz td{border-bottom:1px solid #8886;overflow-wrap:anywhere}
+.jaxviz th,.jaxviz td{border-bottom:1px solid #8886}
+.jaxviz td{overflow-wrap:anywhere}
+.jaxviz th{white-space:nowrap}
 .jaxviz .number{text-align:right}
 """
 
@@ -101,15 +102,16 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: Itera
     """Writes a table; the columns of these headings hold numbers."""
     right = set(numbers)
 
-    def row(kind: str, cells: Sequence[str]) -> Markup:
-        classes = ("number" if heading in right else "text" for heading in headings)
-        return element("tr", *(element(kind, cell, class_=name) for cell, name in zip(cells, classes, strict=True)))
+    def row(kind: str, cells: Sequence[str], **attributes: str) -> Markup:
+        classes = ["number" if heading in right else "text" for heading in headings]
+        paired = zip(cells, classes, strict=True)
+        return element("tr", *(element(kind, cell, class_=name, **attributes) for cell, name in paired))
 
-    whole = element("table", row("th", headings), *(row("td", cells) for cells in rows))
+    whole = element("table", row("th", headings, scope="col"), *(row("td", cells) for cells in rows))
     return element("div", whole, class_="scroll", tabindex=0)  # by keyboard, too
 
 
 def facts(told: Mapping[str, str]) -> Markup:
     """Writes what is known by name, a line each."""
-    rows = (element("tr", element("th", name), element("td", value)) for name, value in told.items())
+    rows = (element("tr", element("th", name, scope="row"), element("td", value)) for name, value in told.items())
     return element("table", *rows)

@@ -18,7 +18,7 @@ from jaxviz.reports import Report
 from jaxviz.tiles import tiles, titled
 from jaxviz.visualization import Visualization
 
-__all__ = ["html", "numbers", "pictures"]
+__all__ = ["html", "numbers", "pictures", "told"]
 
 _MOST_TILES = 256
 _MOST_CHARACTERS = 2_000_000  # of tiles, so that a notebook with many of them stays one that opens
@@ -74,7 +74,15 @@ def _visualization(value: Visualization) -> str:
             drawn.append(one)
     left_out = len(value) - len(drawn)
     more = element("p", f"and {left_out} more, which are not shown") if left_out else Markup("")
-    return _block(repr(value), element("div", *drawn, class_="tiles"), more)
+    return _block(told(value), element("div", *drawn, class_="tiles"), more)
+
+
+def told(visualization: Visualization) -> str:
+    """Returns a visualization's facts in a line."""
+    size, (count, steps) = " x ".join(map(str, visualization.canvas.shape)), visualization.scores.shape
+    recipe = visualization.provenance.get("recipe", "unknown")
+    many = f"{count} images" if count > 1 else "1 image"
+    return f"{many} of {size}, recipe {recipe}, {steps} steps, {visualization.dead.sum()} dead"
 
 
 @html.register(Model)
@@ -85,7 +93,7 @@ def _model(value: Model) -> str:
         for layer in value.layers
     ]
     headings = ("layer", "class", "output", "channels")
-    return _block(f"{value!r}, {count:,} numbers", *_bounded(headings, rows, headings[2:], _MOST_ROWS))
+    return _block(f"{value!r}, {count:,} parameters", *_bounded(headings, rows, headings[2:], _MOST_ROWS))
 
 
 @html.register(Recipe)
@@ -122,5 +130,5 @@ def _bounded(
     return (shown, element("p", f"and {left_out} more rows, which are not shown")) if left_out > 0 else (shown,)
 
 
-def _block(told: str, *parts: Markup) -> str:
-    return element("div", element("style", Markup(STYLE)), element("p", told), *parts, class_="jaxviz")
+def _block(line: str, *parts: Markup) -> str:
+    return element("div", element("style", Markup(STYLE)), element("p", line), *parts, class_="jaxviz")
