@@ -54,7 +54,4 @@ def test_html(tmp_path):
     assert any(meta.get("content", "").startswith("default-src 'none'") for meta in page.all("meta"))
     assert {"How they were made", "Numbers", "reached", "seed", "b:1 dead", HOSTILE} <= set(page.words)
     exports.html(visualization(2), tmp_path / "page.html")
-    assert (
-        "Numbers"
-        not in Reader((tmp_path / "page.html").read_text(encoding="utf-8").removeprefix("<!doctype html>")).words
-    )
+    assert ">Numbers<" not in (tmp_path / "page.html").read_text(encoding="utf-8")
