@@ -153,7 +153,7 @@ def _strengths(weights: np.ndarray, places: np.ndarray, count: int) -> tuple[np.
     """Returns the strongest channels of some units ``[units, k]``, and their weights."""
     own = weights[:, places].astype(np.float64)  # [positions, channels, places, units]
     lengths, sums = np.sqrt(np.square(own).sum((0, 2))).T, own.sum((0, 2)).T
-    order = np.argsort(-lengths, axis=1, kind="stable")[:, :count]
+    order = np.argsort(-lengths, axis=1, kind="stable")[:, :count].copy()  # a view would keep all of it
     signed = np.copysign(np.take_along_axis(lengths, order, 1), np.take_along_axis(sums, order, 1))
     return order, signed
 
