@@ -1,5 +1,6 @@
 """Wiring: inputs by name; the strongest weights against what a channel adds to a unit in Keras."""
 
+import flax.linen as nn
 import jax
 import keras
 import numpy as np
@@ -166,6 +167,43 @@ def test_inputs_skip_what_is_no_layer(network):
     assert (found["stem"], found["conv"], found["last"]) == ((), ("stem",), ("dense_relu",))
     assert (found["sum"], found["join"]) == (("stem", "branch"), ("stem", "sum"))
     assert list(found) == [layer.name for layer in network[1].layers]
+
+
+class Block(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        y = nn.relu(nn.Conv(3, (3, 3))(x))
+        return nn.relu(nn.BatchNorm(use_running_average=True)(nn.Conv(3, (1, 1))(y)) + x)
+
+
+class Residual(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = nn.Conv(3, (3, 3))(x)
+        x = Block()(x)
+        x = Block()(x)
+        return nn.Dense(2)(x.mean((1, 2)))
+
+
+def test_the_inputs_of_a_flax_module():
+    image = jax.ShapeDtypeStruct((1, 6, 6, 1), np.float32)
+    variables = jax.tree.map(
+        lambda leaf: np.ones(leaf.shape), jax.eval_shape(Residual().init, jax.random.key(0), image)
+    )
+    ours = jaxviz.from_linen(Residual(), variables, (6, 6, 1))
+    assert inputs_of(ours) == {
+        "Conv_0": (),
+        "Block_0/Conv_0": ("Conv_0",),
+        "Block_0/Conv_1": ("Block_0/Conv_0",),
+        "Block_0/BatchNorm_0": ("Block_0/Conv_1",),
+        "Block_0": ("Conv_0", "Block_0/BatchNorm_0"),
+        "Block_1/Conv_0": ("Block_0",),
+        "Block_1/Conv_1": ("Block_1/Conv_0",),
+        "Block_1/BatchNorm_0": ("Block_1/Conv_1",),
+        "Block_1": ("Block_0", "Block_1/BatchNorm_0"),
+        "Dense_0": ("Block_1",),
+    }
+    assert strongest(ours, "Dense_0") is None
 
 
 def test_layers_of_which_nothing_is_known(network, mnist):
