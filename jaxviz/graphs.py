@@ -132,8 +132,10 @@ def graph_of(function: Callable[..., Mapping[str, jax.Array]], *arguments: PyTre
     traced = jax.make_jaxpr(listed)(*arguments).jaxpr
     steps: list[_Step] = []
     outputs = _walk(traced, list(range(-len(traced.invars), 0)), steps, itertools.count())
-    # Inputs have negative numbers and values those of their places, so that numbers sort by the time of computation.
-    found = [(-1 if number is None else number, name) for number, name in zip(outputs, order, strict=True)]
+    # Inputs have negative numbers and values those of their places, so that numbers sort by the time of computation; a
+    # constant stands before the inputs, and nothing reads it.
+    constant = -len(traced.invars) - 1
+    found = [(constant if number is None else number, name) for number, name in zip(outputs, order, strict=True)]
     return Graph({name: number for number, name in sorted(found, key=lambda pair: pair[0])}, tuple(steps))
 
 

@@ -206,10 +206,16 @@ def test_the_inputs_of_a_flax_module():
     assert strongest(ours, "Dense_0") is None
 
 
+def _named(variables, image):
+    a = image * variables
+    return {"constant": np.ones(3, np.float32), "a": a, "b": a.sum((0, 1)) + 1}
+
+
 def test_layers_of_which_nothing_is_known(network, mnist):
     assert all(strongest(network[1], name) is None for name in ("stem", "pool", "sum", "norm", "single_norm"))
-    function = jaxviz.from_function(lambda variables, image: {"a": image * variables}, 2.0, (4, 4, 1))
-    assert (inputs_of(function), strongest(function, "a")) == ({"a": ()}, None)
+    function = jaxviz.from_function(_named, 2.0, (4, 4, 1))
+    assert inputs_of(function) == {"constant": (), "a": (), "b": ("a",)}
+    assert strongest(function, "b") is None
     both = jaxviz.ensemble({"a": mnist, "b": mnist})
     assert set(inputs_of(both).values()) == {()}
     assert strongest(both, "a/dense_1") is None
