@@ -146,6 +146,14 @@ ROOMS = [
     "testing",
     "images",
     "figures",
+    "sweeps.manifest",
+    "sweeps.locks",
+    "sweeps.aspects",
+    "sweeps.commands",
+    "sweeps.results",
+    "sweeps.evidence",
+    "sweeps.sweeping",
+    "sweeps",
     "cli",
 ]
 MODULES = [name.removeprefix("jaxviz.") for _, name, _ in pkgutil.walk_packages(jaxviz.__path__, "jaxviz.")]
