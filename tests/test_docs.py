@@ -92,7 +92,7 @@ def test_every_block_is_code_or_output():
     assert {block.language for page in PAGES for block in blocks(page)} <= {"python", "sh", "console", "text"}
 
 
-class Parsed(Exception):
+class ParsedError(Exception):
     """The command line was understood."""
 
 
@@ -102,7 +102,7 @@ def test_commands_are_understood(page, monkeypatch):
 
     def parse(self, *arguments):
         parse_args(self, *arguments)
-        raise Parsed
+        raise ParsedError
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse)
     for block in blocks(page):
@@ -113,7 +113,7 @@ def test_commands_are_understood(page, monkeypatch):
                 assert arguments[:1] == ["-m"]
                 assert arguments[1].startswith("experiments.")
                 monkeypatch.setattr("sys.argv", arguments[1:])
-                with pytest.raises(Parsed):
+                with pytest.raises(ParsedError):
                     importlib.import_module(arguments[1]).main()
             else:
                 assert program in IGNORED, program
