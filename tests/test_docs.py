@@ -11,6 +11,7 @@ import pytest
 import typer
 from conftest import ROOT
 from pages import PAGES, blocks, commands, tables
+from PIL import Image
 
 import jaxviz
 from jaxviz import cli
@@ -22,18 +23,28 @@ NOT_RUN = {
     ("scaling.md", "takes several machines"),
 }
 
+# The files that pages promise.
+LEFT = {
+    "README": ["out"],
+    "write-your-own-objective": ["own_objective.json", "own_objective.png"],
+    "notebooks": ["ascent.gif", "ascent.html", "ascent.npz", "ascent.png", "pictures"],
+}
+
+# Programs that the pages call and that are not ours to test.
 IGNORED = {"python3", "pip", "pytest", "ruff", "mypy", "bash", "export", "cd", "mkdocs"}
+# Commands that are on the pages before they are there.
 COMING = {"sweep", "gallery", "report", "recipes", "bench"}
 
 
 @pytest.fixture
 def few_steps(monkeypatch):
-    """Cuts the steps of every ascent."""
+    """Cuts the steps of every ascent but those whose frames are kept, which are as many as the page says."""
     visualize = jaxviz.visualize
 
     def cut(model, objective, recipe="jaxviz", *, steps=None, **settings):
         wanted = steps if steps is not None else jaxviz.recipes.find(recipe).steps
-        return visualize(model, objective, recipe, steps=min(wanted, MOST_STEPS), **settings)
+        most = wanted if "frames" in settings else MOST_STEPS
+        return visualize(model, objective, recipe, steps=min(wanted, most), **settings)
 
     monkeypatch.setattr(jaxviz, "visualize", cut)
 
@@ -57,6 +68,8 @@ def test_python_runs_from_top_to_bottom(page, desk, few_steps, capsys):
         exec(compile(block.code, page.name, "exec"), names)
         printed = capsys.readouterr().out
         assert block.output is None or printed == block.output
+    if page.stem in LEFT:
+        assert sorted(path.name for path in desk.iterdir() if path.name != "weights") == LEFT[page.stem]
     if rows := tables(page, "jaxviz"):
         assert len(rows) > 70
         for idiom, cell in rows:
@@ -158,6 +171,12 @@ def test_the_reference_has_every_public_name_once():
     public += [name for name in jaxviz.__all__ if name not in rooms and f"{name.lower()}s.{name}" not in public]
     assert len(shown) == len(set(shown))
     assert set(public) <= set(shown)
+
+
+def test_the_animation_on_the_page_is_as_long_as_it_says():
+    with Image.open(ROOT / "docs" / "images" / "ascent.png") as shipped:
+        assert shipped.n_frames == 33
+    assert (ROOT / "docs" / "images" / "ascent.png").stat().st_size < 300_000
 
 
 @pytest.mark.parametrize("room", ["objectives", "parameterizations", "transforms", "penalties"])
