@@ -25,6 +25,8 @@ __all__ = [
 ]
 
 Indices = int | np.integer | Iterable[int | np.integer] | np.ndarray | Array | None
+"""One index or several; None for all."""
+
 Numbers = int | float | Sequence | np.ndarray | Array
 Position = str | Sequence | np.ndarray | Array | None
 """``"centre"``, a place such as ``(5, 5)``, or several of them ``[n, 2]``."""

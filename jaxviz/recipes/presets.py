@@ -125,6 +125,7 @@ STROKES = Recipe(
 PRESETS = {
     recipe.name: recipe for recipe in (JAXVIZ, QUICK, SEED, SEED_DIGITS, LUCID, MACO, TF_KERAS_VIS, KERAS_IO, STROKES)
 }
+"""The published recipes, and our own, by name."""
 
 
 def find(recipe: "str | Recipe") -> Recipe:

@@ -14,7 +14,10 @@ from jaxviz.transforms import Transform
 __all__ = ["TARGETS", "UNITS", "Recipe", "Rest"]
 
 TARGETS = ("activation", "preactivation")
+"""What a recipe may climb."""
+
 UNITS = ("range", "pixels")
+"""What its transforms and penalties may count in."""
 
 _MOST = 1 << 30  # they are counted in 32 bits
 
