@@ -3,7 +3,8 @@
 | text | objective |
 | --- | --- |
 | ``conv2d_3:17`` | ``channel("conv2d_3", 17)`` |
-| ``conv2d_3:0:16``, ``conv2d_3:3,7,11`` | a batch: ``channel("conv2d_3", range(16))``, ``channel("conv2d_3", [3, 7, 11])`` |
+| ``conv2d_3:0:16`` | a batch: ``channel("conv2d_3", range(16))`` |
+| ``conv2d_3:3,7,11`` | a batch: ``channel("conv2d_3", [3, 7, 11])`` |
 | ``conv2d_3`` | all channels of the layer |
 | ``conv2d_3:17 - 0.5*conv2d_4:3`` | sums, differences, products with numbers, parentheses |
 | ``neuron(conv2d_3, 17)`` | the neuron in the middle |
@@ -65,11 +66,11 @@ def parse(text: str) -> Objective:
 
 
 def quoted(layer: str) -> str:
-    """Returns the name of a layer as an expression writes it, whatever it holds.
+    r"""Returns the name of a layer as an expression writes it, whatever it holds.
 
     Example:
       >>> print(quoted('0/conv "1"'))
-      "0/conv \\"1\\""
+      "0/conv \"1\""
     """
     escaped = layer.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
@@ -124,8 +125,11 @@ class _Reader:
         while self.at("*"):
             star = self._take()
             factor = self._factor(depth)
-            if isinstance(whole, Objective) and isinstance(factor, Objective):
-                raise self._refused(f"'*' at column {star.start + 1} multiplies two objectives; multiply by a number")
+            if isinstance(factor, Objective):
+                if isinstance(whole, Objective):
+                    raise self._refused(f"'*' at column {star.start + 1} multiplies two objectives; use a number")
+                whole = factor * whole
+                continue
             whole = whole * factor
             if isinstance(whole, float) and abs(whole) > _LARGEST:
                 raise self._refused(f"a weight of {whole:g} is too large")

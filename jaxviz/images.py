@@ -1,11 +1,26 @@
 """Images: arrays -> arrays fit to be looked at."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-__all__ = ["collage", "deaverage", "grid_shape", "in_range", "normalize"]
+from jaxviz.errors import JaxvizError
+
+__all__ = [
+    "channels_last",
+    "collage",
+    "deaverage",
+    "grey_or_colour",
+    "grid_shape",
+    "in_range",
+    "normalize",
+    "rendering",
+]
+
+_BAND = 16  # height in pixels of an input that has none
 
 
 def normalize(image: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
@@ -37,6 +52,48 @@ def in_range(image: Float[np.ndarray, "..."], low: float, high: float) -> UInt8[
       high: what becomes 255.
     """
     return (np.clip((image - low) / (high - low), 0, 1) * 255).round().astype(np.uint8)
+
+
+def rendering(
+    batch: Float[np.ndarray, "..."], low: float, high: float
+) -> Callable[[Float[np.ndarray, "..."]], UInt8[np.ndarray, "..."]]:
+    """Chooses what turns images into 0..255: as they are where all lie in ``low..high``, else contrast normalized.
+
+    Args:
+      batch: the images, or one.
+      low: the smallest pixel value that the network was trained for.
+      high: the largest.
+
+    Example:
+      >>> rendering(np.array([0.0, 0.5]), 0.0, 1.0)(np.array([0.0, 1.0])).tolist()
+      [0, 255]
+    """
+    inside = low <= batch.min() and batch.max() <= high
+    return partial(in_range, low=low, high=high) if inside else normalize
+
+
+def channels_last(batch: Float[np.ndarray, "n ..."], channel_axis: int) -> Float[np.ndarray, "n height width channels"]:
+    """Makes pictures of any batch: plain pixels are grey, plain numbers a band of them.
+
+    Args:
+      batch: images in the network's own layout.
+      channel_axis: where one image has its channels: -1 (last) or 0 (first).
+
+    Raises:
+      JaxvizError: an image has more than three axes.
+    """
+    if batch.ndim == 2:
+        return np.repeat(batch[:, None, :, None], _BAND, axis=1)
+    if batch.ndim == 3:
+        return batch[..., None]
+    if batch.ndim == 4:
+        return np.moveaxis(batch, channel_axis if channel_axis < 0 else channel_axis + 1, -1)
+    raise JaxvizError(f"images of shape {batch.shape[1:]} cannot be drawn; their numbers can be saved")
+
+
+def grey_or_colour(tiles: UInt8[np.ndarray, "... channels"]) -> UInt8[np.ndarray, "... shown"]:
+    """Leaves tiles of 1 channel (grey) or 3 (colour) as they are, and averages any other number to grey."""
+    return tiles if tiles.shape[-1] in (1, 3) else tiles.mean(axis=-1, keepdims=True).astype(np.uint8)
 
 
 def deaverage(image: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

@@ -48,24 +48,20 @@ class Pace:
 
     @property
     def rate(self) -> float | None:
-        """Images a second; None before the first."""
-        if self._first is None:
+        """Images a second since the first of them; None before the second time that some were finished."""
+        if self._first is None or self._last <= self._first[0]:
             return None
         since, before = self._first
-        if self.climbed > before and self._last > since:
-            return (self.climbed - before) / (self._last - since)
-        return self.climbed / max(self._last - self._begin, 1e-9)
+        return (self.climbed - before) / (self._last - since)
 
     @property
     def left(self) -> float | None:
-        """Seconds that are left at this rate, counted from the last images; None before the first."""
-        rate = self.rate
-        if rate is None:
-            return None
-        return max(0.0, (self.total - self.done) / rate - (self._clock() - self._last))
+        """Seconds that are left, counted from the last images; None before the first."""
+        rate = self.rate or self.climbed / max(self._last - self._begin, 1e-9)
+        return max(0.0, (self.total - self.done) / rate - (self._clock() - self._last)) if rate else None
 
     def speed(self) -> str:
-        """Says the rate: steps a second where steps count, else pictures a second; nothing before the first."""
+        """Says the rate: steps a second where steps count, else pictures a second; nothing where it is not known."""
         rate = self.rate
         if rate is None:
             return ""
@@ -96,17 +92,17 @@ class Bar:
             self._finish()
         elif not self._live and time.monotonic() - self._said > _SILENCE and pace.left is not None:
             self._said = time.monotonic()
-            self._say(f"{pace.done} of {pace.total}, {pace.speed()}, about {clock_time(pace.left)} left")
+            self._say(_joined(f"{pace.done} of {pace.total}", pace.speed(), f"about {clock_time(pace.left)} left"))
 
     def _finish(self) -> None:
         self._finished = True
         self._progress.remove_task(self._task)
         pace = self.pace
-        if not pace.climbed:
-            self._say(f"{pace.total} {self._what}, kept from before")
-            return
-        speed = f", {pace.speed()}" if pace.steps else ""
-        self._say(f"{pace.total} {self._what}, {pace.elapsed:.1f} s{speed}")
+        counted = f"{pace.total} {self._what if pace.total != 1 else self._what.removesuffix('s')}"
+        if pace.climbed:
+            self._say(_joined(counted, f"{pace.elapsed:.1f} s", pace.speed() if pace.steps else ""))
+        else:
+            self._say(_joined(counted, "kept from before"))
 
     def _say(self, line: str) -> None:
         self._progress.console.print(Text(f"{self._name}: {line}"), soft_wrap=True)
@@ -142,7 +138,7 @@ def progress_bar() -> Iterator[Bars]:
         _Told(lambda task: task.description, Column(max_width=28, no_wrap=True, overflow="ellipsis")),
         BarColumn(bar_width=None),
         _Told(lambda task: f"{task.completed:.0f}/{task.total or 0:.0f}", _narrow()),
-        _Told(lambda task: task.fields["pace"].speed() or "compiling", _narrow()),
+        _Told(lambda task: task.fields["pace"].speed(), _narrow()),
         _Told(_left, _narrow()),
     )
     # What is printed meanwhile goes where it was sent: stdout may be a file that a machine reads.
@@ -182,6 +178,10 @@ def _narrow() -> Column:
 def _left(task: Task) -> str:
     left = task.fields["pace"].left
     return f"{clock_time(task.fields['pace'].elapsed)} gone" if left is None else f"{clock_time(left)} left"
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
 
 
 def _round(number: float) -> str:

@@ -87,6 +87,7 @@ def _labels(labels: np.ndarray | None, count: int, path: str | os.PathLike) -> n
         return None
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
         raise JaxvizError(
-            f"labels of shape {labels.shape} and {labels.dtype} in {path}: give a whole number for each of {count} images"
+            f"labels of shape {labels.shape} and {labels.dtype} in {path}: "
+            f"give a whole number for each of the {count} images"
         )
     return labels

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,9 @@ from jaxviz import findings
 from jaxviz.errors import JaxvizError
 from jaxviz.outputs import staged
 
-__all__ = ["Report"]
+__all__ = ["COLUMNS", "Report"]
 
-# The columns of numbers: heading, and what the caption says.
-_COLUMNS = {
+COLUMNS = {
     "reached": ("reached", "the objective of the image as it is"),
     "with_transforms": ("with views", "its mean over random views by the recipe's transforms"),
     "largest": ("largest", "the largest on the real images"),
@@ -31,6 +31,7 @@ _COLUMNS = {
     "rank": ("rank", "its place among all classes"),
     "second_probability": ("p second", "the second model's probability of that class"),
 }
+"""The columns of numbers: heading, and what the caption says."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,11 +90,23 @@ class Report:
             self.reached, self.largest, out=np.full(len(self), np.nan), where=self.largest > findings.SILENT
         )
 
+    @classmethod
+    def concatenate(cls, parts: Sequence["Report"]) -> "Report":
+        """Joins reports that were measured with the same, such as those of parts of a layer."""
+        joined: dict = {"facts": parts[0].facts}
+        joined["judges"] = {name: np.concatenate([part.judges[name] for part in parts]) for name in parts[0].judges}
+        for name in ("labels", "status"):
+            joined[name] = tuple(text for part in parts for text in getattr(part, name))
+        for field in dataclasses.fields(cls):
+            if field.name not in joined:
+                joined[field.name] = np.concatenate([getattr(part, field.name) for part in parts])
+        return cls(**joined)
+
     def table(self) -> str:
         """Returns the numbers as aligned text, a caption for each column; columns of nothing are left out."""
         captions = {"status": "whether there is a picture, and if not, why"}
         columns = {"": list(self.labels), "status": list(self.status)}
-        for name, (heading, caption) in _COLUMNS.items():
+        for name, (heading, caption) in COLUMNS.items():
             if not np.isnan(values := getattr(self, name)).all():
                 columns[heading], captions[heading] = [_text(value) for value in values], caption
         for name, read in self.judges.items():

@@ -28,6 +28,7 @@ ROOMS = [
     "preprocessing",
     "model",
     "real_images",
+    "wiring",
     "graphs",
     "readings",
     "functions",
@@ -79,6 +80,7 @@ ROOMS = [
     "keras.layers.wrappers",
     "keras.layers",
     "keras.inputs",
+    "keras.wires",
     "keras.network",
     "keras.forms",
     "keras.assembly",
@@ -140,7 +142,6 @@ ROOMS = [
     "precision",
     "store",
     "batches",
-    "benches",
     "visualization",
     "measurements",
     "findings",
@@ -149,6 +150,15 @@ ROOMS = [
     "testing",
     "images",
     "figures",
+    "sweeps.manifest",
+    "sweeps.locks",
+    "sweeps.aspects",
+    "sweeps.commands",
+    "sweeps.results",
+    "sweeps.evidence",
+    "sweeps.sweeping",
+    "sweeps",
+    "benches",
     "cli.interrupts",
     "cli.printing",
     "cli.options",
@@ -190,7 +200,7 @@ def test_imports_point_down(room):
 
 
 def test_the_engine_knows_no_keras_no_files_and_no_pictures():
-    engine = ["model", "lowerings", "convolution", "pooling", "preprocessing", "graphs", "readings"]
+    engine = ["model", "wiring", "lowerings", "convolution", "pooling", "preprocessing", "graphs", "readings"]
     engine += ROOMS[ROOMS.index("preactivations") : ROOMS.index("ascent") + 1]
     for room in engine:
         assert not set(imports_of(room)) & {"keras", "default", "checkpoints", "arrays", "outputs", "figures"}

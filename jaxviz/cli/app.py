@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from collections.abc import Callable
 from importlib import metadata
 from typing import Annotated
 
@@ -35,13 +36,13 @@ app = typer.Typer(
         "jaxviz gallery mnist",
     ),
 )
-for _command, _shown in {
+_COMMANDS: dict[Callable[..., None], list[str]] = {
     layers: ["jaxviz layers weights/mnist_cnn.hdf5", "jaxviz layers weights/mnist_cnn.hdf5 --json"],
     convert: ["jaxviz convert weights/mnist_cnn.hdf5 variables"],
     visualize: [
         "jaxviz visualize weights/mnist_cnn.hdf5 --layer conv2d_3 --channels 0:16 --out pictures",
         'jaxviz visualize weights/mnist_cnn.hdf5 --objective "conv2d_3:17 - 0.5*conv2d_4:3" --out pictures',
-        "jaxviz visualize weights/mnist_cnn.hdf5 --objective class_log_odds(0:10) --recipe strokes --out digits",
+        "jaxviz visualize weights/mnist_cnn.hdf5 --objective 'class_log_odds(0:10)' --recipe strokes --out digits",
     ],
     sweep: [
         "jaxviz sweep weights/mnist_cnn.hdf5 --out mnist --images weights/mnist_test_1000.npz",
@@ -54,7 +55,8 @@ for _command, _shown in {
     ],
     recipes: ["jaxviz recipes", "jaxviz recipes lucid"],
     bench: ["jaxviz bench", "jaxviz bench vgg16.h5 --layer 'block?_conv1' --json"],
-}.items():
+}
+for _command, _shown in _COMMANDS.items():
     app.command(epilog=examples(*_shown))(_command)
 
 

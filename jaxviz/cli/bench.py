@@ -69,12 +69,13 @@ def bench(
     )
 
 
-def _layers(model: "Model", patterns: list[str]) -> list[str]:
+def _layers(model: "Model", patterns: list[str]) -> tuple[str, ...]:
+    from jaxviz.sweeps.aspects import swept_layers
+
     if not patterns:
-        kernels = model.variables.get("params", {})
-        return [one.name for one in model.layers if "kernel" in kernels.get(one.name, {})]
+        return swept_layers(model.layers)
     names = [one.name for one in model.layers]
     for pattern in patterns:
         if not fnmatch.filter(names, pattern):
             raise JaxvizError(f"no layer is called {pattern!r}; this model has {', '.join(names)}")
-    return [name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)]
+    return tuple(name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in patterns))

@@ -1,6 +1,7 @@
 """Printing: tables for people, one JSON document for machines; both on stdout."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 
 __all__ = ["print_json", "print_table"]
@@ -24,14 +25,12 @@ def print_table(rows: Iterable[Sequence[str]], *, headings: Sequence[str], title
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    # A file or a pipe takes lines of any length, and a program that reads them wants each row in one.
+    console = Console(width=None if sys.stdout.isatty() else 10_000)
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in headings:
         right = heading.startswith(">")
         table.add_column(heading.lstrip(">"), justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    if console.is_terminal:
-        console.print(table)
-    else:
-        console.print(table, width=max(console.width, 10_000), soft_wrap=True)
+    console.print(table)

@@ -17,7 +17,7 @@ __all__ = ["recipes"]
 def recipes(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="One of them, in full.", autocompletion=complete_recipe),
+        typer.Argument(metavar="[NAME]", help="One of them, every value.", autocompletion=complete_recipe),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,19 +41,16 @@ def recipes(
         return
     rows = [
         (
-            recipe.name,
-            str(recipe.steps),
-            str(recipe.views),
-            str(recipe.restarts),
-            type(recipe.parameterization).__name__,
+            *(recipe.name, str(recipe.steps), str(recipe.views), recipe.units),
+            _names((recipe.parameterization,)),
+            _names((*recipe.transforms, *recipe.penalties)),
         )
-        + (_names(recipe.transforms), _names(recipe.penalties), recipe.units)
         for recipe in PRESETS.values()
     ]
     print_table(
         rows,
-        headings=("recipe", ">steps", ">views", ">restarts", "image", "transforms", "penalties", "units"),
-        title="`jaxviz recipes NAME` shows every value of one.",
+        headings=("recipe", ">steps", ">views", "units", "image", "transforms and penalties"),
+        title="Recipes; `jaxviz recipes NAME` shows every value of one",
     )
 
 

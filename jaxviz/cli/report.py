@@ -23,9 +23,7 @@ def report(
     ],
     layer: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME", help="A layer of the sweep, or a pattern; may be given again. Its units, one a row."
-        ),
+        typer.Option(metavar="NAME", help="A layer of the sweep, or a pattern, to show its units; may be given again."),
     ] = None,
     sort: Annotated[
         str | None,
@@ -152,7 +150,7 @@ def _sorted(found: "Report", column: str | None) -> "Report":
         names = ", ".join(["label", "ratio", *(name for name in rows if name != "labels")])
         raise JaxvizError(f"unknown column {column!r}; sort by {names}")
     order = np.argsort(values if isinstance(values, tuple) else -np.asarray(values, float), kind="stable")
-    changed = {
+    changed: dict = {
         name: value[order] if isinstance(value, np.ndarray) else tuple(value[place] for place in order)
         for name, value in rows.items()
     }

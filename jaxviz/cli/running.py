@@ -16,7 +16,7 @@ __all__ = ["run"]
 DONE, FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
 
 # click's, of which typer has kept its own copy since 0.25; both have these names.
-_UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
+_UsageError: type[BaseException] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}
 
 
@@ -53,8 +53,9 @@ def _of_the_disk(error: JaxvizError) -> bool:
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in _DISK
 
 
-def _usage(error: Exception) -> str:
+def _usage(error: BaseException) -> str:
     said = error.format_message().rstrip(".")  # type: ignore[attr-defined]
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "jaxviz"
-    return f"{said[:1].lower()}{said[1:]}; `{command} --help` shows how it is used"
+    said = said.replace(". Did you mean ", "; did you mean ")
+    return f"{said[:1].lower()}{said[1:]}{'' if said.endswith('?') else ';'} `{command} --help` shows how it is used"

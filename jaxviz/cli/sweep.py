@@ -46,7 +46,7 @@ def sweep(
             autocompletion=complete_layer,
         ),
     ] = None,
-    recipe: RecipeName = "jaxviz",
+    recipe: RecipeName = "quick",
     steps: Steps = None,
     seed: Seed = 0,
     restarts: Restarts = None,
@@ -70,8 +70,9 @@ def sweep(
     """Draw every unit of a network, or of some layers, into a directory that can be stopped and gone on with."""
     import jaxviz
     from jaxviz.real_images import read_real_images
+    from jaxviz.sweeps.manifest import FILE
 
-    if not resume and (out / "sweep.json").exists():
+    if not resume and (out / FILE).exists():
         raise JaxvizError(f"{out} has a sweep; leave --no-resume out to go on with it, or give another --out")
     model = jaxviz.keras.load(file, architecture=architecture)
     real = None if images is None else read_real_images(images, model.canvas)[0]
