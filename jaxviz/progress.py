@@ -96,7 +96,6 @@ class Bar:
 
     def _finish(self) -> None:
         self._finished = True
-        self._progress.remove_task(self._task)
         pace = self.pace
         counted = f"{pace.total} {self._what if pace.total != 1 else self._what.removesuffix('s')}"
         if pace.climbed:
@@ -111,7 +110,8 @@ class Bar:
 class Bars:
     """A stack of progress bars on stderr, where that is a terminal; lines elsewhere.
 
-    A task that is finished leaves one line and gives its bar back, so that a hundred layers take the room of one.
+    A task that is finished leaves one line and gives its bar to the next, so that a hundred layers take the room of
+    one.
     """
 
     def __init__(self, progress: Progress, *, live: bool):
@@ -126,6 +126,9 @@ class Bars:
           steps: how many steps each takes; 0 to speak of pictures alone.
           what: what they are called.
         """
+        for task in self._progress.tasks:  # not before: without any bar a live display scrolls the terminal
+            if task.finished:
+                self._progress.remove_task(task.id)
         return Bar(name, Pace(total, steps), what, self._progress, live=self._live)
 
 
@@ -137,7 +140,7 @@ def progress_bar() -> Iterator[Bars]:
     columns = (
         _Told(lambda task: task.description, Column(max_width=28, no_wrap=True, overflow="ellipsis")),
         BarColumn(bar_width=None),
-        _Told(lambda task: f"{task.completed:.0f}/{task.total or 0:.0f}", _narrow()),
+        _Told(lambda task: f"{task.completed:.0f}/{task.total:.0f}" if task.total else "", _narrow()),
         _Told(lambda task: task.fields["pace"].speed(), _narrow()),
         _Told(_left, _narrow()),
     )

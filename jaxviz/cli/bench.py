@@ -52,8 +52,7 @@ def bench(
         for name in names:
             rows.append(measure(model, name, recipe=chosen, runs=runs))
             bar(1)
-    device = jax.local_devices()[0]
-    machine = f"{len(jax.local_devices())} x {device.device_kind} ({device.platform})"
+    machine = f"{jax.local_device_count()} x {jax.local_devices()[0].device_kind}"
     if as_json:
         measured = [dataclasses.asdict(row) for row in rows]
         print_json({"machine": machine, "recipe": recipe, "steps": steps, "runs": runs, "layers": measured})

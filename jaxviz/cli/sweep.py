@@ -118,7 +118,7 @@ class _Shown:
         if self._part is None or self._of != part:
             name = event.layer if event.aspect == "positive" else f"{event.layer} {event.aspect}"
             self._part, self._of = self._bars.task(name, event.units, event.steps, what="units"), part
-        self._whole.pace.total, self._whole.pace.steps = event.total_units, event.steps
+        self._whole.pace.total = event.total_units
         for bar in (self._part, self._whole):
             bar(event.total_done - self._done, event.kept)
         self._done = event.total_done
