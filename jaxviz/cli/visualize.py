@@ -25,6 +25,7 @@ from jaxviz.cli.options import (
     key_of,
 )
 from jaxviz.cli.printing import print_json
+from jaxviz.cli.watching import watching
 from jaxviz.errors import JaxvizError
 from jaxviz.indices import parse_indices
 
@@ -93,7 +94,7 @@ def visualize(
     chosen = recipes.find(recipe) if steps is None else recipes.find(recipe).replace(steps=steps)
     settings = {"start": None if start is None else read_array(start), "restarts": restarts, "precision": precision}
     with staged(out) as stage:
-        result = _climbed(model, resolved, chosen, key, settings, name=name, keep=keep)
+        result = _climbed(model, resolved, chosen, key, settings, name=name, keep=keep, watch=watch)
         result = dataclasses.replace(result, provenance=result.provenance | {"objective": text})
         stem = stem_of(name)
         result.save(stage / f"{stem}.npz")
@@ -141,21 +142,26 @@ def _climbed(
     *,
     name: str,
     keep: Path | None,
+    watch: Path | None,
 ) -> "Visualization":
     """Makes the images; a press of Ctrl-C ends this after a chunk where chunks are kept, else at once."""
     import jaxviz
     from jaxviz.progress import progress_bar
 
-    with progress_bar() as bars, interrupts() if keep else nullcontext(lambda: False) as stop:
+    stopping = interrupts() if keep else nullcontext(lambda: False)
+    with progress_bar() as bars, watching(watch) as pictures, stopping as stop:
         bar = bars.task(name, len(objective.labels()), recipe.steps)
 
         def progress(count: int) -> None:
             bar(count)
-            if stop():
+            if stop() and bar.pace.done < bar.pace.total:
                 done = f"{bar.pace.done} of {bar.pace.total}"
                 raise KeyboardInterrupt(f": {done} pictures are kept in {keep}; the same command goes on")
 
-        return jaxviz.visualize(model, objective, recipe, key=key, keep=keep, progress=progress, **settings)
+        def show(made: "Visualization") -> None:
+            pictures.add(made.labels, made.images, made.canvas)
+
+        return jaxviz.visualize(model, objective, recipe, key=key, keep=keep, progress=progress, watch=show, **settings)
 
 
 def _described(result: "Visualization", stem: Path, file: Path) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Watching: images as they are finished -> one picture on disk, made anew every few seconds."""
 
 import collections
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Watch", "watching"]
 
 _MOST = 256  # tiles; the latest
+_SIDE = 96  # pixels that a larger image is thinned out to, about
 _PAUSE = 3.0  # seconds between two pictures
 _SHARE = 20  # and this many times as long as the last one took to draw
 
@@ -40,7 +42,9 @@ class Watch:
         from jaxviz.images import channels_last, rendering
 
         render = rendering(images, canvas.low, canvas.high)
-        tiles = [render(image) for image in channels_last(images, canvas.channel_axis)]
+        whole = channels_last(images, canvas.channel_axis)
+        apart = max(1, max(whole.shape[1:3]) // _SIDE)
+        tiles = [render(image)[::apart, ::apart] for image in whole]
         self._tiles.extend(zip(labels, tiles, strict=True))
         self._changed, self._count = True, self._count + len(labels)
         if time.monotonic() >= self._due:
@@ -77,6 +81,8 @@ def watching(path: Path | None) -> Iterator[Watch]:
     """
     if path is not None and path.suffix != ".png":
         raise JaxvizError(f"watch {path}: give the name of a .png file")
+    if path is not None:
+        print(f"{path} shows the latest images", file=sys.stderr)
     watch = Watch(path)
     try:
         yield watch
