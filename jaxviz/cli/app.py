@@ -11,7 +11,7 @@ import typer
 from jaxviz.cli.bench import bench
 from jaxviz.cli.convert import convert
 from jaxviz.cli.gallery import gallery
-from jaxviz.cli.interrupts import terminated_as_interrupted
+from jaxviz.cli.interrupts import STOPPED, interrupts
 from jaxviz.cli.layers import layers
 from jaxviz.cli.options import examples
 from jaxviz.cli.recipes import recipes
@@ -82,5 +82,12 @@ def _begin(
 
 def main() -> None:
     """The entry point of the ``jaxviz`` command."""
-    with terminated_as_interrupted():
-        run(lambda: sys.exit(app(standalone_mode=False) or 0))
+    with interrupts(patience=0):
+        run(_main)
+
+
+def _main() -> None:
+    code = app(standalone_mode=False) or 0
+    if code == STOPPED:  # what typer makes of Ctrl-C; `run` has more to say and to do about it
+        raise KeyboardInterrupt
+    sys.exit(code)

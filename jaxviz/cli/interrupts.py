@@ -6,69 +6,86 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
 
-__all__ = ["interrupts", "terminated_as_interrupted"]
+__all__ = ["STOPPED", "Stopped", "interrupts"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_GRACE = 2.0  # seconds that the second press waits for the main thread, which may be inside the compiler
-_STOPPED = 130
+_GRACE = 3.0  # seconds for the main thread to clear up, and to come out of the compiler; then the process ends
+_AGAIN = 0.02
+STOPPED = 130
+"""The exit code of what was stopped, as shells have it for Ctrl-C."""
+
+
+class Stopped(Exception):  # noqa: N818, nothing went wrong
+    """The work was stopped, and what is done is kept; the message says where, in one line."""
 
 
 @contextlib.contextmanager
-def terminated_as_interrupted() -> Iterator[None]:
-    """Makes SIGTERM what Ctrl-C is, ``KeyboardInterrupt``, while the block runs."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def interrupts(unit: str = "chunk") -> Iterator[Callable[[], bool]]:
+def interrupts(patience: int = 1) -> Iterator[Callable[[], bool]]:
     """Gives a function that tells whether the work shall stop; while the block runs, a press no longer raises.
 
-    The first press is answered in one line on stderr and makes the function true. The second raises
-    ``KeyboardInterrupt`` in the main thread, and ends the process where that cannot be reached. A thread of its own
-    hears them, so that they are answered while the main thread, where this is to be entered, is inside the compiler.
+    The first press is answered in one line on stderr and makes the function true. The next raises
+    ``KeyboardInterrupt`` in the main thread, and ends the process where that is not heard. A thread of its own
+    listens, so that presses are answered while the main thread is inside the compiler.
 
     Args:
-      unit: what is finished first, for that line.
+      patience: presses that are answered so; 0 to stop at once at the first.
     """
-    stop, at_once = threading.Event(), threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # where Python takes no signals
+        yield lambda: False
+        return
+    presses, main = _Presses(patience), threading.get_ident()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    main = threading.main_thread().ident or 0
-    end = threading.Timer(_GRACE, os._exit, [_STOPPED])
-    end.daemon = True
 
     def listen() -> None:
         while number := os.read(reader, 1):
-            if number[0] not in _SIGNALS or at_once.is_set():
-                continue
-            if not stop.is_set():
-                stop.set()
-                print(f"finishing this {unit}; press Ctrl-C again to stop at once", file=sys.stderr, flush=True)
-                continue
-            at_once.set()
-            end.start()
-            signal.pthread_kill(main, signal.SIGINT)  # wakes it where it waits
+            if number[0] in _SIGNALS and presses.press():
+                signal.pthread_kill(main, signal.SIGINT)  # wakes it where it waits
 
-    def handle(number: int, frame: object) -> None:
-        if at_once.is_set():
-            raise KeyboardInterrupt
+    def handle(number: int, frame: FrameType | None) -> None:
+        if not presses.over.is_set():
+            return
+        if frame is not None and frame.f_code.co_name == "_xla_gc_callback":  # JAX's; what it raises is ignored
+            threading.Timer(_AGAIN, signal.pthread_kill, (main, signal.SIGINT)).start()
+            return
+        raise KeyboardInterrupt
 
     thread = threading.Thread(target=listen, daemon=True)
     before = {number: signal.signal(number, handle) for number in _SIGNALS}
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     thread.start()
     try:
-        yield stop.is_set
+        yield presses.stop.is_set
     finally:
         signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
-        end.cancel()
+        presses.end.cancel()
         os.close(writer)
         thread.join()
         os.close(reader)
+
+
+class _Presses:
+    """Counts presses: ``stop`` is set by the first, ``over`` by the one that ends patience."""
+
+    def __init__(self, patience: int):
+        self._left = patience
+        self.stop, self.over = threading.Event(), threading.Event()
+        self.end = threading.Timer(_GRACE, os._exit, [STOPPED])
+        self.end.daemon = True
+
+    def press(self) -> bool:
+        """Hears a press; True where the main thread is to be interrupted."""
+        if self.over.is_set():
+            return False
+        self.stop.set()
+        if self._left:
+            self._left -= 1
+            print("finishing this chunk; press Ctrl-C again to stop at once", file=sys.stderr, flush=True)
+            return False
+        self.over.set()
+        self.end.start()
+        return True

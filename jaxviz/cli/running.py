@@ -3,17 +3,17 @@
 import errno
 import os
 import sys
-import threading
 from collections.abc import Callable
 
 import typer
 
 from jaxviz import compilation_cache
+from jaxviz.cli.interrupts import STOPPED, Stopped
 from jaxviz.errors import JaxvizError
 
 __all__ = ["run"]
 
-DONE, FAILED, WRONG_USE, STOPPED = 0, 1, 2, 130
+FAILED, WRONG_USE = 1, 2
 
 # click's, of which typer has kept its own copy since 0.25; both have these names.
 _UsageError: type[BaseException] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "UsageError")
@@ -29,9 +29,10 @@ def run(work: Callable[[], object]) -> None:
         _leave(FAILED if _of_the_disk(error) else WRONG_USE, f"error: {error}")
     except _UsageError as error:
         _leave(WRONG_USE, f"error: {_usage(error)}")
-    except (KeyboardInterrupt, typer.Abort) as error:
-        told = error.__cause__ if isinstance(error, typer.Abort) else error  # older typers make one of the other
-        _leave(STOPPED, f"stopped{told or ''}")
+    except Stopped as stopped:
+        _leave(STOPPED, str(stopped))
+    except (KeyboardInterrupt, typer.Abort):
+        _leave(STOPPED, "stopped")
     except (OSError, MemoryError) as error:  # no wrong use, but nothing to debug either
         _leave(FAILED, f"error: {str(error) or 'out of memory'}")
     except RuntimeError as error:
@@ -42,8 +43,8 @@ def run(work: Callable[[], object]) -> None:
 
 def _leave(code: int, line: str) -> None:
     print(" ".join(line.split()), file=sys.stderr, flush=True)
-    if code == STOPPED and threading.active_count() > 1:
-        # Python would wait for the threads that climb the chunks just given up.
+    if code == STOPPED and "jax" in sys.modules:
+        # Python would wait for the threads that climb the chunks just given up, and JAX, interrupted, may crash.
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)

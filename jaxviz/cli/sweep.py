@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jaxviz.cli.interrupts import interrupts
+from jaxviz.cli.interrupts import Stopped, interrupts
 from jaxviz.cli.options import (
     Architecture,
     AsJson,
@@ -95,7 +95,7 @@ def sweep(
             stop=stop,
         )
     if not made.complete:
-        raise KeyboardInterrupt(f": {made.done} of {made.units} units are kept in {out}; the same command goes on")
+        raise Stopped(f"stopped: {made.done} of {made.units} units are kept in {out}; the same command goes on")
     if as_json:
         print_json(_described(made))
         return

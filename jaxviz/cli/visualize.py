@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jaxviz.cli.interrupts import interrupts
+from jaxviz.cli.interrupts import Stopped, interrupts
 from jaxviz.cli.options import (
     Architecture,
     AsJson,
@@ -156,7 +156,7 @@ def _climbed(
             bar(count)
             if stop() and bar.pace.done < bar.pace.total:
                 done = f"{bar.pace.done} of {bar.pace.total}"
-                raise KeyboardInterrupt(f": {done} pictures are kept in {keep}; the same command goes on")
+                raise Stopped(f"stopped: {done} pictures are kept in {keep}; the same command goes on")
 
         def show(made: "Visualization") -> None:
             pictures.add(made.labels, made.images, made.canvas)
