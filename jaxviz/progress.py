@@ -22,13 +22,12 @@ class Pace:
     Args:
       total: how many images there will be.
       steps: how many steps each takes; 0 where that is of no interest.
-      clock: tells the time in seconds.
     """
 
-    def __init__(self, total: int, steps: int = 0, clock: Callable[[], float] = time.monotonic):
+    def __init__(self, total: int, steps: int = 0):
         self.total, self.steps = total, steps
         self.done = self.climbed = 0
-        self._clock, self._begin = clock, clock()
+        self._begin = time.monotonic()
         self._first: tuple[float, int] | None = None
         self._last = self._begin
 
@@ -38,13 +37,13 @@ class Pace:
         if kept:
             return
         self.climbed += count
-        self._last = self._clock()
+        self._last = time.monotonic()
         self._first = self._first or (self._last, count)
 
     @property
     def elapsed(self) -> float:
         """Seconds since the task began."""
-        return self._clock() - self._begin
+        return time.monotonic() - self._begin
 
     @property
     def rate(self) -> float | None:
@@ -58,7 +57,7 @@ class Pace:
     def left(self) -> float | None:
         """Seconds that are left, counted from the last images; None before the first."""
         rate = self.rate or self.climbed / max(self._last - self._begin, 1e-9)
-        return max(0.0, (self.total - self.done) / rate - (self._clock() - self._last)) if rate else None
+        return max(0.0, (self.total - self.done) / rate - (time.monotonic() - self._last)) if rate else None
 
     def speed(self) -> str:
         """Says the rate: steps a second where steps count, else pictures a second; nothing where it is not known."""

@@ -5,14 +5,17 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
 __all__ = ["STOPPED", "Stopped", "interrupts"]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_PRESSES = (signal.SIGINT, signal.SIGTERM)
+# What the listening thread sends the main one: another signal than a press, which would be heard as one more.
+_WAKE = getattr(signal, "SIGUSR1", signal.SIGINT)
+_AGAIN, _PAUSE = b"\0", 0.02  # seconds
 _GRACE = 3.0  # seconds for the main thread to clear up, and to come out of the compiler; then the process ends
-_AGAIN = 0.02
 STOPPED = 130
 """The exit code of what was stopped, as shells have it for Ctrl-C."""
 
@@ -32,40 +35,43 @@ def interrupts(patience: int = 1) -> Iterator[Callable[[], bool]]:
     Args:
       patience: presses that are answered so; 0 to stop at once at the first.
     """
-    if threading.current_thread() is not threading.main_thread():  # where Python takes no signals
-        yield lambda: False
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_kill"):
+        yield lambda: False  # where Python takes no signals, or a thread cannot be woken
         return
-    presses, main = _Presses(patience), threading.get_ident()
+    presses, main, closed = _Presses(patience), threading.get_ident(), threading.Event()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
 
     def listen() -> None:
         while number := os.read(reader, 1):
-            if number[0] in _SIGNALS and presses.press():
-                signal.pthread_kill(main, signal.SIGINT)  # wakes it where it waits
+            if number == _AGAIN:
+                time.sleep(_PAUSE)
+            if number == _AGAIN or (number[0] in _PRESSES and presses.press()):
+                signal.pthread_kill(main, _WAKE)
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if not presses.over.is_set():
+        if number != _WAKE or closed.is_set():
             return
         if frame is not None and frame.f_code.co_name == "_xla_gc_callback":  # JAX's; what it raises is ignored
-            threading.Timer(_AGAIN, signal.pthread_kill, (main, signal.SIGINT)).start()
+            os.write(writer, _AGAIN)
             return
         raise KeyboardInterrupt
 
     thread = threading.Thread(target=listen, daemon=True)
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    before = {number: signal.signal(number, handle) for number in (*_PRESSES, _WAKE)}
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     thread.start()
     try:
         yield presses.stop.is_set
     finally:
-        signal.set_wakeup_fd(wakeup)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        closed.set()
         presses.end.cancel()
+        signal.set_wakeup_fd(wakeup)
         os.close(writer)
         thread.join()
         os.close(reader)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Presses:

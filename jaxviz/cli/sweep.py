@@ -99,8 +99,9 @@ def sweep(
     if as_json:
         print_json(_described(made))
         return
+    counted = "1 layer" if len(made.layers) == 1 else f"{len(made.layers)} layers"
     dead = sum(int(one.report.dead.sum()) for one in made.layers if one.report)
-    print(f"{out}: {made.units} units of {len(made.layers)} layers, {dead} of them dead")
+    print(f"{out}: {made.units} units of {counted}, {dead} of them dead")
 
 
 class _Shown:
