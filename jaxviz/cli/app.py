@@ -24,7 +24,6 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(
     help="Show what the units of a neural network look for.",
-    invoke_without_command=True,
     pretty_exceptions_enable=False,
     add_completion=True,
     rich_markup_mode="rich",
@@ -60,24 +59,21 @@ for _command, _shown in _COMMANDS.items():
     app.command(epilog=examples(*_shown))(_command)
 
 
-def _version(asked: bool) -> None:
+def _version(asked: bool) -> bool:
     if asked:
         packages = ", ".join(f"{name} {metadata.version(name)}" for name in ("jax", "flax", "optax"))
         print(f"jaxviz {metadata.version('jaxviz-optvis')} ({packages}, Python {platform.python_version()})")
         raise typer.Exit
+    return asked
 
 
 @app.callback()
 def _begin(
-    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the versions and exit.")
     ] = False,
 ) -> None:
     del version
-    if context.invoked_subcommand is None:
-        print(context.get_help())
-        raise typer.Exit(2)
 
 
 def main() -> None:
@@ -87,7 +83,7 @@ def main() -> None:
 
 
 def _main() -> None:
-    code = app(standalone_mode=False) or 0
+    code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
     if code == STOPPED:  # what typer makes of Ctrl-C; `run` has more to say and to do about it
         raise KeyboardInterrupt
     sys.exit(code)

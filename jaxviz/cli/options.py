@@ -35,13 +35,13 @@ def complete_recipe(incomplete: str) -> list[str]:
     return [name for name in PRESETS if name.startswith(incomplete)]
 
 
-def complete_layer(context: typer.Context, incomplete: str) -> list[str]:
+def complete_layer(ctx, incomplete: str) -> list[str]:  # typer knows `ctx` by its name; its class has had several
     """Returns the layers of the file named before whose names begin so; none where it cannot be read."""
     from jaxviz import keras
 
-    file = context.params.get("file") or context.params.get("model")
+    file = ctx.params.get("file")
     try:
-        model = keras.load(file, architecture=context.params.get("architecture")) if file else None
+        model = keras.load(file, architecture=ctx.params.get("architecture")) if file else None
     except JaxvizError:  # the command itself will say so
         return []
     return [layer.name for layer in model.layers if layer.name.startswith(incomplete)] if model else []
