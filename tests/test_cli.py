@@ -70,7 +70,7 @@ BAD_INPUT = [
     (["--layer", "conv2d_1", "--channels", "0:99999999"], "channels '0:99999999' is out of range"),
     (["--layer", "flatten_1"], "layer 'flatten_1' (Flatten) has no channels to visualize"),
     (["--layer", "conv2d_1", "--steps", "0"], "steps of 0: give 1 or more"),
-    (["--layer", "conv2d_1", "--recipe", "x"], "unknown recipe 'x'; there are jaxviz, seed, seed-digits"),
+    (["--layer", "conv2d_1", "--recipe", "x"], "unknown recipe 'x'; there are jaxviz, quick, seed, seed-digits"),
     (["--layer", "conv2d_1", "--start", "none.npy"], "no such file: none.npy"),
     (["--layer", "conv2d_1", "--start", "nan.npy"], "start holds 784 values that are NaN or infinite"),
     (

@@ -18,55 +18,44 @@ FILE = str(ROOT / "weights" / "mnist_cnn.hdf5")
 DIGITS = str(ROOT / "weights" / "mnist_test_1000.npz")
 
 
-@pytest.fixture(scope="module")
-def swept(tmp_path_factory):
-    """A directory, swept by the command, and what that printed."""
-    folder = tmp_path_factory.mktemp("swept")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        command = ["sweep", FILE, "--out", "mnist", "--layer", "conv2d_[1]", "--steps", "2", "--images", "few.npz"]
-        with np.load(DIGITS) as digits:
-            np.savez("few.npz", images=digits["images"][:20], labels=digits["labels"][:20])
-        code = "from jaxviz.cli import main; main()"
-        done = subprocess.run(
-            [sys.executable, "-c", code, *command, "--watch", "now.png"], capture_output=True, text=True, check=False
-        )
-    return folder, done
+@pytest.fixture
+def few(tmp_path, monkeypatch):
+    """A directory to work in, with a file of twenty digits."""
+    monkeypatch.chdir(tmp_path)
+    with np.load(DIGITS) as digits:
+        np.savez("few.npz", images=digits["images"][:20], labels=digits["labels"][:20])
+    return tmp_path
 
 
-def test_sweep(swept):
-    folder, done = swept
-    assert (done.returncode, done.stdout) == (0, "mnist: 32 units of 1 layer, 0 of them dead\n"), done.stderr
-    first, layer, whole = done.stderr.splitlines()
+def test_a_sweep_goes_on_and_is_reported(few, monkeypatch, capsys):
+    command = ["sweep", FILE, "--out", "mnist", "--layer", "conv2d_[1]", "--steps", 2]
+    more = ["--images", "few.npz", "--watch", "now.png"]
+    code, out, err = run(monkeypatch, capsys, *command, *more)
+    sweep = jaxviz.Sweep.open("mnist")
+    assert code == 0
+    assert sweep.complete
+    dead = int(sweep.layers[0].report.dead.sum())
+    assert out == f"mnist: 32 units of 1 layer, {dead} of them dead\n"
+    first, layer, whole = err.splitlines()
     assert first == "now.png shows the latest images"
     assert layer.startswith("conv2d_1: 32 units, ")
     assert whole.startswith("in all: 32 units, ")
-    assert sorted(path.name for path in folder.iterdir()) == ["few.npz", "mnist", "now.png"]
-    assert jaxviz.Sweep.open(folder / "mnist").complete
+    assert sorted(path.name for path in few.iterdir()) == ["few.npz", "mnist", "now.png"]
 
-
-def test_a_sweep_goes_on_or_is_refused(swept, monkeypatch, capsys):
-    monkeypatch.chdir(swept[0])
-    again = ["sweep", FILE, "--out", "mnist", "--layer", "conv2d_1", "--steps", 2]
-    code, out, err = run(monkeypatch, capsys, *again, "--json")
+    code, out, err = run(monkeypatch, capsys, *command, "--json")
     assert code == 0
     assert json.loads(out)["layers"] == [
-        {"name": "conv2d_1", "class": "Conv2D", "units": 32, "aspects": ["positive"], "dead": 0}
+        {"name": "conv2d_1", "class": "Conv2D", "units": 32, "aspects": ["positive"], "dead": dead}
     ]
     assert err == "conv2d_1: 32 units, kept from before\nin all: 32 units, kept from before\n"
-    assert run(monkeypatch, capsys, *again, "--no-resume") == (
-        2,
-        "",
-        "error: mnist has a sweep; leave --no-resume out to go on with it, or give another --out\n",
-    )
+    code, out, err = run(monkeypatch, capsys, *command, "--no-resume")
+    assert (code, out) == (2, "")
+    assert err == "error: mnist has a sweep; leave --no-resume out to go on with it, or give another --out\n"
 
-
-def test_report_of_a_sweep(swept, monkeypatch, capsys):
-    monkeypatch.chdir(swept[0])
     code, out, _ = run(monkeypatch, capsys, "report", "mnist")
     assert code == 0
     assert out.splitlines()[0] == "mnist: 32 of 32 units; medians of those that are alive"
-    assert out.splitlines()[-1].split()[:4] == ["conv2d_1", "Conv2D", "32/32", "0"]
+    assert out.splitlines()[-1].split()[:4] == ["conv2d_1", "Conv2D", "32/32", str(dead)]
     _, out, _ = run(monkeypatch, capsys, "report", "mnist", "--sort", "reached", "--json")
     found = json.loads(out)["layers"][0]["report"]
     assert found["reached"] == sorted(found["reached"], reverse=True)
@@ -80,8 +69,7 @@ def test_report_of_a_sweep(swept, monkeypatch, capsys):
     assert err.startswith("error: unknown column 'size'; sort by label, ratio, status, dead, reached, ")
 
 
-def test_visualize_an_objective_and_report_it(swept, monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
+def test_visualize_an_objective_and_report_it(few, monkeypatch, capsys):
     text = "conv2d_1:3,5 - 0.5*conv2d_1:7"
     options = ["--objective", text, "--steps", 2, "--restarts", 2, "--watch", "now.png", "--out", "out", "--json"]
     code, out, err = run(monkeypatch, capsys, "visualize", FILE, *options)
@@ -90,13 +78,13 @@ def test_visualize_an_objective_and_report_it(swept, monkeypatch, capsys, tmp_pa
     found = json.loads(out)
     assert [each["label"] for each in found["pictures"]] == [f"conv2d_1:{unit} - 0.5*conv2d_1:7" for unit in (3, 5)]
     assert found["made_by"]["restarts"] == "2"
-    assert sorted(path.name for path in tmp_path.glob("**/*.*")) == [
+    assert sorted(path.name for path in few.glob("**/*.*")) == [
         "conv2d_1.3.5-0.5.conv2d_1.7.npz",
         "conv2d_1.3.5-0.5.conv2d_1.7.png",
+        "few.npz",
         "now.png",
     ]
-    few = swept[0] / "few.npz"
-    code, out, _ = run(monkeypatch, capsys, "report", found["arrays"], "--model", FILE, "--images", few, "--json")
+    code, out, _ = run(monkeypatch, capsys, "report", found["arrays"], "--model", FILE, "--images", "few.npz", "--json")
     assert code == 0
     report = json.loads(out)
     assert report["labels"] == [each["label"] for each in found["pictures"]]
@@ -127,7 +115,7 @@ def test_gallery(monkeypatch, capsys, tmp_path):
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path):
-    command = ["sweep", FILE, "--out", str(tmp_path / "s"), "--layer", "conv2d_1", "--steps", "20000", "--chunk", "1"]
+    command = ["sweep", FILE, "--out", str(tmp_path / "s"), "--layer", "conv2d_1", "--steps", "4000", "--chunk", "1"]
     code = "from jaxviz.cli import main; main()"
     work = subprocess.Popen([sys.executable, "-c", code, *command], stderr=subprocess.PIPE, text=True)
     while not list(tmp_path.glob("s/*/positive/chunk*")):

@@ -39,7 +39,8 @@ def complete_layer(ctx, incomplete: str) -> list[str]:  # typer knows `ctx` by i
     """Returns the layers of the file named before whose names begin so; none where it cannot be read."""
     from jaxviz import keras
 
-    file = ctx.params.get("file")
+    # An option that lacks its value, as the one being completed does, leaves FILE among what was not parsed.
+    file = ctx.params.get("file") or next(iter(ctx.args), None)
     try:
         model = keras.load(file, architecture=ctx.params.get("architecture")) if file else None
     except JaxvizError:  # the command itself will say so
