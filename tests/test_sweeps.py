@@ -145,6 +145,7 @@ def test_another_sweep_is_refused_with_the_difference_named(whole, tiny):
         (tiny, {**ALL, "recipe": "seed"}, "its recipe is quick, not seed"),
         (tiny, {**ALL, "diversity": 3}, "its diversity is 2, not 3"),
         (tiny, {**ALL, "precision": "bfloat16"}, "its precision is float32, not bfloat16"),
+        (tiny, {**ALL, "chunk": 2}, "its chunk is 1, not 2"),
         (heavier, ALL, "its weights is "),
     ]
     for model, settings, message in cases:

@@ -102,7 +102,7 @@ def visualize(
     if as_json:
         print_json(_described(result, out / stem, file))
         return
-    print(f"{out / stem}.png and .npz: {len(result)} pictures")
+    print(f"{out / stem}.png and .npz: {len(result)} picture{'s' if len(result) > 1 else ''}")
     if result.dead.any():
         print(f"dead, no picture: {', '.join(result.dead_labels)}")
 
