@@ -154,7 +154,7 @@ def clock_time(seconds: float) -> str:
     """Writes seconds as ``m:ss`` or ``h:mm:ss``.
 
     Example:
-      >>> clock_time(75.4), clock_time(3661)
+      >>> clock_time(75.4), clock_time(3661.0)
       ('1:15', '1:01:01')
     """
     minutes, rest = divmod(round(seconds), 60)
