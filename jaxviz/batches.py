@@ -37,6 +37,7 @@ def climb(
     keep: str | os.PathLike | None = None,
     facts: Mapping[str, str],
     progress: Callable[[int], None] | None = None,
+    watch: Callable[[int, Arrays], None] | None = None,
 ) -> Arrays:
     """Runs every ascent of a batch of objectives; returns the fields of their ``Ascent``, each ``[n, …]``.
 
@@ -53,6 +54,7 @@ def climb(
       keep: a directory for finished chunks; those that it has are not made again.
       facts: what the run is, by which that directory is known.
       progress: called after each chunk with the number of images that it finished.
+      watch: called after each chunk that was climbed with its first row and what it leaves, ``[k, …]``.
     """
     batch = compiled(model, objective, starts, key, recipe=recipe, frames=frames, width=width)
     store = None
@@ -79,6 +81,8 @@ def climb(
             put(chunk, part)
             if store:
                 store.write(chunk, part)
+            if watch:
+                watch(chunk * batch.chunk, {name: array[: batch.size(chunk)] for name, array in part.items()})
             report(batch.size(chunk))
     if store:
         store.wait(owners)

@@ -136,6 +136,7 @@ def visualize(
     precision: str = "float32",
     keep: str | os.PathLike | None = None,
     progress: Callable[[int], None] | None = None,
+    watch: Callable[[Visualization], None] | None = None,
 ) -> Visualization:
     """Makes the images that units of a network answer to most, all of them in one compiled call.
 
@@ -158,6 +159,7 @@ def visualize(
       keep: a directory where each finished chunk is kept, from which the same call goes on after an interruption.
         Processes of ``jax.distributed`` share it, and what they finished outlives the death of one.
       progress: called after each chunk with the number of images that it finished.
+      watch: called after each chunk that was climbed, before ``progress``, with what it finished.
 
     Returns:
       Images, starts and score curves, one for each objective.
@@ -189,6 +191,12 @@ def visualize(
     labels = tuple(objective.labels())
     starts = None if start is None else _starts(start, len(labels), model.canvas)
     provenance = provenance_of(recipe, key, precision)
+
+    def shown(first: int, part: dict[str, np.ndarray]) -> None:
+        if watch is not None:
+            some = labels[first : first + len(part["image"])]
+            watch(assembled(part, some, objective.group, model.canvas, provenance))
+
     whole = climb(
         in_precision(model, precision),
         objective,
@@ -200,6 +208,7 @@ def visualize(
         keep=keep,
         facts=provenance,
         progress=progress,
+        watch=shown,
     )
     return assembled(whole, labels, objective.group, model.canvas, provenance)
 

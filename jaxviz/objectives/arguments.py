@@ -75,7 +75,8 @@ def numbers(value: object, what: str, *, least: float = -np.inf) -> np.ndarray:
       JaxvizError: they are none, not finite, more than a list of them, or below the least.
     """
     try:
-        given = np.atleast_1d(np.asarray(value, np.float32))
+        with np.errstate(over="ignore"):  # too large for float32 is infinite, which is refused below
+            given = np.atleast_1d(np.asarray(value, np.float32))
     except (TypeError, ValueError) as error:
         raise JaxvizError(f"{what} {value!r}: give a number or a list of them") from error
     if given.ndim != 1 or given.size == 0 or not np.isfinite(given).all():

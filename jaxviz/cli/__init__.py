@@ -1,0 +1,11 @@
+"""The command line: ``jaxviz layers``, ``convert``, ``visualize``, ``sweep``, ``gallery``, ``report``, and more.
+
+One room a command; none of them imports JAX before it is called, so that ``jaxviz --help`` answers at once.
+"""
+
+from jaxviz.cli.app import app, main
+from jaxviz.cli.options import key_of
+from jaxviz.cli.running import run
+from jaxviz.indices import parse_indices
+
+__all__ = ["app", "key_of", "main", "parse_indices", "run"]

@@ -1,0 +1,80 @@
+"""``jaxviz bench``: how fast this machine climbs."""
+
+import dataclasses
+import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jaxviz.cli.options import Architecture, AsJson, RecipeName, complete_layer
+from jaxviz.cli.printing import print_json, print_table
+from jaxviz.errors import JaxvizError
+from jaxviz.progress import progress_bar
+
+if TYPE_CHECKING:
+    from jaxviz import Model
+
+__all__ = ["bench"]
+
+
+def bench(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A model; the shipped MNIST network when left out.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A layer, or a pattern; may be given again. Every convolution and dense layer when left out.",
+            autocompletion=complete_layer,
+        ),
+    ] = None,
+    recipe: RecipeName = "jaxviz",
+    steps: Annotated[int, typer.Option(metavar="N", help="Steps of each ascent that is timed.")] = 16,
+    runs: Annotated[int, typer.Option(metavar="N", min=1, help="Times that each is timed; the median counts.")] = 5,
+    architecture: Architecture = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how fast this machine climbs: for each layer, what compiling takes, and steps and images a second."""
+    import jax
+
+    import jaxviz
+    from jaxviz import recipes
+    from jaxviz.benches import measure
+
+    chosen = recipes.find(recipe).replace(steps=steps)
+    model = jaxviz.default_model() if file is None else jaxviz.keras.load(file, architecture=architecture)
+    names = _layers(model, layer or [])
+    rows = []
+    with progress_bar() as bars:
+        bar = bars.task("bench", len(names), what="layers")
+        for name in names:
+            rows.append(measure(model, name, recipe=chosen, runs=runs))
+            bar(1)
+    machine = f"{jax.local_device_count()} x {jax.local_devices()[0].device_kind}"
+    if as_json:
+        measured = [dataclasses.asdict(row) for row in rows]
+        print_json({"machine": machine, "recipe": recipe, "steps": steps, "runs": runs, "layers": measured})
+        return
+    print_table(
+        [
+            (row.layer, str(row.units), f"{row.at_once} x {row.width}", f"{row.compile_seconds:.2f} s")
+            + (f"{row.steps_a_second:,.0f}", f"{row.images_a_second:,.1f}")
+            for row in rows
+        ],
+        headings=("layer", ">units", ">at once", ">compiling", ">steps/s", ">images/s"),
+        title=f"{machine}, recipe {recipe}, {steps} steps, median of {runs}",
+    )
+
+
+def _layers(model: "Model", patterns: list[str]) -> tuple[str, ...]:
+    from jaxviz.sweeps.aspects import swept_layers
+
+    if not patterns:
+        return swept_layers(model.layers)
+    names = [one.name for one in model.layers]
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            raise JaxvizError(f"no layer is called {pattern!r}; this model has {', '.join(names)}")
+    return tuple(name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in patterns))

@@ -1,0 +1,25 @@
+"""``jaxviz gallery``: a sweep -> a static site."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jaxviz.errors import JaxvizError
+
+__all__ = ["gallery"]
+
+
+def gallery(
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="What `jaxviz sweep` wrote.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIRECTORY", help="Where to write it; DIRECTORY/gallery when left out.")
+    ] = None,
+) -> None:
+    """Write a site of a sweep that opens from the file system: the network, its layers, every unit."""
+    import jaxviz
+
+    if not directory.is_dir():
+        raise JaxvizError(f"no such directory: {directory}; `jaxviz sweep FILE --out {directory}` makes one")
+    index = jaxviz.gallery(directory, out)
+    print(f"{index}: open it in a browser")

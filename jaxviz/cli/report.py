@@ -1,0 +1,158 @@
+"""``jaxviz report``: the numbers of a sweep, or of a saved visualization, as tables or JSON."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jaxviz.cli.options import Architecture, AsJson, Images
+from jaxviz.cli.printing import print_json, print_table
+from jaxviz.errors import JaxvizError
+
+if TYPE_CHECKING:
+    from jaxviz import Report, Sweep
+
+__all__ = ["report"]
+
+
+def report(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="DIRECTORY|FILE.npz", help="What `jaxviz sweep` or `jaxviz visualize` wrote."),
+    ],
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A layer of the sweep, or a pattern, to show its units; may be given again."),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Sort units: reached, ratio, selectivity, status, label, …; best first."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The model that FILE.npz was made of; a sweep needs none.")
+    ] = None,
+    images: Images = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="What FILE.npz shows, where it does not say so itself."),
+    ] = None,
+    architecture: Architecture = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the numbers beside the pictures: how far each unit came, how selective it is, which are dead."""
+    if path.suffix == ".npz":
+        if layer:
+            raise JaxvizError(f"--layer {layer[0]} goes with a sweep's directory; {path} has one objective")
+        found = _of_file(path, model, images, objective, architecture)
+        _print_one(found, sort, as_json)
+        return
+    given = {"--model": model, "--images": images, "--objective": objective, "--architecture": architecture}
+    if wrong := [name for name, value in given.items() if value is not None]:
+        raise JaxvizError(f"{', '.join(wrong)}: goes with a FILE.npz, and {path} is none; a sweep has its own numbers")
+    _print_sweep(path, layer or [], sort, as_json)
+
+
+def _of_file(
+    path: Path, model: Path | None, images: Path | None, objective: str | None, architecture: Path | None
+) -> "Report":
+    import jaxviz
+    from jaxviz import expressions
+    from jaxviz.real_images import read_real_images
+
+    if model is None:
+        raise JaxvizError(f"{path} alone has no numbers; give --model FILE, the file it was made of")
+    saved = jaxviz.Visualization.load(path)
+    asked = objective or saved.provenance.get("objective") or _units_of(saved.labels)
+    if asked is None:
+        raise JaxvizError(f"{path} shows {saved.labels[0]}; say by --objective TEXT what that is")
+    network = jaxviz.keras.load(model, architecture=architecture)
+    real, labels = (None, None) if images is None else read_real_images(images, network.canvas)
+    return jaxviz.report(network, expressions.parse(asked), saved, images=real, labels=labels)
+
+
+def _units_of(labels: tuple[str, ...]) -> str | None:
+    """Returns the expression whose labels these are, if they are units of one layer."""
+    from jaxviz import expressions
+
+    names, indices = zip(*(label.rpartition(":")[::2] for label in labels), strict=True)
+    if len(set(names)) > 1 or not names[0] or not all(index.isdecimal() for index in indices):
+        return None
+    return f"{expressions.quoted(names[0])}:{','.join(indices)}"
+
+
+def _print_one(found: "Report", sort: str | None, as_json: bool) -> None:
+    found = _sorted(found, sort)
+    print(found.to_json() if as_json else found.table())
+
+
+def _print_sweep(path: Path, patterns: list[str], sort: str | None, as_json: bool) -> None:
+    import fnmatch
+
+    import jaxviz
+
+    sweep = jaxviz.Sweep.open(path)
+    names = [one.name for one in sweep.layers]
+    for pattern in patterns:
+        if not fnmatch.filter(names, pattern):
+            raise JaxvizError(f"no layer of {path} is called {pattern!r}; it has {', '.join(names)}")
+    chosen = [one for one in sweep.layers if not patterns or any(fnmatch.fnmatch(one.name, each) for each in patterns)]
+    reports = {one.name: None if one.report is None else _sorted(one.report, sort) for one in chosen}
+    if as_json:
+        layers = [
+            {"name": name, "report": None if each is None else json.loads(each.to_json())}
+            for name, each in reports.items()
+        ]
+        print_json({"directory": str(path), "complete": sweep.complete, "facts": sweep.facts, "layers": layers})
+    elif patterns or sort:
+        for one in chosen:
+            each = reports[one.name]
+            print(f"{one.name}: {one.done} of {one.channels} units are done" if each is None else each.table())
+            print()
+    else:
+        _print_summary(sweep)
+
+
+def _print_summary(sweep: "Sweep") -> None:
+    import numpy as np
+
+    rows = []
+    for one in sweep.layers:
+        cells = ["-", "-", "-", "-"]
+        if one.report is not None:
+            alive = ~one.report.dead
+            cells[0] = str(int(one.report.dead.sum()))
+            for place, name in enumerate(("reached", "ratio", "selectivity"), 1):
+                values = getattr(one.report, name)[alive]
+                if not np.isnan(values).all():
+                    cells[place] = f"{np.nanmedian(values):.4g}"
+        rows.append((one.name, one.kind, f"{one.done}/{one.channels}", *cells))
+    print_table(
+        rows,
+        headings=("layer", "class", ">units", ">dead", ">reached", ">ratio", ">selectivity"),
+        title=f"{sweep.directory}: {sweep.done} of {sweep.units} units; medians of those that are alive",
+    )
+
+
+def _sorted(found: "Report", column: str | None) -> "Report":
+    """Returns a report with its rows in order: numbers from the largest, texts from the first, NaN last."""
+    import dataclasses
+
+    import numpy as np
+
+    if column is None:
+        return found
+    column = {"label": "labels"}.get(column, column)
+    every = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    rows = {name: value for name, value in every.items() if isinstance(value, np.ndarray | tuple)}
+    values = rows.get(column, found.ratio if column == "ratio" else None)
+    if values is None:
+        names = ", ".join(["label", "ratio", *(name for name in rows if name != "labels")])
+        raise JaxvizError(f"unknown column {column!r}; sort by {names}")
+    order = np.argsort(values if isinstance(values, tuple) else -np.asarray(values, float), kind="stable")
+    changed: dict = {
+        name: value[order] if isinstance(value, np.ndarray) else tuple(value[place] for place in order)
+        for name, value in rows.items()
+    }
+    judges = {name: read[order] for name, read in found.judges.items()}
+    return dataclasses.replace(found, **changed, judges=judges)

@@ -1,0 +1,141 @@
+"""``jaxviz sweep``: a whole network -> a directory of images and numbers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jaxviz.cli.interrupts import Stopped, interrupts
+from jaxviz.cli.options import (
+    Architecture,
+    AsJson,
+    Images,
+    ModelFile,
+    Precision,
+    RecipeName,
+    Restarts,
+    Seed,
+    Steps,
+    Watched,
+    complete_layer,
+    key_of,
+)
+from jaxviz.cli.printing import print_json
+from jaxviz.cli.watching import Watch, watching
+from jaxviz.errors import JaxvizError
+from jaxviz.progress import Bar, Bars, progress_bar
+
+if TYPE_CHECKING:
+    from jaxviz import Sweep
+    from jaxviz.sweeps import SweepProgress
+
+__all__ = ["sweep"]
+
+
+def sweep(
+    file: ModelFile,
+    out: Annotated[
+        Path, typer.Option(metavar="DIRECTORY", help="Where to write it; a sweep that was stopped there goes on.")
+    ],
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A layer, or a pattern such as 'block?_conv*'; may be given again. "
+            "Every convolution and dense layer when left out.",
+            autocompletion=complete_layer,
+        ),
+    ] = None,
+    recipe: RecipeName = "quick",
+    steps: Steps = None,
+    seed: Seed = 0,
+    restarts: Restarts = None,
+    negative: Annotated[bool, typer.Option("--negative", help="Also make what silences each unit.")] = False,
+    diversity: Annotated[
+        int, typer.Option(metavar="N", help="Also make so many images of each unit that differ from one another.")
+    ] = 0,
+    images: Images = None,
+    chunk: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Images that climb together; chosen for the machine when left out."),
+    ] = None,
+    precision: Precision = "float32",
+    architecture: Architecture = None,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with the sweep that DIRECTORY has, or refuse a directory that has one.")
+    ] = True,
+    watch: Watched = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw every unit of a network, or of some layers, into a directory that can be stopped and gone on with."""
+    import jaxviz
+    from jaxviz.real_images import read_real_images
+    from jaxviz.sweeps.manifest import FILE
+
+    if not resume and (out / FILE).exists():
+        raise JaxvizError(f"{out} has a sweep; leave --no-resume out to go on with it, or give another --out")
+    model = jaxviz.keras.load(file, architecture=architecture)
+    real = None if images is None else read_real_images(images, model.canvas)[0]
+    with progress_bar() as bars, watching(watch) as pictures, interrupts() as stop:
+        made = jaxviz.sweep(
+            model,
+            out,
+            layers=layer or None,
+            recipe=recipe,
+            key=key_of(seed),
+            steps=steps,
+            restarts=restarts,
+            negative=negative,
+            diversity=diversity,
+            images=real,
+            source=file,
+            precision=precision,
+            chunk=chunk,
+            progress=_Shown(bars, pictures),
+            stop=stop,
+        )
+    if not made.complete:
+        raise Stopped(f"stopped: {made.done} of {made.units} units are kept in {out}; the same command goes on")
+    if as_json:
+        print_json(_described(made))
+        return
+    counted = "1 layer" if len(made.layers) == 1 else f"{len(made.layers)} layers"
+    dead = sum(int(one.report.dead.sum()) for one in made.layers if one.report)
+    print(f"{out}: {made.units} units of {counted}, {dead} of them dead")
+
+
+class _Shown:
+    """Shows a sweep as it gets on: a bar for the layer, one for the whole, and the latest images."""
+
+    def __init__(self, bars: Bars, pictures: Watch):
+        self._bars, self._pictures = bars, pictures
+        self._whole = bars.task("in all", 0, what="units")
+        self._part: Bar | None = None
+        self._of: tuple[str, str] | None = None
+        self._done = 0
+
+    def __call__(self, event: "SweepProgress") -> None:
+        part = (event.layer, event.aspect)
+        if self._part is None or self._of != part:
+            name = event.layer if event.aspect == "positive" else f"{event.layer} {event.aspect}"
+            self._part, self._of = self._bars.task(name, event.units, event.steps, what="units"), part
+        self._whole.pace.total = event.total_units
+        for bar in (self._part, self._whole):
+            bar(event.total_done - self._done, event.kept)
+        self._done = event.total_done
+        if event.images is not None:
+            self._pictures.add(event.labels, event.images, event.canvas)
+
+
+def _described(made: "Sweep") -> dict[str, object]:
+    layers = [
+        {
+            "name": one.name,
+            "class": one.kind,
+            "units": one.channels,
+            "aspects": one.aspects,
+            "dead": int(one.report.dead.sum()) if one.report else None,
+        }
+        for one in made.layers
+    ]
+    return {"directory": str(made.directory), "units": made.units, "facts": made.facts, "layers": layers}

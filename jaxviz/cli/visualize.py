@@ -1,0 +1,174 @@
+"""``jaxviz visualize``: units, or any objective -> a sheet of pictures and their numbers."""
+
+import dataclasses
+import math
+import re
+import zlib
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jaxviz.cli.interrupts import Stopped, interrupts
+from jaxviz.cli.options import (
+    Architecture,
+    AsJson,
+    ModelFile,
+    Precision,
+    RecipeName,
+    Restarts,
+    Seed,
+    Steps,
+    Watched,
+    complete_layer,
+    key_of,
+)
+from jaxviz.cli.printing import print_json
+from jaxviz.cli.watching import watching
+from jaxviz.errors import JaxvizError
+from jaxviz.indices import parse_indices
+
+if TYPE_CHECKING:
+    import jax
+
+    from jaxviz import Model, Recipe, Visualization
+    from jaxviz.objectives import Objective
+
+__all__ = ["stem_of", "visualize"]
+
+_LONGEST_STEM = 80
+
+
+def visualize(
+    file: ModelFile,
+    out: Annotated[Path, typer.Option(metavar="DIRECTORY", help="Where to write NAME.png and NAME.npz.")],
+    layer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The layer's name; `jaxviz layers FILE` lists them.",
+            autocompletion=complete_layer,
+        ),
+    ] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Which of its channels: a range 0:16, a list 3,7,11, or both; all when left out."
+        ),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Instead of a layer: units, numbers, + - * and parentheses, such as "
+            '"conv2d_3:17 - 0.5*conv2d_4:3"; or neuron(LAYER, CHANNEL, ROW, COLUMN), class_logit(7), '
+            "class_probability(0:10), class_log_odds(7), layer_mean(LAYER), deepdream(LAYER).",
+        ),
+    ] = None,
+    recipe: RecipeName = "jaxviz",
+    steps: Steps = None,
+    seed: Seed = 0,
+    restarts: Restarts = None,
+    precision: Precision = "float32",
+    keep: Annotated[
+        Path | None,
+        typer.Option(metavar="DIRECTORY", help="Keep finished chunks here, and go on from those there."),
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(metavar="FILE.npy", help="A starting image, or one for each picture.")
+    ] = None,
+    architecture: Architecture = None,
+    watch: Watched = None,
+    as_json: AsJson = False,
+) -> None:
+    """Draw what units of a network look for: a sheet of pictures, and their numbers."""
+    import jaxviz
+    from jaxviz import recipes
+    from jaxviz.arrays import read_array
+    from jaxviz.outputs import staged
+
+    asked, name, text = _asked(layer, channels, objective)
+    model = jaxviz.keras.load(file, architecture=architecture)
+    resolved, key = asked.resolve(model), key_of(seed)
+    chosen = recipes.find(recipe) if steps is None else recipes.find(recipe).replace(steps=steps)
+    settings = {"start": None if start is None else read_array(start), "restarts": restarts, "precision": precision}
+    with staged(out) as stage:
+        result = _climbed(model, resolved, chosen, key, settings, name=name, keep=keep, watch=watch)
+        result = dataclasses.replace(result, provenance=result.provenance | {"objective": text})
+        stem = stem_of(name)
+        result.save(stage / f"{stem}.npz")
+        jaxviz.figures.collage(result, title=None if layer else name).savefig(stage / f"{stem}.png")
+    if as_json:
+        print_json(_described(result, out / stem, file))
+        return
+    print(f"{out / stem}.png and .npz: {len(result)} picture{'s' if len(result) > 1 else ''}")
+    if result.dead.any():
+        print(f"dead, no picture: {', '.join(result.dead_labels)}")
+
+
+def stem_of(name: str) -> str:
+    """Returns the name of a file for a layer or an objective.
+
+    Example:
+      >>> stem_of("block1/conv"), stem_of("conv2d_3:17 - 0.5*conv2d_4:3")
+      ('block1.conv', 'conv2d_3.17-0.5.conv2d_4.3')
+    """
+    stem = re.sub(r"[^\w.+-]+", ".", re.sub(r"\s+", "", name)).strip(".")
+    return stem if len(stem) <= _LONGEST_STEM else f"{stem[: _LONGEST_STEM - 9]}-{zlib.crc32(name.encode()):08x}"
+
+
+def _asked(layer: str | None, channels: str | None, objective: str | None) -> "tuple[Objective, str, str]":
+    """Returns what the options ask for, its name, and the expression that says it."""
+    from jaxviz import expressions, objectives
+
+    if (layer is None) == (objective is None):
+        raise JaxvizError("give either --layer NAME or --objective TEXT")
+    if objective is not None:
+        if channels is not None:
+            raise JaxvizError(f"--channels {channels} goes with --layer; in --objective write LAYER:{channels}")
+        return expressions.parse(objective), objective, objective
+    assert layer is not None
+    text = expressions.quoted(layer) + ("" if channels is None else f":{channels}")
+    return objectives.channel(layer, None if channels is None else parse_indices(channels)), layer, text
+
+
+def _climbed(
+    model: "Model",
+    objective: "Objective",
+    recipe: "Recipe",
+    key: "jax.Array",
+    settings: dict,
+    *,
+    name: str,
+    keep: Path | None,
+    watch: Path | None,
+) -> "Visualization":
+    """Makes the images; a press of Ctrl-C ends this after a chunk where chunks are kept, else at once."""
+    import jaxviz
+    from jaxviz.progress import progress_bar
+
+    stopping = interrupts() if keep else nullcontext(lambda: False)
+    with progress_bar() as bars, watching(watch) as pictures, stopping as stop:
+        bar = bars.task(name, len(objective.labels()), recipe.steps)
+
+        def progress(count: int) -> None:
+            bar(count)
+            if stop() and bar.pace.done < bar.pace.total:
+                done = f"{bar.pace.done} of {bar.pace.total}"
+                raise Stopped(f"stopped: {done} pictures are kept in {keep}; the same command goes on")
+
+        def show(made: "Visualization") -> None:
+            pictures.add(made.labels, made.images, made.canvas)
+
+        return jaxviz.visualize(model, objective, recipe, key=key, keep=keep, progress=progress, watch=show, **settings)
+
+
+def _described(result: "Visualization", stem: Path, file: Path) -> dict[str, object]:
+    """Returns what a machine reads of the result; a score that is no number is null."""
+    pictures = [
+        {"label": label, "score": float(score) if math.isfinite(score) else None, "dead": bool(dead)}
+        for label, score, dead in zip(result.labels, result.final_scores, result.dead, strict=True)
+    ]
+    files = {"image": f"{stem}.png", "arrays": f"{stem}.npz"}
+    return {"model": str(file), **files, "made_by": result.provenance, "pictures": pictures}

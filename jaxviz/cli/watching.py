@@ -1,0 +1,90 @@
+"""Watching: images as they are finished -> one picture on disk, made anew every few seconds."""
+
+import collections
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jaxviz.errors import JaxvizError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from jaxviz.model import Canvas
+
+__all__ = ["Watch", "watching"]
+
+_MOST = 256  # tiles; the latest
+_SIDE = 96  # pixels that a larger image is thinned out to, about
+_PAUSE = 3.0  # seconds between two pictures
+_SHARE = 20  # and this many times as long as the last one took to draw
+
+
+class Watch:
+    """A picture of the latest images, which grows with them.
+
+    Args:
+      path: the PNG file; None to draw nothing.
+    """
+
+    def __init__(self, path: Path | None):
+        self._path = path
+        self._tiles: collections.deque = collections.deque(maxlen=_MOST)
+        self._due, self._changed, self._count = 0.0, False, 0
+
+    def add(self, labels: Sequence[str], images: "np.ndarray", canvas: "Canvas") -> None:
+        """Takes finished images ``[n, *canvas.shape]``, and draws when it is time."""
+        if self._path is None:
+            return
+        from jaxviz.images import channels_last, rendering
+
+        render = rendering(images, canvas.low, canvas.high)
+        whole = channels_last(images, canvas.channel_axis)
+        apart = max(1, max(whole.shape[1:3]) // _SIDE)
+        tiles = [render(image)[::apart, ::apart] for image in whole]
+        self._tiles.extend(zip(labels, tiles, strict=True))
+        self._changed, self._count = True, self._count + len(labels)
+        if time.monotonic() >= self._due:
+            self.draw()
+
+    def draw(self) -> None:
+        """Writes the picture, if anything is new; it is there whole, or as it was."""
+        if self._path is None or not self._changed:
+            return
+        import numpy as np
+
+        from jaxviz import figures
+        from jaxviz.outputs import staged
+
+        begin = time.monotonic()
+        labels, tiles = zip(*self._tiles, strict=True)
+        layers = list(dict.fromkeys(label.rpartition(":")[0] for label in labels))
+        names = layers[0] if len(layers) == 1 else f"{layers[0]} to {layers[-1]}"
+        captions = [label.rpartition(":")[2] for label in labels]
+        latest = f", the latest {len(tiles)} of {self._count}" if self._count > len(tiles) else f", {len(tiles)}"
+        figure = figures.tiles_figure(np.stack(tiles), captions=captions, title=f"{names}{latest}")
+        with staged(self._path.parent) as stage:
+            figure.savefig(stage / self._path.name)
+        self._changed, taken = False, time.monotonic() - begin
+        self._due = time.monotonic() + max(_PAUSE, _SHARE * taken)
+
+
+@contextmanager
+def watching(path: Path | None) -> Iterator[Watch]:
+    """Draws while the block runs, and once more when it ends, however it ends.
+
+    Raises:
+      JaxvizError: the file's name does not end in ``.png``.
+    """
+    if path is not None and path.suffix != ".png":
+        raise JaxvizError(f"watch {path}: give the name of a .png file")
+    if path is not None:
+        print(f"{path} shows the latest images", file=sys.stderr)
+    watch = Watch(path)
+    try:
+        yield watch
+    finally:
+        watch.draw()
