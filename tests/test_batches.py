@@ -120,5 +120,5 @@ def test_another_run_is_refused_with_the_difference_named(tiny, tmp_path, change
 
 def test_other_weights_are_another_run(tiny, tmp_path):
     other = tiny.replace(variables=jax.tree.map(lambda leaf: leaf * 2, tiny.variables))
-    digests = {batches._digest(model, obj.channel("second", 1), None) for model in (tiny, other)}
+    digests = {batches.digest(model, ["second:1"]) for model in (tiny, other)}
     assert len(digests) == 2

@@ -227,7 +227,7 @@ def test_a_failed_save_leaves_nothing(tiny, tmp_path, monkeypatch):
         ({"steps": 0}, "steps of 0: give 1 or more"),
         ({"steps": -3}, "steps of -3: give 1 or more"),
         ({"chunk": 0}, "chunk of 0: give 1 or more"),
-        ({"recipe": "lucent"}, "unknown recipe 'lucent'; there are jaxviz, seed, seed-digits"),
+        ({"recipe": "lucent"}, "unknown recipe 'lucent'; there are jaxviz, quick, seed, seed-digits"),
         ({"start": np.zeros((3, 3))}, "start of shape (3, 3): this model takes images of shape (12, 12, 2)"),
         ({"start": np.zeros((4, 12, 12, 2))}, "4 starting images for 6 objectives; give one, or one for each"),
         ({"start": np.full((12, 12, 2), np.nan)}, "start holds 288 values that are NaN or infinite"),
