@@ -1,7 +1,6 @@
 """Figures: arrays -> matplotlib figures."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -9,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxviz import images
-from jaxviz.errors import JaxvizError
 from jaxviz.findings import STATUSES
 from jaxviz.reports import Report
 from jaxviz.visualization import Visualization
@@ -18,7 +16,6 @@ __all__ = ["collage", "report", "scores", "tiles_figure"]
 
 _MARGIN = 2  # pixels of an image between two tiles
 _CAPTION = 9  # more pixels above each row, for the captions
-_BAND = 16  # height in pixels of an input that has none
 _DOTS_PER_INCH = 100
 
 # Told apart by people who do not see red or green as well: Okabe and Ito 2008, https://jfly.uni-koeln.de/color
@@ -48,11 +45,9 @@ def collage(
       ['3', '7']
     """
     canvas = visualization.canvas
-    if render is None:
-        inside = canvas.low <= visualization.images.min() and visualization.images.max() <= canvas.high
-        render = partial(images.in_range, low=canvas.low, high=canvas.high) if inside else images.normalize
+    render = render or images.rendering(visualization.images, canvas.low, canvas.high)
     names, captions, alike = _names(visualization.labels)
-    last = _channels_last(visualization.images, canvas.channel_axis)
+    last = images.shown(visualization.images, canvas.channel_axis)
     return tiles_figure(
         np.stack([render(image) for image in last]),
         captions=captions,
@@ -176,14 +171,3 @@ def _sheet_figure(sheet: UInt8[np.ndarray, "height width channels"], scale: int,
     if title:
         figure.text(side / width, 1 - 6 / height, title, color="white", fontsize=11, va="top", family="monospace")
     return figure, axes
-
-
-def _channels_last(batch: np.ndarray, channel_axis: int) -> np.ndarray:
-    """Makes ``[n, height, width, channels]`` of any batch: plain pixels are grey, plain numbers a band of them."""
-    if batch.ndim == 2:
-        return np.repeat(batch[:, None, :, None], _BAND, axis=1)
-    if batch.ndim == 3:
-        return batch[..., None]
-    if batch.ndim == 4:
-        return np.moveaxis(batch, channel_axis if channel_axis < 0 else channel_axis + 1, -1)
-    raise JaxvizError(f"images of shape {batch.shape[1:]} cannot be drawn; their numbers can be saved")

@@ -1,11 +1,25 @@
 """Images: arrays -> arrays fit to be looked at."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-__all__ = ["collage", "deaverage", "grid_shape", "in_range", "normalize"]
+from jaxviz.errors import JaxvizError
+
+__all__ = [
+    "collage",
+    "deaverage",
+    "grid_shape",
+    "in_range",
+    "normalize",
+    "rendering",
+    "shown",
+]
+
+_BAND = 16  # height in pixels of an input that has none
 
 
 def normalize(image: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
@@ -37,6 +51,50 @@ def in_range(image: Float[np.ndarray, "..."], low: float, high: float) -> UInt8[
       high: what becomes 255.
     """
     return (np.clip((image - low) / (high - low), 0, 1) * 255).round().astype(np.uint8)
+
+
+def rendering(
+    batch: Float[np.ndarray, "..."], low: float, high: float
+) -> Callable[[Float[np.ndarray, "..."]], UInt8[np.ndarray, "..."]]:
+    """Chooses what turns images into 0..255: as they are where all lie in ``low..high``, else contrast normalized.
+
+    Args:
+      batch: the images, or one.
+      low: the smallest pixel value that the network was trained for.
+      high: the largest.
+
+    Example:
+      >>> rendering(np.array([0.0, 0.5]), 0.0, 1.0)(np.array([0.0, 1.0])).tolist()
+      [0, 255]
+    """
+    inside = low <= batch.min() and batch.max() <= high
+    return partial(in_range, low=low, high=high) if inside else normalize
+
+
+def shown(batch: Float[np.ndarray, "n ..."], channel_axis: int) -> Float[np.ndarray, "n height width channels"]:
+    """Makes pictures of any batch, channels last: plain pixels are grey, plain numbers a band of them.
+
+    Images of 1 channel are grey, of 3 in colour; any other number of channels is averaged to grey.
+
+    Args:
+      batch: images in the network's own layout.
+      channel_axis: where one image has its channels: -1 (last) or 0 (first).
+
+    Raises:
+      JaxvizError: an image has more than three axes.
+
+    Example:
+      >>> shown(np.zeros((5, 2, 8, 8)), 0).shape
+      (5, 8, 8, 1)
+    """
+    if batch.ndim == 2:
+        return np.repeat(batch[:, None, :, None], _BAND, axis=1)
+    if batch.ndim == 3:
+        return batch[..., None]
+    if batch.ndim == 4:
+        last = np.moveaxis(batch, channel_axis if channel_axis < 0 else channel_axis + 1, -1)
+        return last if last.shape[-1] in (1, 3) else last.mean(axis=-1, keepdims=True)
+    raise JaxvizError(f"images of shape {batch.shape[1:]} cannot be drawn; their numbers can be saved")
 
 
 def deaverage(image: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

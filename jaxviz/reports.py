@@ -12,10 +12,9 @@ from jaxviz import findings
 from jaxviz.errors import JaxvizError
 from jaxviz.outputs import staged
 
-__all__ = ["Report"]
+__all__ = ["COLUMNS", "Report"]
 
-# The columns of numbers: heading, and what the caption says.
-_COLUMNS = {
+COLUMNS = {
     "reached": ("reached", "the objective of the image as it is"),
     "with_transforms": ("with views", "its mean over random views by the recipe's transforms"),
     "largest": ("largest", "the largest on the real images"),
@@ -31,6 +30,7 @@ _COLUMNS = {
     "rank": ("rank", "its place among all classes"),
     "second_probability": ("p second", "the second model's probability of that class"),
 }
+"""The columns of numbers: heading, and what the caption says."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ class Report:
         """Returns the numbers as aligned text, a caption for each column; columns of nothing are left out."""
         captions = {"status": "whether there is a picture, and if not, why"}
         columns = {"": list(self.labels), "status": list(self.status)}
-        for name, (heading, caption) in _COLUMNS.items():
+        for name, (heading, caption) in COLUMNS.items():
             if not np.isnan(values := getattr(self, name)).all():
                 columns[heading], captions[heading] = [_text(value) for value in values], caption
         for name, read in self.judges.items():
