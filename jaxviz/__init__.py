@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from jaxviz.recipes import Recipe
     from jaxviz.reporting import report
     from jaxviz.reports import Report
+    from jaxviz.sweeps import Sweep, sweep
     from jaxviz.visualization import Visualization, visualize
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Preprocessing",
     "Recipe",
     "Report",
+    "Sweep",
     "Visualization",
     "checkpoints",
     "default_model",
@@ -59,6 +61,7 @@ __all__ = [
     "penalties",
     "recipes",
     "report",
+    "sweep",
     "testing",
     "transforms",
     "visualize",
@@ -72,6 +75,7 @@ _HOMES = {
     "Preprocessing": "preprocessing",
     "Recipe": "recipes",
     "Report": "reports",
+    "Sweep": "sweeps",
     "Visualization": "visualization",
     "default_model": "default",
     "deferred": "deferral",
@@ -80,6 +84,7 @@ _HOMES = {
     "from_linen": "linen",
     "from_nnx": "nnx",
     "report": "reporting",
+    "sweep": "sweeps",
     "visualize": "visualization",
 }
 

@@ -1,17 +1,17 @@
 """Batches: objectives -> ascents, all of them: one vmap, chunk by chunk, over the devices and processes at hand."""
 
 import contextlib
+import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from jaxviz import chunks
 from jaxviz.ascent import Ascent, ascend
@@ -20,7 +20,7 @@ from jaxviz.objectives import Objective
 from jaxviz.recipes import Recipe
 from jaxviz.store import Store
 
-__all__ = ["climb"]
+__all__ = ["Batch", "climb", "compiled", "digest"]
 
 Arrays = dict[str, np.ndarray]
 
@@ -52,90 +52,122 @@ def climb(
       facts: what the run is, by which that directory is known.
       progress: called after each chunk with the number of images that it finished.
     """
-    count, processes = len(objective.labels()), jax.process_count()
-    program = _compiled(model, objective, starts, key, recipe, width)
-    rows, chunk_size = program.rows, program.plan.chunk
+    batch = compiled(model, objective, starts, key, recipe=recipe, width=width)
     store = None
     if keep is not None:
-        told = {"weights, objectives and starts": _digest(model, objective, starts), "chunk": str(chunk_size)}
-        store = Store(keep, {**facts, **told})
-    owners = {chunk: chunk % processes for chunk in range(len(rows))}
-    sizes = [min(chunk_size, count - chunk_size * chunk) for chunk in owners]
+        told = {"weights, objectives and starts": digest(model, objective.labels(), (objective, starts))}
+        store = Store(keep, {**facts, **told, "chunk": str(batch.chunk)})
+    owners = batch.owners
     mine = [chunk for chunk, owner in owners.items() if owner == jax.process_index()]
     unmade = [chunk for chunk in mine if not (store and store.has(chunk))]
     report = progress or (lambda images: None)
-    if done := sum(sizes[chunk] for chunk in mine if chunk not in unmade):
+    if done := sum(batch.size(chunk) for chunk in mine if chunk not in unmade):
         report(done)
 
     # Room for all, chunk after chunk; each is written to its place as it comes.
-    whole = {name: np.zeros((len(rows), *leaf.shape), leaf.dtype) for name, leaf in program.outputs.items()}
+    whole = {name: np.zeros((len(owners), *leaf.shape), leaf.dtype) for name, leaf in batch.outputs.items()}
 
     def put(chunk: int, part: Arrays) -> None:
         for name, array in part.items():
             whole[name][chunk] = array
 
     with store.alive(jax.process_index()) if store else contextlib.nullcontext():
-        for chunk, part in zip(unmade, chunks.in_parallel(program.run, unmade, program.plan.workers), strict=True):
+        for chunk, part in batch.made(unmade):
             put(chunk, part)
             if store:
                 store.write(chunk, part)
-            report(sizes[chunk])
+            report(batch.size(chunk))
     if store:
         store.wait(owners)
         for chunk in owners.keys() - set(unmade):
             put(chunk, store.read(chunk))
-    elif processes > 1:
+    elif jax.process_count() > 1:
         _exchange(whole, owners)
-    return {name: array.reshape(-1, *array.shape[2:])[:count] for name, array in whole.items()}
+    return {name: array.reshape(-1, *array.shape[2:])[: batch.count] for name, array in whole.items()}
 
 
-class _Program(NamedTuple):
-    """A compiled ascent of one chunk, and what it is given.
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """The ascents of a batch of objectives, compiled, a chunk of them at a time.
 
     Attributes:
-      plan: how the batch is run.
-      rows: the objectives of each chunk; the last is filled up.
-      inputs: gives the arguments for some objectives.
-      compiled: takes them.
+      count: how many there are.
+      plan: how they are run.
+      inputs: gives the arguments for some of them.
+      program: takes these.
     """
 
+    count: int
     plan: chunks.Plan
-    rows: list[np.ndarray]
     inputs: Callable[[np.ndarray], tuple]
-    compiled: jax.stages.Compiled
+    program: jax.stages.Compiled
+
+    @property
+    def chunk(self) -> int:
+        """How many climb together, over all devices."""
+        return self.plan.chunk
+
+    @property
+    def owners(self) -> dict[int, int]:
+        """For each chunk, the process that makes it."""
+        return {chunk: chunk % jax.process_count() for chunk in range(-(-self.count // self.chunk))}
 
     @property
     def outputs(self) -> dict[str, jax.ShapeDtypeStruct]:
         """The shapes of what one chunk leaves; without the fields that this recipe does not fill."""
-        return {name: leaf for name, leaf in self.compiled.out_info._asdict().items() if leaf is not None}
+        return {name: leaf for name, leaf in self.program.out_info._asdict().items() if leaf is not None}
 
-    def run(self, chunk: int) -> Arrays:
-        """Climbs a chunk."""
-        made = self.compiled(*self.inputs(self.rows[chunk]))._asdict()
+    def size(self, chunk: int) -> int:
+        """Returns how many ascents a chunk has; the last may have fewer than there is room for."""
+        return min(self.chunk, self.count - self.chunk * chunk)
+
+    def made(self, some: Iterable[int]) -> Iterator[tuple[int, Arrays]]:
+        """Climbs some chunks, as many at once as the plan says; yields each with its number, in order."""
+        return chunks.in_parallel(lambda chunk: (chunk, self._climb(chunk)), some, self.plan.workers)
+
+    def _climb(self, chunk: int) -> Arrays:
+        made = self.program(*self.inputs(chunks.rows_of(self.count, self.chunk, chunk)))._asdict()
         return jax.device_get({name: array for name, array in made.items() if array is not None})
 
 
-def _compiled(
-    model: Model, objective: Objective, starts: np.ndarray | None, key: Array, recipe: Recipe, width: int | None
-) -> _Program:
-    """Compiles the ascent for chunks that fit the memory: what the compiler says it needs decides."""
+def compiled(
+    model: Model,
+    objective: Objective,
+    starts: np.ndarray | None,
+    key: Array,
+    *,
+    recipe: Recipe,
+    width: int | None = None,
+) -> Batch:
+    """Compiles the ascents for chunks that fit the memory: what the compiler says it needs decides.
+
+    Args: as those of `climb`.
+    """
     count = len(objective.labels())
 
-    def program(plan: chunks.Plan) -> _Program:
+    def batch(plan: chunks.Plan) -> Batch:
         placed = jax.device_put(model, NamedSharding(plan.mesh, PartitionSpec())) if plan.mesh else model
-        rows = list(chunks.rows_of(count, plan.chunk))
 
         def inputs(some: np.ndarray) -> tuple:
             return placed, *_rows(objective, starts, count, some), key
 
-        return _Program(
-            plan, rows, inputs, _ascend_all.lower(*inputs(rows[0]), recipe=recipe, mesh=plan.mesh).compile()
-        )
+        first = inputs(chunks.rows_of(count, plan.chunk, 0))
+        return Batch(count, plan, inputs, _ascend_all.lower(*first, recipe=recipe, mesh=plan.mesh).compile())
 
-    made = program(chunks.plan(model, count, objective.units(model), width))
-    while (fit := chunks.fitted(made.plan, _bytes(made.compiled), given=width is not None)).width < made.plan.width:
-        made = program(fit)
-    return made._replace(plan=fit)
+    made = batch(chunks.plan(model, count, objective.units(model), width))
+    while (fit := chunks.fitted(made.plan, _bytes(made.program), given=width is not None)).width < made.plan.width:
+        made = batch(fit)
+    return dataclasses.replace(made, plan=fit)
+
+
+def digest(model: Model, labels: Sequence[str] = (), more: PyTree = None) -> str:
+    """Returns what tells two runs apart besides their recipe: weights, labels (a function's is its name), and more."""
+    hashed = hashlib.sha256(repr((model.layers, list(labels))).encode())
+    for leaf in jax.tree.leaves((model.variables, more)):
+        array = np.asarray(leaf)
+        hashed.update(f"{array.dtype} {array.shape}".encode())
+        hashed.update(np.ascontiguousarray(array).tobytes())
+    return hashed.hexdigest()
 
 
 @partial(jax.jit, static_argnames=("recipe", "mesh"))
@@ -191,13 +223,3 @@ def _exchange(whole: Arrays, owners: Mapping[int, int]) -> None:
     for name, array in received.items():
         for chunk, owner in owners.items():
             whole[name][chunk] = array[owner, chunk // processes]
-
-
-def _digest(model: Model, objective: Objective, starts: np.ndarray | None) -> str:
-    """Returns what tells two runs apart besides their recipe: weights, objectives (a function by its name), starts."""
-    digest = hashlib.sha256(repr((model.layers, objective.labels())).encode())
-    for leaf in jax.tree.leaves((model.variables, objective, starts)):
-        array = np.asarray(leaf)
-        digest.update(f"{array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

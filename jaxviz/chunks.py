@@ -1,9 +1,10 @@
 """Chunks: how many images climb together, on which devices, and how many chunks are worked at at once."""
 
 import collections
+import itertools
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
@@ -119,18 +120,23 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def rows_of(count: int, chunk: int) -> Iterator[np.ndarray]:
-    """Yields row numbers, ``chunk`` at a time; the last chunk repeats its last row to be as wide as the others."""
-    for first in range(0, count, chunk):
-        yield np.minimum(np.arange(first, first + chunk), count - 1)
+def rows_of(count: int, chunk: int, place: int) -> np.ndarray:
+    """Returns the row numbers of a chunk; the last chunk repeats its last row to be as wide as the others."""
+    return np.minimum(np.arange(chunk * place, chunk * (place + 1)), count - 1)
 
 
-def in_parallel(work: Callable[[T], R], inputs: Sequence[T], workers: int) -> Iterator[R]:
-    """Yields the results in the order of the inputs; what has not begun when one fails is never begun."""
+def in_parallel(work: Callable[[T], R], inputs: Iterable[T], workers: int) -> Iterator[R]:
+    """Yields the results in the order of the inputs, which are asked for one by one and only just ahead of the work.
+
+    What has not begun when one fails is never begun; what has begun when the inputs end is finished.
+    """
     with ThreadPoolExecutor(workers) as pool:
-        futures = collections.deque(pool.submit(work, item) for item in inputs)
+        coming = iter(inputs)
+        # One more than there are workers, so that none waits for whoever takes the results.
+        futures = collections.deque(pool.submit(work, item) for item in itertools.islice(coming, workers + 1))
         try:
             while futures:
                 yield futures.popleft().result()  # and let go of it
+                futures.extend(pool.submit(work, item) for item in itertools.islice(coming, 1))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -47,7 +47,7 @@ def collage(
     canvas = visualization.canvas
     render = render or images.rendering(visualization.images, canvas.low, canvas.high)
     names, captions, alike = _names(visualization.labels)
-    last = images.shown(visualization.images, canvas.channel_axis)
+    last = images.channels_last(visualization.images, canvas.channel_axis)
     return tiles_figure(
         np.stack([render(image) for image in last]),
         captions=captions,
@@ -74,7 +74,7 @@ def tiles_figure(
       columns: how many tiles a row has; chosen for their number when None.
     """
     dead = np.zeros(len(tiles), bool) if dead is None else dead
-    shown = tiles if tiles.shape[-1] in (1, 3) else tiles.mean(axis=-1, keepdims=True).astype(np.uint8)
+    shown = images.grey_or_colour(tiles)
     count, height, width, _ = shown.shape
     rows, columns = images.grid_shape(count) if columns is None else (-(-count // columns), columns)
     scale = max(1, 96 // max(height, width))  # screen pixels for one of the image's

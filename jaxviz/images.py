@@ -10,13 +10,14 @@ from jaxtyping import Float, UInt8
 from jaxviz.errors import JaxvizError
 
 __all__ = [
+    "channels_last",
     "collage",
     "deaverage",
+    "grey_or_colour",
     "grid_shape",
     "in_range",
     "normalize",
     "rendering",
-    "shown",
 ]
 
 _BAND = 16  # height in pixels of an input that has none
@@ -71,10 +72,8 @@ def rendering(
     return partial(in_range, low=low, high=high) if inside else normalize
 
 
-def shown(batch: Float[np.ndarray, "n ..."], channel_axis: int) -> Float[np.ndarray, "n height width channels"]:
-    """Makes pictures of any batch, channels last: plain pixels are grey, plain numbers a band of them.
-
-    Images of 1 channel are grey, of 3 in colour; any other number of channels is averaged to grey.
+def channels_last(batch: Float[np.ndarray, "n ..."], channel_axis: int) -> Float[np.ndarray, "n height width channels"]:
+    """Makes pictures of any batch: plain pixels are grey, plain numbers a band of them.
 
     Args:
       batch: images in the network's own layout.
@@ -82,19 +81,19 @@ def shown(batch: Float[np.ndarray, "n ..."], channel_axis: int) -> Float[np.ndar
 
     Raises:
       JaxvizError: an image has more than three axes.
-
-    Example:
-      >>> shown(np.zeros((5, 2, 8, 8)), 0).shape
-      (5, 8, 8, 1)
     """
     if batch.ndim == 2:
         return np.repeat(batch[:, None, :, None], _BAND, axis=1)
     if batch.ndim == 3:
         return batch[..., None]
     if batch.ndim == 4:
-        last = np.moveaxis(batch, channel_axis if channel_axis < 0 else channel_axis + 1, -1)
-        return last if last.shape[-1] in (1, 3) else last.mean(axis=-1, keepdims=True)
+        return np.moveaxis(batch, channel_axis if channel_axis < 0 else channel_axis + 1, -1)
     raise JaxvizError(f"images of shape {batch.shape[1:]} cannot be drawn; their numbers can be saved")
+
+
+def grey_or_colour(tiles: UInt8[np.ndarray, "... channels"]) -> UInt8[np.ndarray, "... shown"]:
+    """Leaves tiles of 1 channel (grey) or 3 (colour) as they are, and averages any other number to grey."""
+    return tiles if tiles.shape[-1] in (1, 3) else tiles.mean(axis=-1, keepdims=True).astype(np.uint8)
 
 
 def deaverage(image: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

@@ -127,7 +127,8 @@ def shown_to(images: Float[np.ndarray, "images ..."], canvas: Canvas, other: Can
 def _in_chunks(some: Callable[[np.ndarray], np.ndarray], model: Model, count: int, *, each: int = 1) -> np.ndarray:
     """Calls a function with the rows of each chunk, and joins what it gives; ``each`` row is of so many images."""
     way = chunks.plan(model, count, None, None)
-    first, *rest = chunks.rows_of(count, max(1, way.width // each))
+    width = max(1, way.width // each)
+    first, *rest = (chunks.rows_of(count, width, place) for place in range(-(-count // width)))
     # The first one compiles, for all.
     return np.concatenate([some(first), *chunks.in_parallel(some, rest, way.workers)])[:count]
 

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from jaxviz.errors import JaxvizError
 
-__all__ = ["staged"]
+__all__ = ["UNFINISHED", "staged"]
+
+UNFINISHED = ".unfinished-"
+"""How the names of directories begin that a block that was killed may leave."""
 
 
 @contextlib.contextmanager
@@ -29,7 +32,7 @@ def staged(directory: str | os.PathLike) -> Iterator[Path]:
     try:
         made = _make(target)
         # Inside the target, so that it is on the same file system and a rename is enough.
-        stage = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=target))
+        stage = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=target))
     except OSError as error:
         _remove(made)
         raise JaxvizError(f"cannot write to {target}: {error.strerror}") from error

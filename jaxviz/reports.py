@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,18 @@ class Report:
         return np.divide(
             self.reached, self.largest, out=np.full(len(self), np.nan), where=self.largest > findings.SILENT
         )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Report"]) -> "Report":
+        """Joins reports that were measured with the same, such as those of parts of a layer."""
+        joined: dict = {"facts": parts[0].facts}
+        joined["judges"] = {name: np.concatenate([part.judges[name] for part in parts]) for name in parts[0].judges}
+        for name in ("labels", "status"):
+            joined[name] = tuple(text for part in parts for text in getattr(part, name))
+        for field in dataclasses.fields(cls):
+            if field.name not in joined:
+                joined[field.name] = np.concatenate([getattr(part, field.name) for part in parts])
+        return cls(**joined)
 
     def table(self) -> str:
         """Returns the numbers as aligned text, a caption for each column; columns of nothing are left out."""

@@ -18,9 +18,11 @@ from jaxviz.arrays import read_arrays
 from jaxviz.errors import JaxvizError
 from jaxviz.outputs import staged
 
-__all__ = ["Store"]
+__all__ = ["RUN", "Store"]
 
-_RUN = "run.json"
+RUN = "run.json"
+"""The file that says what the run is."""
+
 _BEAT = 1.0  # seconds between a process's signs of life
 _PATIENCE = 60.0  # seconds without one, after which a process counts as dead
 _GLANCE = 0.1  # seconds between looks for chunks of others
@@ -31,20 +33,31 @@ class Store:
 
     Args:
       directory: made if need be.
-      facts: what the run is; a directory of another run is refused.
+      facts: what the run is; a directory of another run is refused. None to read what is there, whatever it is.
 
     Raises:
       JaxvizError: the directory holds another run, or cannot be written.
     """
 
-    def __init__(self, directory: str | os.PathLike, facts: Mapping[str, str]):
+    def __init__(self, directory: str | os.PathLike, facts: Mapping[str, str] | None = None):
         self.directory = Path(directory)
-        run = self.directory / _RUN
+        run = self.directory / RUN
+        if facts is None:
+            return
         if run.exists():
             self._check(run, facts)
         else:
             with staged(self.directory) as stage:
-                (stage / _RUN).write_text(json.dumps(dict(facts), indent=2) + "\n")
+                (stage / RUN).write_text(json.dumps(dict(facts), indent=2) + "\n")
+
+    @staticmethod
+    def facts_of(directory: str | os.PathLike) -> dict[str, str] | None:
+        """Returns what a directory says it keeps; None where it does not say, or not so that it can be read."""
+        try:
+            told = json.loads((Path(directory) / RUN).read_text())
+        except (OSError, ValueError, RecursionError):
+            return None
+        return {str(name): str(value) for name, value in told.items()} if isinstance(told, dict) else None
 
     def has(self, chunk: int) -> bool:
         """Tells whether a chunk is finished."""
@@ -60,6 +73,14 @@ class Store:
             return read_arrays(self._path(chunk))
         except JaxvizError as error:
             raise JaxvizError(f"{error}; delete it, and run again to make that chunk again") from error
+
+    def remove_damaged(self, chunk: int) -> bool:
+        """Reads a finished chunk for damage, and deletes it if there is any; tells whether it is there, and sound."""
+        try:
+            return self.has(chunk) and bool(read_arrays(self._path(chunk)))
+        except JaxvizError:
+            self._path(chunk).unlink(missing_ok=True)
+            return False
 
     def write(self, chunk: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Keeps a finished chunk."""
@@ -125,11 +146,8 @@ class Store:
             return None
 
     def _check(self, run: Path, facts: Mapping[str, str]) -> None:
-        try:
-            there = json.loads(run.read_text())
-        except (OSError, ValueError) as error:
-            raise JaxvizError(f"{run} is damaged; give another directory") from error
-        if not isinstance(there, dict):
+        there = self.facts_of(self.directory)
+        if there is None:
             raise JaxvizError(f"{run} is damaged; give another directory")
         for name in [*facts, *there]:
             if there.get(name) != facts.get(name):

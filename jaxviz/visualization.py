@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from jaxviz.parameterizations import check_start
 from jaxviz.precision import in_precision
 from jaxviz.recipes import Recipe
 
-__all__ = ["Visualization", "visualize"]
+__all__ = ["Visualization", "assembled", "checked_key", "provenance_of", "visualize"]
 
 _ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores")
 
@@ -74,6 +74,17 @@ class Visualization:
     def dead_labels(self) -> tuple[str, ...]:
         """The labels of the dead."""
         return tuple(label for label, dead in zip(self.labels, self.dead, strict=True) if dead)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Visualization"]) -> "Visualization":
+        """Joins results of one canvas and one recipe, such as those of parts of a layer."""
+        whole: dict = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in _ARRAYS
+            if getattr(parts[0], name) is not None
+        }
+        labels = tuple(label for part in parts for label in part.labels)
+        return dataclasses.replace(parts[0], **whole, labels=labels)
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes everything into one ``.npz`` file; the file appears whole or not at all.
@@ -154,7 +165,7 @@ def visualize(
     recipe = recipe.replace(**changes) if changes else recipe
     if chunk is not None and chunk < 1:
         raise JaxvizError(f"chunk of {chunk}: give 1 or more")
-    key = _checked_key(key)
+    key = checked_key(key)
     if not isinstance(objective, Objective):
         if not callable(objective):
             raise JaxvizError(f"objective {objective!r}: give one of jaxviz.objectives, such as channel('conv2d_1')")
@@ -162,7 +173,7 @@ def visualize(
     objective = objective.resolve(model)
     labels = tuple(objective.labels())
     starts = None if start is None else _starts(start, len(labels), model.canvas)
-    provenance = _provenance(recipe, key, precision)
+    provenance = provenance_of(recipe, key, precision)
     whole = climb(
         in_precision(model, precision),
         objective,
@@ -174,13 +185,13 @@ def visualize(
         facts=provenance,
         progress=progress,
     )
-    return _visualization(whole, labels, objective.group, model.canvas, provenance)
+    return assembled(whole, labels, objective.group, model.canvas, provenance)
 
 
-def _visualization(
+def assembled(
     whole: dict[str, np.ndarray], labels: tuple[str, ...], group: int, canvas: Canvas, provenance: dict[str, str]
 ) -> Visualization:
-    """Makes a result of what the ascents left; each image of a group stands for itself."""
+    """Makes a result of what the ascents left, the fields of `Ascent`; each image of a group stands for itself."""
     images, starts, restarts = whole["image"], whole["start"], whole.get("restarts")
     scores, final, restart_scores = whole["scores"], whole["final_score"], whole.get("restart_scores")
     if group > 1:
@@ -203,7 +214,12 @@ def _visualization(
     )
 
 
-def _checked_key(key: Array | None) -> Array:
+def checked_key(key: Array | None) -> Array:
+    """Returns a key, ``jax.random.key(0)`` for None.
+
+    Raises:
+      JaxvizError: it is something else.
+    """
     if key is None:
         return jax.random.key(0)
     if not (isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ()):
@@ -224,7 +240,8 @@ def _starts(start: Array | np.ndarray, count: int, canvas: Canvas) -> np.ndarray
     return images
 
 
-def _provenance(recipe: Recipe, key: Array, precision: str) -> dict[str, str]:
+def provenance_of(recipe: Recipe, key: Array, precision: str) -> dict[str, str]:
+    """Returns recipe, key, precision and versions as text."""
     versions = {name: metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
     chosen = {field.name: str(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)}
     return {

@@ -26,6 +26,7 @@ ROOMS = [
     "pooling",
     "preprocessing",
     "model",
+    "wiring",
     "graphs",
     "readings",
     "functions",
@@ -77,6 +78,7 @@ ROOMS = [
     "keras.layers.wrappers",
     "keras.layers",
     "keras.inputs",
+    "keras.wires",
     "keras.network",
     "keras.forms",
     "keras.assembly",
@@ -144,6 +146,14 @@ ROOMS = [
     "testing",
     "images",
     "figures",
+    "sweeps.manifest",
+    "sweeps.locks",
+    "sweeps.aspects",
+    "sweeps.commands",
+    "sweeps.results",
+    "sweeps.evidence",
+    "sweeps.sweeping",
+    "sweeps",
     "cli",
 ]
 MODULES = [name.removeprefix("jaxviz.") for _, name, _ in pkgutil.walk_packages(jaxviz.__path__, "jaxviz.")]
@@ -171,7 +181,7 @@ def test_imports_point_down(room):
 
 
 def test_the_engine_knows_no_keras_no_files_and_no_pictures():
-    engine = ["model", "lowerings", "convolution", "pooling", "preprocessing", "graphs", "readings"]
+    engine = ["model", "wiring", "lowerings", "convolution", "pooling", "preprocessing", "graphs", "readings"]
     engine += ROOMS[ROOMS.index("preactivations") : ROOMS.index("ascent") + 1]
     for room in engine:
         assert not set(imports_of(room)) & {"keras", "default", "checkpoints", "arrays", "outputs", "figures"}

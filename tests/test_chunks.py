@@ -50,7 +50,7 @@ def test_devices_share_the_filters_and_change_nothing(tmp_path):
 
 
 def test_rows():
-    rows = list(chunks.rows_of(5, 2))
+    rows = [chunks.rows_of(5, 2, place) for place in range(3)]
     np.testing.assert_array_equal(rows, [[0, 1], [2, 3], [4, 4]])
 
 

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from jaxviz.galleries.scripts import number
 from jaxviz.galleries.sheets import Sheets
-from jaxviz.images import rendering, shown
+from jaxviz.images import channels_last, grey_or_colour, rendering
 from jaxviz.model import Canvas
 from jaxviz.visualization import Visualization
 
@@ -23,8 +23,8 @@ def tiles(
     picture looks like must not depend on what was finished together with it.
     """
     missing = dead | ~np.isfinite(batch).all(axis=tuple(range(1, batch.ndim)))
-    for picture, none in zip(shown(batch, canvas.channel_axis), missing, strict=True):
-        yield None if none else rendering(picture, canvas.low, canvas.high)(picture)
+    for picture, none in zip(channels_last(batch, canvas.channel_axis), missing, strict=True):
+        yield None if none else grey_or_colour(rendering(picture, canvas.low, canvas.high)(picture))
 
 
 def draw_aspect(

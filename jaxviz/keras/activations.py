@@ -16,6 +16,7 @@ __all__ = [
     "halves_channels",
     "identity",
     "is_across_channels",
+    "is_of_each_number",
     "is_probability",
 ]
 
@@ -147,6 +148,12 @@ def find(name: str, keras_major: int) -> Callable[[Array], Array] | None:
 def is_across_channels(function: Callable[[Array], Array]) -> bool:
     """Tells whether one channel of a function's output depends on the others."""
     return isinstance(function, Softmax) or function in (jax.nn.log_softmax, jax.nn.glu, _sparsemax)
+
+
+def is_of_each_number(function: Callable[..., Array]) -> bool:
+    """Tells whether a function is one of these and works on each number by itself."""
+    is_known = function in (*_FUNCTIONS.values(), _hard_sigmoid_of_keras_2)
+    return (is_known or isinstance(function, Rectifier | Elu | Gelu)) and not is_across_channels(function)
 
 
 def halves_channels(function: Callable[[Array], Array]) -> bool:

@@ -14,7 +14,9 @@ from jaxtyping import Array
 from jaxviz.errors import JaxvizError
 from jaxviz.keras.layers import PREACTIVATION, Node
 from jaxviz.keras.layers.computation import ZEROS, Computation
+from jaxviz.keras.wires import carry_of, kernel_of
 from jaxviz.model import Activations, unknown_layer
+from jaxviz.wiring import Wire
 
 __all__ = ["Network", "Source"]
 
@@ -59,6 +61,21 @@ class Network(nn.Module):
             for source in self.constants
         }
         return question(_Evaluation(self, {**held, self.image.name: image}))
+
+    def wires(self) -> dict[str, Wire]:
+        """Returns how each layer is wired to those before it, by its name."""
+        nodes = {node.name: node for node in self.nodes}
+        # What a layer reads is what its node before the activation function reads.
+        first = {name: nodes.get(name + PREACTIVATION, node) for name, node in nodes.items()}
+        return {
+            name: Wire(
+                inputs=tuple(read for read in node.inputs if read in nodes),
+                kernel=kernel_of(node),
+                carry=carry_of(node),
+            )
+            for name, node in first.items()
+            if not name.endswith(PREACTIVATION)
+        }
 
 
 class _Evaluation:

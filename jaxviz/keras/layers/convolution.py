@@ -14,7 +14,7 @@ from jaxviz.convolution import EXACT, Padding, convolve, output_padding
 from jaxviz.keras.layers.computation import ZEROS, Built, Slices, pick
 from jaxviz.keras.layers.settings import Settings
 
-__all__ = ["BUILDERS"]
+__all__ = ["BUILDERS", "Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from jaxviz.convolution import EXACT
 from jaxviz.keras.layers.computation import ZEROS, Built, Slices, pick
 from jaxviz.keras.layers.settings import Settings
 
-__all__ = ["BUILDERS", "LOOKUPS", "EinsumDense"]
+__all__ = ["BUILDERS", "LOOKUPS", "Dense", "EinsumDense"]
 
 
 class Dense(nn.Module):

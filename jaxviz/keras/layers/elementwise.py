@@ -11,7 +11,7 @@ from jaxviz.keras import activations
 from jaxviz.keras.layers.computation import ZEROS, Apply, Built, Slices, pick
 from jaxviz.keras.layers.settings import Settings
 
-__all__ = ["ACTIVATIONS", "BUILDERS", "activation", "apply"]
+__all__ = ["ACTIVATIONS", "BUILDERS", "PReLU", "activation", "apply"]
 
 ACTIVATIONS = frozenset({"Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"})
 """The layers that are an activation function and nothing else."""

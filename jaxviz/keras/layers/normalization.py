@@ -12,7 +12,7 @@ from jaxtyping import Array
 from jaxviz.keras.layers.computation import ONES, ZEROS, Apply, Built, Slices, pick
 from jaxviz.keras.layers.settings import Settings
 
-__all__ = ["BUILDERS"]
+__all__ = ["BUILDERS", "BatchNorm", "LayerScale"]
 
 _GAMMA = {"scale": "gamma", "bias": "beta"}  # Flax's name of a variable -> Keras's
 

@@ -14,7 +14,7 @@ from jaxviz.keras.layers import merging
 from jaxviz.keras.layers.computation import Built, Slices
 from jaxviz.keras.layers.settings import Settings
 
-__all__ = ["BUILDERS", "PREFIX", "build"]
+__all__ = ["BUILDERS", "PREFIX", "Operation", "build"]
 
 _INERT = frozenset({"name", "dtype", "trainable", "mask", "training"})  # settings without an effect
 

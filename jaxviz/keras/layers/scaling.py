@@ -12,7 +12,7 @@ from jaxtyping import Array
 from jaxviz.keras.layers.computation import ONES, ZEROS, Built, Slices, pick
 from jaxviz.keras.layers.settings import Settings
 
-__all__ = ["BUILDERS", "Affine"]
+__all__ = ["BUILDERS", "Affine", "Normalization"]
 
 _LEAST_DEVIATION = 1e-7  # Keras's epsilon, for variances of zero
 

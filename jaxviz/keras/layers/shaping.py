@@ -11,7 +11,7 @@ from jaxtyping import Array
 from jaxviz.keras.layers.computation import Built, Slices
 from jaxviz.keras.layers.settings import Settings
 
-__all__ = ["BUILDERS"]
+__all__ = ["BUILDERS", "Flatten", "Permute", "Repeat", "Reshape"]
 
 
 @dataclasses.dataclass(frozen=True)

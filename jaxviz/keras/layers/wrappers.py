@@ -9,7 +9,7 @@ from jaxviz.keras.layers import convolution, dense
 from jaxviz.keras.layers.computation import ZEROS, Built, Slices
 from jaxviz.keras.layers.settings import Settings
 
-__all__ = ["BUILDERS"]
+__all__ = ["BUILDERS", "Spectral"]
 
 _WRAPPED = {kind: convolution.BUILDERS[kind] for kind in ("Conv1D", "Conv2D", "Conv3D")} | dense.BUILDERS
 

@@ -1,0 +1,82 @@
+"""Aspects: a layer and what is asked of its units -> an objective."""
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxviz import objectives
+from jaxviz.errors import JaxvizError
+from jaxviz.model import Layer, Model
+from jaxviz.objectives import Objective
+from jaxviz.sweeps.manifest import NetworkLayer
+
+__all__ = ["is_of_classes", "objective_of", "swept_layers", "units_of", "with_positions"]
+
+# Classes, of Keras and of Flax, whose units are learned weights.
+_LEARNED = re.compile(
+    r"(Depthwise|Separable)?Conv(olution)?[123]?D?(Transpose)?|Conv(olution)?[123]D\w*|ConvTranspose|ConvLocal"
+    r"|LocallyConnected[12]D|Dense|DenseGeneral|EinsumDense|Linear|LinearGeneral"
+)
+
+
+def swept_layers(layers: Iterable[Layer | NetworkLayer]) -> tuple[str, ...]:
+    """Returns the layers whose units are learned, convolutions and dense layers; all with channels if there are none."""
+    counted = [layer for layer in layers if layer.channels]
+    learned = tuple(layer.name for layer in counted if _LEARNED.fullmatch(layer.kind))
+    return learned or tuple(layer.name for layer in counted)
+
+
+def is_of_classes(model: Model, layer: str) -> bool:
+    """Tells whether a layer is the softmax or sigmoid that the network ends in, whose units are classes."""
+    return layer == model.output != model.logits and len(model.layer(layer).output_shape) == 1
+
+
+def units_of(model: Model, layer: str, units: np.ndarray | None = None) -> Objective:
+    """Returns the objective of units of a layer: the mean of a channel, or the log-odds of a class."""
+    if is_of_classes(model, layer):
+        return objectives.class_log_odds(units).resolve(model)
+    return objectives.channel(layer, units).resolve(model)
+
+
+def with_positions(model: Model, layer: str) -> str | None:
+    """Returns the layer by which images of a unit can differ: itself, or the last before it that has positions."""
+    names = [each.name for each in model.layers]
+    before = model.layers[: names.index(layer) + 1]
+    fit = [each.name for each in before if each.channels and len(each.output_shape) > 1 and _wide(each)]
+    return fit[-1] if fit else None
+
+
+def objective_of(
+    model: Model, layer: str, aspect: str, *, diversity: int, reached: Float[np.ndarray, " units"] | None
+) -> Objective:
+    """Returns the objective of an aspect of all units of a layer.
+
+    What silences a unit is asked of what goes into its activation function, where there is one: after a relu, all
+    images that silence it are equally good. Images that differ pay for likeness with what the unit reached alone, so
+    that in every network the one weighs as much as the other.
+
+    Args:
+      model: the network.
+      layer: the layer's name.
+      aspect: one of `ASPECTS`.
+      diversity: how many images differ.
+      reached: what each unit's own image reached; for diversity.
+    """
+    positive = units_of(model, layer)
+    if aspect == "positive":
+        return positive
+    if aspect == "negative":
+        return (-positive).before_activation(model).resolve(model)
+    by = with_positions(model, layer)
+    if by is None or reached is None:
+        raise JaxvizError(f"images of {layer!r} cannot be told apart: no layer before it has positions")
+    weights = np.where(np.isfinite(reached), np.maximum(np.abs(reached), 1e-6), 1.0).astype(np.float32)
+    return (positive + weights * objectives.diversity(by, group=diversity)).resolve(model)
+
+
+def _wide(layer: Layer) -> bool:
+    axis = layer.channel_axis or 0
+    positions = [side for place, side in enumerate(layer.output_shape) if place != axis % len(layer.output_shape)]
+    return int(np.prod(positions)) > 1

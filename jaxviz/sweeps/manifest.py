@@ -1,0 +1,143 @@
+"""Manifest: what a sweep is, as ``sweep.json`` keeps it; what may change between runs, and what may not."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from jaxviz.errors import JaxvizError
+from jaxviz.model import Canvas
+from jaxviz.outputs import staged
+
+__all__ = ["ASPECTS", "FILE", "Manifest", "NetworkLayer"]
+
+FILE = "sweep.json"
+FORMAT = 1
+
+ASPECTS = ("positive", "negative", "diversity")
+"""What is made of each unit: what it answers to, what silences it, and several images of it that differ."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkLayer:
+    """One layer of the network that was swept, or of those around it.
+
+    Attributes:
+      name: its name.
+      kind: its class, such as ``Conv2D``.
+      output_shape: the shape for one image.
+      channels: how many filters or units it has; None for a layer without.
+      inputs: the names of the layers that it reads; none where it reads the image, or where that is not known.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    channels: int | None
+    inputs: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a sweep is.
+
+    Attributes:
+      model: the network's name.
+      source: the name and the sha256 of the file that it came from; empty for a network that came from none.
+      weights: a sha256 of its layers and variables.
+      canvas: shape, range and layout of the images.
+      facts: recipe, key, precision and versions, as text.
+      diversity: how many images of a unit differ, where there are such.
+      network: all layers of the network.
+      swept: the names of those that are swept, in the network's order.
+      aspects: what is made of each unit.
+      classes: the name of the layer whose units are classes, which are asked for by their log-odds; or none.
+    """
+
+    model: str
+    source: dict[str, str]
+    weights: str
+    canvas: Canvas
+    facts: dict[str, str]
+    diversity: int
+    network: tuple[NetworkLayer, ...]
+    swept: tuple[str, ...]
+    aspects: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    @classmethod
+    def read(cls, directory: Path) -> "Manifest":
+        """Reads the manifest of a directory.
+
+        Raises:
+          JaxvizError: there is none, it is damaged, or a later jaxviz wrote it.
+        """
+        path = directory / FILE
+        if not path.is_file():
+            raise JaxvizError(f"{directory} holds no sweep: there is no {FILE}; `jaxviz sweep` makes one")
+        try:
+            told = json.loads(path.read_text())
+            version = told.pop("format")
+            if version != FORMAT:
+                raise JaxvizError(f"{path} has format {version}; this jaxviz reads {FORMAT}")
+            canvas = told.pop("canvas")
+            layers = tuple(
+                NetworkLayer(**{name: _frozen(value) for name, value in layer.items()}) for layer in told.pop("network")
+            )
+            values = {name: _frozen(value) for name, value in told.items()}
+            return cls(**values, canvas=Canvas(**canvas | {"shape": tuple(canvas["shape"])}), network=layers)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            if isinstance(error, JaxvizError):
+                raise
+            raise JaxvizError(f"{path} is damaged; restore it, or sweep into another directory") from error
+
+    def write(self, directory: Path) -> None:
+        """Writes the manifest, whole or not at all."""
+        told = {"format": FORMAT, **dataclasses.asdict(self)}
+        with staged(directory) as stage:
+            (stage / FILE).write_text(json.dumps(told, indent=1) + "\n")
+
+    def joined(self, other: "Manifest", directory: Path) -> "Manifest":
+        """Returns this manifest with the layers and aspects of another, earlier one of the same sweep.
+
+        Raises:
+          JaxvizError: the earlier one is another sweep's; the message names what differs.
+        """
+        mine, others = ({**_told(one)} for one in (self, other))
+        for name in [*mine, *others]:
+            if mine.get(name) != others.get(name):
+                raise JaxvizError(
+                    f"{directory} keeps another sweep: its {name} is {others.get(name, 'unknown')}, not "
+                    f"{mine.get(name, 'known')}; give another directory"
+                )
+        swept = {*self.swept, *other.swept}
+        return dataclasses.replace(
+            self,
+            model=other.model,
+            source=self.source or other.source,
+            diversity=self.diversity or other.diversity,
+            swept=tuple(layer.name for layer in self.network if layer.name in swept),
+            aspects=tuple(aspect for aspect in ASPECTS if aspect in (*self.aspects, *other.aspects)),
+        )
+
+    def folder(self, layer: str) -> str:
+        """Returns the folder of a layer: its place in the network, and what a file name can hold of its name."""
+        place = [each.name for each in self.network].index(layer)
+        plain = "".join(
+            letter if letter.isascii() and (letter.isalnum() or letter in "_-") else "_" for letter in layer
+        )
+        return f"{place:03}-{plain[:64]}"
+
+
+def _told(manifest: Manifest) -> Mapping[str, str]:
+    """Returns what two runs of one sweep must have in common."""
+    told = {name: str(value) for name, value in manifest.facts.items()}
+    told |= {f"model file's {name}": value for name, value in manifest.source.items() if name == "sha256"}
+    told |= {"weights": manifest.weights, "canvas": str(manifest.canvas)}
+    if manifest.diversity:
+        told["diversity"] = str(manifest.diversity)
+    return told
+
+
+def _frozen(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value

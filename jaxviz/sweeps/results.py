@@ -1,0 +1,274 @@
+"""Results: a directory of a sweep -> its pictures and numbers, a block of units at a time."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from jaxviz.arrays import read_arrays
+from jaxviz.errors import JaxvizError
+from jaxviz.model import Canvas
+from jaxviz.reports import Report
+from jaxviz.store import RUN, Store
+from jaxviz.sweeps import commands
+from jaxviz.sweeps.manifest import Manifest, NetworkLayer
+from jaxviz.visualization import Visualization, assembled
+from jaxviz.wiring import Strongest
+
+__all__ = ["REAL", "REPORT", "STRONGEST", "RealImages", "Sweep", "SweptLayer"]
+
+REPORT, STRONGEST, REAL = "units.json", "weights.npz", "real.npz"
+
+_BLOCK_BYTES = 64 << 20  # of images that are held at a time
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RealImages:
+    """The real images that excite each unit of a layer most, best first.
+
+    Attributes:
+      indices: which of the given images ``[units, best]``.
+      activations: how much they excite it ``[units, best]``.
+      tiles: small copies ``[m, height, width, channels]`` of those that excite any unit; 1 channel or 3, in 0..255.
+      places: where in ``tiles`` each is ``[units, best]``.
+    """
+
+    indices: Int[np.ndarray, "units best"]
+    activations: Float[np.ndarray, "units best"]
+    tiles: UInt8[np.ndarray, "m height width channels"]
+    places: Int[np.ndarray, "units best"]
+
+
+@dataclasses.dataclass(frozen=True)
+class SweptLayer:
+    """One layer of a sweep, read as it is asked for.
+
+    Attributes:
+      directory: its folder.
+      manifest: what the sweep is.
+      name: the layer's name.
+    """
+
+    directory: Path
+    manifest: Manifest
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """The layer's class."""
+        return self._network.kind
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of its output for one image."""
+        return self._network.output_shape
+
+    @property
+    def channels(self) -> int:
+        """How many units it has."""
+        return self._network.channels or 0
+
+    @property
+    def aspects(self) -> tuple[str, ...]:
+        """What was begun of it: of ``"positive"``, ``"negative"``, ``"diversity"``."""
+        return tuple(aspect for aspect in self.manifest.aspects if (self.directory / aspect / RUN).is_file())
+
+    @property
+    def done(self) -> int:
+        """How many units have their own picture."""
+        return self._finished("positive")
+
+    @property
+    def complete(self) -> bool:
+        """True where all is there: every aspect of every unit, and its numbers."""
+        # Not every layer can be asked for images that differ.
+        wanted = [aspect for aspect in self.manifest.aspects if aspect != "diversity" or aspect in self.aspects]
+        whole = all(self._finished(aspect) == self.channels for aspect in wanted)
+        return whole and (self.directory / REPORT).is_file()
+
+    @property
+    def report(self) -> Report | None:
+        """The numbers of all units; None before the layer is complete."""
+        path = self.directory / REPORT
+        return Report.load(path) if path.is_file() else None
+
+    @property
+    def strongest(self) -> Strongest | None:
+        """The strongest weights to each unit; None where there are none to tell of."""
+        arrays = self._optional(STRONGEST)
+        if arrays is None:
+            return None
+        return Strongest(layer=str(arrays["layer"]), channels=arrays["channels"], weights=arrays["weights"])
+
+    @property
+    def real(self) -> RealImages | None:
+        """The real images that excite each unit most; None where none were given."""
+        arrays = self._optional(REAL)
+        return None if arrays is None else RealImages(**arrays)
+
+    def blocks(self, aspect: str = "positive") -> Iterator[tuple[Int[np.ndarray, " k"], Visualization]]:
+        """Yields units and their pictures, those that are finished, some tens of megabytes at a time.
+
+        Args:
+          aspect: one of `aspects`. A visualization of ``"diversity"`` has several images of each unit in a row, whose
+            labels end in ``#0``, ``#1``, ….
+        """
+        folder = self.directory / aspect
+        if aspect not in self.aspects:
+            return
+        store = Store(folder)
+        size = self._chunk(folder)
+        waiting: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
+        held = 0
+        for chunk in range(-(-self.channels // size)):
+            if not store.has(chunk):
+                continue
+            units = np.arange(chunk * size, min((chunk + 1) * size, self.channels))
+            arrays = {name: array[: len(units)] for name, array in store.read(chunk).items()}
+            waiting.append((units, arrays))
+            held += sum(array.nbytes for array in arrays.values())
+            if held >= _BLOCK_BYTES:
+                yield self._block(waiting, aspect)
+                waiting, held = [], 0
+        if waiting:
+            yield self._block(waiting, aspect)
+
+    def visualization(self, aspect: str = "positive") -> Visualization:
+        """Returns all pictures of an aspect that are finished, at once.
+
+        Raises:
+          JaxvizError: there are none.
+        """
+        found = [block for _, block in self.blocks(aspect)]
+        if not found:
+            raise JaxvizError(f"{self.directory}: no {aspect} pictures of {self.name!r} are finished")
+        return found[0] if len(found) == 1 else Visualization.concatenate(found)
+
+    def command(self, unit: int) -> str:
+        """Returns the command that makes one unit's picture again; empty where the command line cannot say it."""
+        return commands.of_unit(self.manifest, self.name, unit)
+
+    def labels(self, units: Int[np.ndarray, " k"], aspect: str = "positive") -> tuple[str, ...]:
+        """Names units: ``conv2d_3:17``, and with a minus sign what silences it."""
+        sign = "-" if aspect == "negative" else ""
+        return tuple(f"{sign}{self.name}:{unit}" for unit in units)
+
+    def _block(self, parts: list[tuple[np.ndarray, dict[str, np.ndarray]]], aspect: str):
+        units = np.concatenate([some for some, _ in parts])
+        arrays = {name: np.concatenate([part[name] for _, part in parts]) for name in parts[0][1]}
+        group = self.manifest.diversity if aspect == "diversity" else 1
+        facts = dict(self.manifest.facts)
+        if aspect == "negative":
+            facts["target"] = "preactivation"
+        return units, assembled(arrays, self.labels(units, aspect), group, self.manifest.canvas, facts)
+
+    def _finished(self, aspect: str) -> int:
+        folder = self.directory / aspect
+        if not (folder / RUN).is_file():
+            return 0
+        size, store = self._chunk(folder), Store(folder)
+        chunks = range(-(-self.channels // size))
+        return sum(min(size, self.channels - chunk * size) for chunk in chunks if store.has(chunk))
+
+    def _chunk(self, folder: Path) -> int:
+        told = (Store.facts_of(folder) or {}).get("chunk", "")
+        if not told.isdecimal() or not 0 < int(told) <= 1 << 20:
+            raise JaxvizError(f"{folder / RUN} is damaged; sweep again, which makes its pictures anew")
+        return int(told)
+
+    def _optional(self, name: str) -> dict[str, np.ndarray] | None:
+        path = self.directory / name
+        return read_arrays(path) if path.is_file() else None
+
+    @property
+    def _network(self) -> NetworkLayer:
+        return next(layer for layer in self.manifest.network if layer.name == self.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """What a sweep left in its directory, finished or not; nothing is read before it is asked for.
+
+    Attributes:
+      directory: where it is.
+      manifest: what it is.
+    """
+
+    directory: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, directory: str | os.PathLike) -> "Sweep":
+        """Opens a directory that `jaxviz.sweep` wrote.
+
+        Raises:
+          JaxvizError: it holds no sweep, or its manifest is damaged.
+        """
+        path = Path(directory)
+        return cls(path, Manifest.read(path))
+
+    @property
+    def canvas(self) -> Canvas:
+        """Shape, range and layout of the images."""
+        return self.manifest.canvas
+
+    @property
+    def model_name(self) -> str:
+        """What the network is called."""
+        return self.manifest.model
+
+    @property
+    def source(self) -> dict[str, str]:
+        """The ``file`` that the network came from, and its ``sha256``; empty where it came from none."""
+        return self.manifest.source
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Recipe, key, precision and versions, as text."""
+        return self.manifest.facts
+
+    @property
+    def command(self) -> str:
+        """What makes this sweep again; empty where the command line cannot say it."""
+        return commands.of_sweep(self.manifest, self.directory)
+
+    @property
+    def network(self) -> tuple[NetworkLayer, ...]:
+        """All layers of the network, swept or not."""
+        return self.manifest.network
+
+    @property
+    def layers(self) -> tuple[SweptLayer, ...]:
+        """Those that are swept."""
+        return tuple(
+            SweptLayer(self.directory / self.manifest.folder(name), self.manifest, name) for name in self.manifest.swept
+        )
+
+    def layer(self, name: str) -> SweptLayer:
+        """Returns a swept layer by its name.
+
+        Raises:
+          JaxvizError: there is none of that name.
+        """
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise JaxvizError(f"layer {name!r} is not in this sweep; it has {', '.join(self.manifest.swept)}")
+
+    @property
+    def units(self) -> int:
+        """How many units its layers have."""
+        return sum(layer.channels for layer in self.layers)
+
+    @property
+    def done(self) -> int:
+        """How many of them have their picture."""
+        return sum(layer.done for layer in self.layers)
+
+    @property
+    def complete(self) -> bool:
+        """True where every layer is."""
+        return all(layer.complete for layer in self.layers)

@@ -1,0 +1,254 @@
+"""A sweep leaves the same directory, byte for byte, whatever happened on the way."""
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+from conftest import ROOT
+
+import jaxviz
+from jaxviz import JaxvizError, sweeps
+from jaxviz import objectives as obj
+from jaxviz.sweeps.locks import locked
+
+ALL = {"steps": 3, "negative": True, "diversity": 2, "restarts": 2}
+
+
+def tree(directory):
+    """The bytes of every file below a directory, hidden ones too."""
+    return {
+        str(path.relative_to(directory)): path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def real(tiny):
+    return np.random.default_rng(0).uniform(size=(20, *tiny.canvas.shape)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny, real, tmp_path_factory):
+    """An uninterrupted sweep of everything there is."""
+    directory = tmp_path_factory.mktemp("whole") / "sweep"
+    told = []
+    done = jaxviz.sweep(tiny, directory, images=real, progress=told.append, chunk=1, **ALL)
+    return done, told
+
+
+def test_every_learned_layer_is_swept(whole):
+    done, told = whole
+    assert [layer.name for layer in done.layers] == ["first", "second", "classes"]
+    assert done.complete
+    assert (done.done, done.units) == (13, 13)
+    assert told[-1].total_done == told[-1].total_units == 3 * 13
+    assert sum(len(event.labels) for event in told) == 4 * 13  # two images that differ of each
+    assert {event.aspect for event in told} == {"positive", "negative", "diversity"}
+    assert not any(event.kept for event in told)
+
+
+def test_pictures_are_those_of_visualize(whole, tiny):
+    done, _ = whole
+    recipe = jaxviz.recipes.find("quick").replace(steps=3, restarts=2)
+    layer = done.layer("second")
+    alone = jaxviz.visualize(tiny, obj.channel("second"), recipe, chunk=1)
+    made = layer.visualization()
+    for name in ("images", "starts", "scores", "final_scores", "restarts", "restart_scores"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(alone, name))
+    assert made.labels == alone.labels
+    odds = jaxviz.visualize(tiny, obj.class_log_odds(), recipe, chunk=1)
+    np.testing.assert_array_equal(done.layer("classes").visualization().images, odds.images)
+    silenced = jaxviz.visualize(tiny, (-obj.channel("second")).before_activation(tiny), recipe, chunk=1)
+    np.testing.assert_array_equal(layer.visualization("negative").images, silenced.images)
+    several = layer.visualization("diversity")
+    assert several.labels[:3] == ("second:0#0", "second:0#1", "second:1#0")
+    assert len(several) == 12
+    assert (several.images[0] != several.images[1]).any()
+
+
+def test_numbers_beside_the_pictures(whole, tiny, real):
+    done, _ = whole
+    layer = done.layer("second")
+    activations = np.asarray(tiny(real)["second"]).mean(axis=(1, 2))
+    np.testing.assert_allclose(layer.report.largest, activations.max(axis=0), rtol=1e-5)
+    assert layer.report.labels == layer.visualization().labels
+    np.testing.assert_array_equal(layer.real.indices[:, 0], activations.argmax(axis=0))
+    np.testing.assert_allclose(layer.real.activations, -np.sort(-activations, axis=0)[:9].T, rtol=1e-5)
+    shown = layer.real.tiles[layer.real.places[0, 0]]
+    expected = (real[layer.real.indices[0, 0]].mean(axis=-1, keepdims=True) * 255).round()
+    assert np.abs(shown.astype(float) - expected).max() <= 1
+    assert layer.strongest.layer == "first"
+    assert layer.report.facts["real images"] == "20"
+
+
+def test_blocks_are_bounded_and_in_order(whole, monkeypatch):
+    done, _ = whole
+    monkeypatch.setattr(sweeps.results, "_BLOCK_BYTES", 1)
+    blocks = list(done.layer("second").blocks())
+    assert [units.tolist() for units, _ in blocks] == [[unit] for unit in range(6)]
+    joined = jaxviz.Visualization.concatenate([block for _, block in blocks])
+    np.testing.assert_array_equal(joined.images, done.layer("second").visualization().images)
+
+
+def test_stopped_damaged_and_resumed_it_equals_an_uninterrupted_one(whole, tiny, real, tmp_path):
+    asked = iter(range(100))
+    half = jaxviz.sweep(tiny, tmp_path / "sweep", images=real, chunk=1, stop=lambda: next(asked) > 8, **ALL)
+    assert not half.complete
+    assert half.layer("first").done == 4
+    [first, second, *_] = sorted((tmp_path / "sweep").glob("*/positive/chunk-*.npz"))
+    first.write_bytes(first.read_bytes()[:-20])  # cut short
+    second.write_bytes(b"")
+    (tmp_path / "sweep" / ".unfinished-abc").mkdir()
+    (tmp_path / "sweep" / ".unfinished-abc" / "chunk-00000.npz").touch()
+    told = []
+    (tmp_path / "sweep" / "000-first" / "units.json").unlink(missing_ok=True)
+    done = jaxviz.sweep(tiny, tmp_path / "sweep", images=real, progress=told.append, **ALL)
+    assert done.complete
+    assert {event.kept for event in told} == {True, False}
+    assert tree(tmp_path / "sweep") == tree(whole[0].directory)
+
+
+def test_a_finished_sweep_compiles_nothing_and_changes_nothing(whole, tiny, real, counting):
+    before = tree(whole[0].directory)
+    counting.clear()
+    jaxviz.sweep(tiny, whole[0].directory, images=real, **ALL)
+    assert not counting
+    jaxviz.sweep(tiny, whole[0].directory, steps=3, restarts=2)  # asks for less: what is there stays
+    assert tree(whole[0].directory) == before
+
+
+def test_later_calls_add_layers_and_real_images(tiny, real, tmp_path):
+    first = jaxviz.sweep(tiny, tmp_path, layers="sec*", steps=2)
+    assert [layer.name for layer in first.layers] == ["second"]
+    assert first.layer("second").real is None
+    both = jaxviz.sweep(tiny, tmp_path, layers=["first"], steps=2, images=real)
+    assert [layer.name for layer in both.layers] == ["first", "second"]
+    assert both.layer("second").real is not None
+    assert np.isfinite(both.layer("second").report.largest).all()
+    other = jaxviz.sweep(tiny, tmp_path, layers="first", steps=2, images=real[:5])
+    assert other.layer("first").report.facts["real images"] == "5"
+
+
+def test_another_sweep_is_refused_with_the_difference_named(whole, tiny):
+    directory = whole[0].directory
+    before = tree(directory)
+    heavier = tiny.replace(variables=jax.tree.map(lambda leaf: leaf * 2, tiny.variables))
+    cases = [
+        (tiny, {**ALL, "steps": 4}, r"keeps another sweep: its steps is 3, not 4; give another directory"),
+        (tiny, {**ALL, "key": jax.random.key(7)}, r"its key is threefry2x32 \[0, 0\], not threefry2x32 \[0, 7\]"),
+        (tiny, {**ALL, "recipe": "seed"}, "its recipe is quick, not seed"),
+        (tiny, {**ALL, "diversity": 3}, "its diversity is 2, not 3"),
+        (tiny, {**ALL, "precision": "bfloat16"}, "its precision is float32, not bfloat16"),
+        (heavier, ALL, "its weights is "),
+    ]
+    for model, settings, message in cases:
+        with pytest.raises(JaxvizError, match=message):
+            jaxviz.sweep(model, directory, **settings)
+    assert tree(directory) == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"layers": "third"}, "unknown layer 'third'; this model has first, norm"),
+        ({"layers": "flat"}, "layer 'flat' .* has no channels to visualize"),
+        ({"layers": []}, "no layers to sweep; name one or more"),
+        ({"recipe": "x"}, "unknown recipe 'x'; there are jaxviz, quick"),
+        ({"chunk": 0}, "chunk of 0: give 1 or more"),
+        ({"diversity": 1}, "diversity of 1: give 2 images or more"),
+        ({"images": np.zeros((2, 3))}, r"real images of shape \(2, 3\): this model takes \[images, 12, 12, 2\]"),
+    ],
+)
+def test_wrong_use(tiny, tmp_path, settings, message):
+    with pytest.raises(JaxvizError, match=message):
+        jaxviz.sweep(tiny, tmp_path / "out", **settings)
+    assert not (tmp_path / "out").exists()
+
+
+def test_directories_that_hold_no_sweep(tmp_path):
+    with pytest.raises(JaxvizError, match=r"holds no sweep: there is no sweep\.json; `jaxviz sweep` makes one"):
+        jaxviz.Sweep.open(tmp_path)
+    for text in ("", "[]", "{}", '{"format": 1}', "[" * 100_000):
+        (tmp_path / "sweep.json").write_text(text)
+        with pytest.raises(JaxvizError, match=r"sweep\.json is damaged; restore it, or sweep into another directory"):
+            jaxviz.Sweep.open(tmp_path)
+    (tmp_path / "sweep.json").write_text('{"format": 2}')
+    with pytest.raises(JaxvizError, match=r"has format 2; this jaxviz reads 1"):
+        jaxviz.Sweep.open(tmp_path)
+
+
+def test_a_second_sweep_in_one_directory_is_refused(tiny, tmp_path):
+    with locked(tmp_path), pytest.raises(JaxvizError, match="another sweep is at work in .*; wait for it to end"):
+        jaxviz.sweep(tiny, tmp_path, layers="first", steps=1)
+    assert not tree(tmp_path)
+
+
+def test_a_full_disk_loses_nothing_that_was_finished(tiny, tmp_path, monkeypatch):
+    written, save = [], np.savez
+
+    def full(stream, **arrays):
+        written.append(stream)
+        if len(written) > 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(stream, **arrays)
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space left"):
+        jaxviz.sweep(tiny, tmp_path, layers="first", steps=2, chunk=1)
+    assert jaxviz.Sweep.open(tmp_path).done == 2
+    monkeypatch.undo()
+    assert jaxviz.sweep(tiny, tmp_path, layers="first", steps=2).complete
+
+
+SCRIPT = """
+import sys, jaxviz
+jaxviz.sweep(jaxviz.default_model(), sys.argv[1], layers=["conv2d_1", "conv2d_2"], steps=8, chunk=1,
+    progress=lambda event: print(event.total_done, flush=True))
+"""
+
+
+def test_killed_at_random_moments_it_equals_an_uninterrupted_one(tmp_path):
+    environment = os.environ | {"JAXVIZ_CACHE_DIR": str(tmp_path / "cache"), "JAX_PLATFORMS": "cpu"}
+
+    def start(name):
+        command = [sys.executable, "-c", SCRIPT, str(tmp_path / name)]
+        return subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+    uninterrupted = start("whole")
+    uninterrupted.communicate()
+    assert uninterrupted.returncode == 0
+    draw = random.Random(0)
+    for _ in range(2):
+        killed = start("killed")
+        killed.stdout.readline()
+        time.sleep(draw.uniform(0.0, 0.3))
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+    last = start("killed")
+    last.communicate()
+    assert last.returncode == 0
+    assert tree(tmp_path / "killed") == tree(tmp_path / "whole")
+
+
+def test_commands_that_make_it_again(mnist, tmp_path):
+    made = jaxviz.sweep(
+        mnist,
+        tmp_path / "my sweep",
+        layers="dense_3",
+        steps=1,
+        key=jax.random.key(3),
+        source=ROOT / "weights" / "mnist_cnn.hdf5",
+    )
+    assert (
+        made.command == "jaxviz sweep mnist_cnn.hdf5 --layer dense_3 --recipe quick --steps 1 --seed 3 --out 'my sweep'"
+    )
+    assert made.layer("dense_3").command(7) == (
+        "jaxviz visualize mnist_cnn.hdf5 --objective 'log_odds(7)' --recipe quick --steps 1 --seed 3 --out pictures"
+    )
+    assert made.source["sha256"] in (ROOT / "weights" / "README.md").read_text()
