@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from jaxviz.ensembles import ensemble
     from jaxviz.errors import JaxvizError, ModelFileError
     from jaxviz.functions import from_function
+    from jaxviz.galleries import gallery
     from jaxviz.linen import from_linen
     from jaxviz.model import Model
     from jaxviz.nnx import from_nnx
@@ -53,6 +54,7 @@ __all__ = [
     "from_function",
     "from_linen",
     "from_nnx",
+    "gallery",
     "images",
     "keras",
     "objectives",
@@ -83,6 +85,7 @@ _HOMES = {
     "from_function": "functions",
     "from_linen": "linen",
     "from_nnx": "nnx",
+    "gallery": "galleries",
     "report": "reporting",
     "sweep": "sweeps",
     "visualize": "visualization",

@@ -12,6 +12,7 @@ from jaxviz.galleries.layers import write_layer
 from jaxviz.galleries.publication import published
 from jaxviz.galleries.scripts import number, write_script
 from jaxviz.reports import COLUMNS
+from jaxviz.sweeps import Sweep
 
 __all__ = ["gallery"]
 
@@ -25,7 +26,10 @@ _MOST_READERS = 8
 
 
 def gallery(
-    sweep, out: str | os.PathLike | None = None, *, progress: Callable[[int], None] | None = None
+    sweep: Sweep | str | os.PathLike,
+    out: str | os.PathLike | None = None,
+    *,
+    progress: Callable[[int], None] | None = None,
 ) -> Path:
     """Writes a static site of a sweep: the network as a drawing, each layer as a wall of tiles, a page for each unit.
 
@@ -42,7 +46,15 @@ def gallery(
 
     Raises:
       JaxvizError: there is no sweep, ``out`` cannot be written, or it holds a page of something else.
+
+    Example:
+      >>> import jaxviz, tempfile
+      >>> with tempfile.TemporaryDirectory() as directory:
+      ...     done = jaxviz.sweep(jaxviz.default_model(), directory, layers="conv2d_1", steps=4)
+      ...     gallery(done).name
+      'index.html'
     """
+    sweep = sweep if isinstance(sweep, Sweep) else Sweep.open(sweep)
     directory = Path(out) if out is not None else Path(sweep.directory) / "gallery"
     readers = _readers(sweep)
     with published(directory) as files:
@@ -60,7 +72,7 @@ def gallery(
     return directory / "index.html"
 
 
-def _network(sweep, swept: list[dict[str, object]]) -> dict[str, object]:
+def _network(sweep: Sweep, swept: list[dict[str, object]]) -> dict[str, object]:
     """What the entry page shows, and what all pages share."""
     place = {layer.name: at for at, layer in enumerate(sweep.network)}
     inputs = [sorted(place[name] for name in layer.inputs if name in place) for layer in sweep.network]
@@ -82,7 +94,7 @@ def _network(sweep, swept: list[dict[str, object]]) -> dict[str, object]:
     }
 
 
-def _readers(sweep) -> dict[str, dict[int, list[Reader]]]:
+def _readers(sweep: Sweep) -> dict[str, dict[int, list[Reader]]]:
     """By layer and unit, the units of later layers that have it among their strongest weights, strongest first."""
     found: dict[str, dict[int, list[Reader]]] = {}
     for layer in sweep.layers:

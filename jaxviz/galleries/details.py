@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxviz.galleries.scripts import number, numbers, write_script
+from jaxviz.sweeps import SweptLayer
 from jaxviz.visualization import Visualization
 
-__all__ = ["TOGETHER", "Details", "curve"]
+__all__ = ["TOGETHER", "Details", "Reader", "curve"]
 
 TOGETHER = 64
 """Units whose details are one script."""
@@ -28,8 +29,10 @@ class Details:
       drawn: by aspect and unit, places on that aspect's sheets and scores.
     """
 
-    def __init__(self, folder: Path, layer, readers: Mapping[int, Sequence[Reader]], drawn: Mapping[str, Mapping]):
-        self._folder, self._readers, self._drawn = folder, readers, drawn
+    def __init__(
+        self, folder: Path, layer: SweptLayer, readers: Mapping[int, Sequence[Reader]], drawn: Mapping[str, Mapping]
+    ):
+        self._folder, self._layer, self._readers, self._drawn = folder, layer, readers, drawn
         self._real, self._strongest = layer.real, layer.strongest
         self._waiting: list[dict[str, object]] = []
         self._written = 0
@@ -37,6 +40,7 @@ class Details:
     def add(self, unit: int, part: Visualization, row: int, restarts: Sequence[int | None]) -> None:
         """Adds a unit: its row of a finished block, and the places of its restarts."""
         details: dict[str, object] = {"final": number(part.final_scores[row]), **curve(part.scores[row])}
+        details["command"] = self._layer.command(unit)
         if part.restart_scores is not None:
             details["restarts"] = list(zip(restarts, numbers(part.restart_scores[row]), strict=True))
         details |= {aspect: images[unit] for aspect, images in self._drawn.items() if unit in images}

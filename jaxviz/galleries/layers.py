@@ -10,6 +10,8 @@ from jaxviz.galleries.scripts import number, numbers, write_script
 from jaxviz.galleries.sheets import Sheets
 from jaxviz.model import Canvas
 from jaxviz.reports import COLUMNS, Report
+from jaxviz.sweeps import SweptLayer
+from jaxviz.visualization import Visualization
 
 __all__ = ["write_layer"]
 
@@ -19,7 +21,12 @@ _SHEETS = ("wall", "pictures", "samples", "restarts", "negative", "diversity", "
 
 
 def write_layer(
-    layer, canvas: Canvas, folder: Path, *, readers: Mapping[int, Sequence[Reader]], advance: Callable[[int], None]
+    layer: SweptLayer,
+    canvas: Canvas,
+    folder: Path,
+    *,
+    readers: Mapping[int, Sequence[Reader]],
+    advance: Callable[[int], None],
 ) -> dict[str, object]:
     """Writes the folder of a layer, a block of its units at a time.
 
@@ -100,7 +107,7 @@ class _Units:
         return {"units": self.units, "places": self.places, "numbers": known, "status": status}
 
 
-def _restarts(part, row: int, sheets: Sheets) -> list[int | None]:
+def _restarts(part: Visualization, row: int, sheets: Sheets) -> list[int | None]:
     if part.restarts is None:
         return []
     dead = part.dead[row].repeat(part.restarts.shape[1])

@@ -2,7 +2,7 @@
 "use strict";
 jaxviz.unit = (() => {
   const { address, curve, element, load, number, tiles } = jaxviz;
-  const LARGE = 448, SMALL = 112, SIDE = 136; // CSS pixels
+  const LARGE = 448, SMALL = 112; // CSS pixels
 
   const section = (title, ...children) => {
     const heading = element("h2", {}, title);
@@ -75,17 +75,17 @@ jaxviz.unit = (() => {
   };
 
   const images = (swept, sheets, list, name) => strip(...list.map(([place, score], at) => figure(
-    tiles.picture(swept.folder, sheets, place, fit(sheets, SIDE, 3),
+    tiles.picture(swept.folder, sheets, place, fit(sheets, SMALL, 3),
       `${name} ${at + 1}`),
     place === null ? "no picture" : number(score))));
 
-  const again = (network) => {
-    if (!network.command) return null;
-    const code = element("code", {}, network.command);
+  const again = (command) => {
+    if (!command) return null;
+    const code = element("code", {}, command);
     const copy = element("button", { type: "button", class: "plain" }, "Copy");
     copy.addEventListener("click", async () => {
       try {
-        await navigator.clipboard.writeText(network.command);
+        await navigator.clipboard.writeText(command);
       } catch { // not allowed here: mark it, so that one key copies it
         getSelection().selectAllChildren(code);
         document.execCommand("copy");
@@ -144,7 +144,7 @@ jaxviz.unit = (() => {
     if (details.readers) {
       made.push(section("Units that weigh it among their strongest", await others(network, details.readers)));
     }
-    made.push(section("Make it again", again(network), jaxviz.network.how(network)));
+    made.push(section("Make it again", again(details.command || network.command), jaxviz.network.how(network)));
     return {
       show: () => main.append(...made),
       beside: (step) => {
