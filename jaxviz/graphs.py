@@ -86,6 +86,26 @@ class Graph:
         shifted = self._giver(power.reads[0])
         return self.name_of(shifted.reads[0] if shifted and shifted.name == "sub" else power.reads[0])
 
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """Returns for each name those of the values that its own is made of; for a second name, the first one."""
+        givers = {value: step for step in self.steps for value in step.gives}
+        first: dict[int, str] = {}
+        for name, number in self.names.items():
+            first.setdefault(number, name)
+        found: dict[str, tuple[str, ...]] = {}
+        for name, number in self.names.items():
+            made_of: set[int] = set() if first[number] == name else {number}
+            waiting = [] if made_of else [number]
+            seen: set[int] = set()
+            while waiting:
+                step = givers.get(waiting.pop())
+                behind = {value for value in step.reads if value is not None} - seen if step else set()
+                seen |= behind
+                made_of |= behind & first.keys()
+                waiting += behind - first.keys()
+            found[name] = tuple(first[value] for value in sorted(made_of))
+        return found
+
     def _giver(self, value: int | None) -> _Step | None:
         return next((step for step in self.steps if value in step.gives), None)
 
@@ -112,8 +132,10 @@ def graph_of(function: Callable[..., Mapping[str, jax.Array]], *arguments: PyTre
     traced = jax.make_jaxpr(listed)(*arguments).jaxpr
     steps: list[_Step] = []
     outputs = _walk(traced, list(range(-len(traced.invars), 0)), steps, itertools.count())
-    # Inputs have negative numbers and values those of their places, so that numbers sort by the time of computation.
-    found = [(-1 if number is None else number, name) for number, name in zip(outputs, order, strict=True)]
+    # Inputs have negative numbers and values those of their places, so that numbers sort by the time of computation; a
+    # constant stands before the inputs, and nothing reads it.
+    constant = -len(traced.invars) - 1
+    found = [(constant if number is None else number, name) for number, name in zip(outputs, order, strict=True)]
     return Graph({name: number for number, name in sorted(found, key=lambda pair: pair[0])}, tuple(steps))
 
 

@@ -4,12 +4,15 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol, runtime_checkable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Int32, PyTree
 
 from jaxviz.errors import JaxvizError
+from jaxviz.graphs import graph_of
 from jaxviz.model import Layer, Model
+from jaxviz.readings import Readable
 
 __all__ = ["Carry", "Kernel", "Strongest", "Wire", "Wired", "inputs_of", "strongest"]
 
@@ -77,13 +80,16 @@ class Strongest:
 def inputs_of(model: Model) -> dict[str, tuple[str, ...]]:
     """Returns for each layer the layers that it reads: none for the image, or where the network does not tell.
 
+    Of a Flax module or a function, a layer reads those that its output is made of with no other layer between.
+
     Example:
       >>> import jaxviz
       >>> [(name, *inputs) for name, inputs in inputs_of(jaxviz.default_model()).items()][:3]
       [('conv2d_1',), ('conv2d_2', 'conv2d_1'), ('max_pooling2d_1', 'conv2d_2')]
     """
-    wires = _wires(model)
-    return {layer.name: wires[layer.name].inputs if layer.name in wires else () for layer in model.layers}
+    found = _traced(model, model.module) if isinstance(model.module, Readable) else {}
+    found |= {name: wire.inputs for name, wire in _wires(model).items()}
+    return {layer.name: found.get(layer.name, ()) for layer in model.layers}
 
 
 def strongest(model: Model, layer: str, count: int = 8) -> Strongest | None:
@@ -153,7 +159,7 @@ def _strengths(weights: np.ndarray, places: np.ndarray, count: int) -> tuple[np.
     """Returns the strongest channels of some units ``[units, k]``, and their weights."""
     own = weights[:, places].astype(np.float64)  # [positions, channels, places, units]
     lengths, sums = np.sqrt(np.square(own).sum((0, 2))).T, own.sum((0, 2)).T
-    order = np.argsort(-lengths, axis=1, kind="stable")[:, :count]
+    order = np.argsort(-lengths, axis=1, kind="stable")[:, :count].copy()  # a view would keep all of it
     signed = np.copysign(np.take_along_axis(lengths, order, 1), np.take_along_axis(sums, order, 1))
     return order, signed
 
@@ -209,6 +215,11 @@ def _along(labels: np.ndarray, axis: int) -> np.ndarray | None:
     rows = np.moveaxis(labels, axis, 0)
     first = rows.reshape(len(rows), -1)[:, 0]
     return first if (first == rows.T).all() else None
+
+
+def _traced(model: Model, module: Readable) -> dict[str, tuple[str, ...]]:
+    image = jax.ShapeDtypeStruct(model.canvas.shape, jnp.float32)
+    return graph_of(lambda variables, image: module.read(variables, image).values, model.variables, image).reads()
 
 
 def _wires(model: Model) -> Mapping[str, Wire]:

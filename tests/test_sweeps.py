@@ -145,6 +145,7 @@ def test_another_sweep_is_refused_with_the_difference_named(whole, tiny):
         (tiny, {**ALL, "recipe": "seed"}, "its recipe is quick, not seed"),
         (tiny, {**ALL, "diversity": 3}, "its diversity is 2, not 3"),
         (tiny, {**ALL, "precision": "bfloat16"}, "its precision is float32, not bfloat16"),
+        (tiny, {**ALL, "chunk": 2}, "its chunk is 1, not 2"),
         (heavier, ALL, "its weights is "),
     ]
     for model, settings, message in cases:
@@ -184,7 +185,7 @@ def test_directories_that_hold_no_sweep(tmp_path):
 
 
 def test_a_second_sweep_in_one_directory_is_refused(tiny, tmp_path):
-    with locked(tmp_path), pytest.raises(JaxvizError, match="another sweep is at work in .*; wait for it to end"):
+    with locked(tmp_path), pytest.raises(JaxvizError, match=r"another sweep is at work in .*; wait for it to end"):
         jaxviz.sweep(tiny, tmp_path, layers="first", steps=1)
     assert not tree(tmp_path)
 

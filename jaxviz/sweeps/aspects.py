@@ -22,7 +22,7 @@ _LEARNED = re.compile(
 
 
 def swept_layers(layers: Iterable[Layer | NetworkLayer]) -> tuple[str, ...]:
-    """Returns the layers whose units are learned, convolutions and dense layers; all with channels if there are none."""
+    """Returns the layers whose units are learned, convolutions and dense layers; all with channels where none are."""
     counted = [layer for layer in layers if layer.channels]
     learned = tuple(layer.name for layer in counted if _LEARNED.fullmatch(layer.kind))
     return learned or tuple(layer.name for layer in counted)

@@ -18,7 +18,6 @@ from jaxviz.reporting import report
 from jaxviz.reports import Report
 from jaxviz.sweeps.aspects import units_of
 from jaxviz.sweeps.results import REAL, REPORT, STRONGEST, SweptLayer
-from jaxviz.views import channels_last
 from jaxviz.wiring import strongest
 
 __all__ = ["is_measured", "measure"]

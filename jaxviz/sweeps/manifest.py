@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from jaxviz.errors import JaxvizError
@@ -16,6 +15,9 @@ FORMAT = 1
 
 ASPECTS = ("positive", "negative", "diversity")
 """What is made of each unit: what it answers to, what silences it, and several images of it that differ."""
+
+
+_OPTIONAL = ("model file's sha256", "diversity", "chunk")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,8 @@ class Manifest:
       weights: a sha256 of its layers and variables.
       canvas: shape, range and layout of the images.
       facts: recipe, key, precision and versions, as text.
-      diversity: how many images of a unit differ, where there are such.
+      diversity: how many images of a unit differ, where there are such; else 0.
+      chunk: how many images climb together on each device, where that was asked for; else 0.
       network: all layers of the network.
       swept: the names of those that are swept, in the network's order.
       aspects: what is made of each unit.
@@ -60,6 +63,7 @@ class Manifest:
     canvas: Canvas
     facts: dict[str, str]
     diversity: int
+    chunk: int
     network: tuple[NetworkLayer, ...]
     swept: tuple[str, ...]
     aspects: tuple[str, ...]
@@ -81,11 +85,11 @@ class Manifest:
             if version != FORMAT:
                 raise JaxvizError(f"{path} has format {version}; this jaxviz reads {FORMAT}")
             canvas = told.pop("canvas")
-            layers = tuple(
-                NetworkLayer(**{name: _frozen(value) for name, value in layer.items()}) for layer in told.pop("network")
-            )
-            values = {name: _frozen(value) for name, value in told.items()}
-            return cls(**values, canvas=Canvas(**canvas | {"shape": tuple(canvas["shape"])}), network=layers)
+            layers = tuple(NetworkLayer(**_frozen(layer)) for layer in told.pop("network"))
+            found = cls(**_frozen(told), canvas=Canvas(**_frozen(canvas)), network=layers)
+            if not set(found.swept) <= {layer.name for layer in layers} or not set(found.aspects) <= set(ASPECTS):
+                raise ValueError("it names what there is not")
+            return found
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             if isinstance(error, JaxvizError):
                 raise
@@ -103,12 +107,13 @@ class Manifest:
         Raises:
           JaxvizError: the earlier one is another sweep's; the message names what differs.
         """
-        mine, others = ({**_told(one)} for one in (self, other))
-        for name in [*mine, *others]:
-            if mine.get(name) != others.get(name):
+        mine, others = _told(self), _told(other)
+        for name, value in mine.items():
+            there = others.get(name, "")
+            # What only one of them says is no difference: it was not asked for there, and is taken over.
+            if value != there and (name not in _OPTIONAL or (value and there)):
                 raise JaxvizError(
-                    f"{directory} keeps another sweep: its {name} is {others.get(name, 'unknown')}, not "
-                    f"{mine.get(name, 'known')}; give another directory"
+                    f"{directory} keeps another sweep: its {name} is {there}, not {value}; give another directory"
                 )
         swept = {*self.swept, *other.swept}
         return dataclasses.replace(
@@ -116,6 +121,7 @@ class Manifest:
             model=other.model,
             source=self.source or other.source,
             diversity=self.diversity or other.diversity,
+            chunk=self.chunk or other.chunk,
             swept=tuple(layer.name for layer in self.network if layer.name in swept),
             aspects=tuple(aspect for aspect in ASPECTS if aspect in (*self.aspects, *other.aspects)),
         )
@@ -129,15 +135,12 @@ class Manifest:
         return f"{place:03}-{plain[:64]}"
 
 
-def _told(manifest: Manifest) -> Mapping[str, str]:
+def _told(manifest: Manifest) -> dict[str, str]:
     """Returns what two runs of one sweep must have in common."""
-    told = {name: str(value) for name, value in manifest.facts.items()}
-    told |= {f"model file's {name}": value for name, value in manifest.source.items() if name == "sha256"}
-    told |= {"weights": manifest.weights, "canvas": str(manifest.canvas)}
-    if manifest.diversity:
-        told["diversity"] = str(manifest.diversity)
-    return told
+    optional = (manifest.source.get("sha256", ""), str(manifest.diversity or ""), str(manifest.chunk or ""))
+    strict = {"weights": manifest.weights, "canvas": str(manifest.canvas)}
+    return {**manifest.facts, **strict, **dict(zip(_OPTIONAL, optional, strict=True))}
 
 
-def _frozen(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+def _frozen(values: dict) -> dict:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -129,7 +129,7 @@ def sweep(
         raise JaxvizError(f"diversity of {diversity}: give 2 images or more, or 0 for none")
     key = checked_key(key)
     real = None if images is None else _real(images, model)
-    asked = _manifest(model, _matched(model, layers), recipe, key, precision, negative, diversity, source)
+    asked = _manifest(model, _matched(model, layers), recipe, key, precision, negative, diversity, chunk, source)
     directory, first = Path(out), jax.process_index() == 0
     with staged(directory):
         pass  # it can be written, or is refused before anything is computed
@@ -141,7 +141,7 @@ def sweep(
         _meet("has read its manifest")
         if first:
             manifest.write(directory)
-        run = _Run(in_precision(model, precision), Sweep(directory, manifest), recipe, key, chunk, progress, stop)
+        run = _Run(in_precision(model, precision), Sweep(directory, manifest), recipe, key, progress, stop)
         for layer in run.sweep.layers:
             for aspect in run.aspects(layer):
                 run.climb(layer, aspect)
@@ -161,7 +161,6 @@ class _Run:
     sweep: Sweep
     recipe: Recipe
     key: Array
-    width: int | None
     progress: Callable[[SweepProgress], None] | None
     stop: Callable[[], bool] | None
     finished: int = 0
@@ -180,7 +179,7 @@ class _Run:
         size = _chunk_size(folder)
         batch = None
         if size is None:
-            batch = self._batch(layer, aspect, self.width)
+            batch = self._batch(layer, aspect, self.sweep.manifest.chunk or None)
             size = batch.chunk
         store = Store(folder, {"chunk": str(size), "units": str(layer.channels)})
         mine = range(jax.process_index(), -(-layer.channels // size), jax.process_count())
@@ -266,6 +265,7 @@ def _manifest(
     precision: str,
     negative: bool,
     diversity: int,
+    chunk: int | None,
     source: str | os.PathLike | None,
 ) -> Manifest:
     reads = inputs_of(model)
@@ -277,6 +277,7 @@ def _manifest(
         canvas=model.canvas,
         facts=provenance_of(recipe, key, precision),
         diversity=diversity,
+        chunk=chunk or 0,
         network=tuple(
             NetworkLayer(
                 name=layer.name,
