@@ -63,9 +63,7 @@ def gallery(
             folder = files / f"{place:03d}-{_safe(layer.name)}"
             folder.mkdir()
             advance = progress or (lambda _: None)
-            swept.append(
-                write_layer(layer, sweep.canvas, folder, readers=readers.get(layer.name, {}), advance=advance)
-            )
+            swept.append(write_layer(layer, sweep.canvas, folder, readers=readers.get(layer.name, {}), advance=advance))
         data = files / "data"
         data.mkdir()
         write_script(data, "network", _network(sweep, swept))

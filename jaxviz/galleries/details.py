@@ -37,6 +37,11 @@ class Details:
         self._waiting: list[dict[str, object]] = []
         self._written = 0
 
+    @property
+    def reads(self) -> str | None:
+        """The layer that the strongest weights come from; None where there are none to tell of."""
+        return None if self._strongest is None else self._strongest.layer
+
     def add(self, unit: int, part: Visualization, row: int, restarts: Sequence[int | None]) -> None:
         """Adds a unit: its row of a finished block, and the places of its restarts."""
         details: dict[str, object] = {"final": number(part.final_scores[row]), **curve(part.scores[row])}

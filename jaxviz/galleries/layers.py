@@ -44,7 +44,7 @@ def write_layer(
     sheets |= {name: Sheets(folder, name) for name in _SHEETS if name not in sheets}
     for tile in () if layer.real is None else layer.real.tiles:
         sheets["real"].add(tile)
-    others = [name for name in ("negative", "diversity") if name in layer.aspects]
+    others = [name for name in layer.aspects if name != "positive"]
     drawn = {name: albums.draw_aspect(layer.blocks(name), sheets[name]) for name in others}
     details, units = Details(folder, layer, readers, drawn), _Units()
     sampled: dict[int, int] = {}  # by slot, the unit that fills it: spread over the layer, the dead passed over
@@ -72,15 +72,15 @@ def write_layer(
         "done": len(units.units),
         "dead": units.places.count(None),
         "samples": samples,
-        "sampled": list(sampled.values()),
-        "reads": layer.strongest.layer if layer.strongest is not None else None,
+        "sampled": len(sampled),
+        "reads": details.reads,
     }
 
 
 class _Units:
     """The columns of numbers of a layer's units, in order of arrival."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.units: list[int] = []
         self.places: list[int | None] = []
         self._scores: list[float | None] = []
@@ -94,7 +94,7 @@ class _Units:
 
     def columns(self, report: Report | None) -> dict[str, object]:
         """Returns everything by column; without a report the activation reached is the final score."""
-        known: dict[str, object] = {"reached": self._scores}
+        known: dict[str, list[float | None]] = {"reached": self._scores}
         status = None
         if report is not None:
             rows = {label: row for row, label in enumerate(report.labels)}

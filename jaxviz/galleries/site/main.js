@@ -15,7 +15,7 @@
         href: place ? address(...names.slice(0, place)) : "#/", title: name,
         "aria-current": place === list.length - 1 ? "page" : null,
       }, name)))));
-    document.title = names.length ? `${names.join(":")} – ${network.model}` : network.model;
+    document.title = names.length ? `${names.join(":")} - ${network.model}` : network.model;
   };
 
   const nothing = (text) => {

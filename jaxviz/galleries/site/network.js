@@ -24,7 +24,9 @@ jaxviz.network = (() => {
   const samples = (swept, watch) => {
     const strip = element("span", { class: "samples", "aria-hidden": "true" });
     if (swept.samples) watch(strip, () => {
-      strip.append(...swept.sampled.map((_, place) => tiles.picture(swept.folder, swept.samples, place, SAMPLE)));
+      for (let place = 0; place < swept.sampled; place++) {
+        strip.append(tiles.picture(swept.folder, swept.samples, place, SAMPLE));
+      }
     });
     return strip;
   };

@@ -9,14 +9,16 @@ jaxviz.wall = (() => {
   return (layer, units, { caption, label, width, moved }) => {
     const host = element("div", { class: "wall", role: "list" });
     const rows = new Map(); // by number, those that exist
-    let order = [], active = 0, columns = 1, line = 1, waiting = 0;
+    let order = [], active = 0, columns = 1, line = 1, wide = 0, waiting = 0, shown = 0;
 
     const measure = () => {
+      wide = host.clientWidth;
       columns = Math.max(1, Math.floor((host.clientWidth + GAP) / (width + GAP)));
       // Rows reach from edge to edge, unless too few tiles fit.
       const spare = columns > 1 ? (host.clientWidth - columns * width) / (columns - 1) : GAP;
       host.style.setProperty("--gap", `${Math.min(WIDEST, spare)}px`);
       line = tiles.tallness(units.sheets.wall, width) + GAP + (width < CAPTIONED ? 0 : CAPTION);
+      host.style.setProperty("--line", `${line}px`);
       host.style.height = `${Math.ceil(order.length / columns) * line}px`;
     };
 
@@ -45,9 +47,14 @@ jaxviz.wall = (() => {
     const show = () => {
       waiting = 0;
       const top = host.getBoundingClientRect().top;
+      // Whoever turns the wall by whole windows gets those rows first that are seen, and the others when it rests.
+      const hurried = Math.abs(top - shown) > window.innerHeight / 2;
+      const beyond = hurried ? 0 : BEYOND;
+      shown = top;
+      if (hurried) soon();
       const count = Math.ceil(order.length / columns);
-      const first = Math.max(0, Math.floor((-top - BEYOND) / line));
-      const last = Math.min(count - 1, Math.floor((window.innerHeight - top + BEYOND) / line));
+      const first = Math.max(0, Math.floor((-top - beyond) / line));
+      const last = Math.min(count - 1, Math.floor((window.innerHeight - top + beyond) / line));
       const wanted = new Set(count ? [Math.floor(active / columns)] : []); // it may have the focus
       for (let number = first; number <= last; number++) wanted.add(number);
       for (const [number, made] of rows) {
@@ -67,10 +74,12 @@ jaxviz.wall = (() => {
     const soon = () => { waiting ||= requestAnimationFrame(show); };
 
     const again = () => {
+      const held = host.contains(document.activeElement);
       host.replaceChildren();
       rows.clear();
       measure();
       show();
+      if (held) focus();
     };
 
     const linkOf = (place) => host.querySelector(`[data-place="${place}"]`);
@@ -105,12 +114,7 @@ jaxviz.wall = (() => {
     });
     window.addEventListener("scroll", soon, { passive: true });
     // A window that grows wider has other rows; one that merely becomes taller has more.
-    let wide = 0;
-    const resized = new ResizeObserver(() => {
-      if (host.clientWidth === wide) return;
-      wide = host.clientWidth;
-      again();
-    });
+    const resized = new ResizeObserver(() => { if (host.clientWidth !== wide) again(); });
     resized.observe(host);
     window.addEventListener("resize", soon);
 
@@ -123,10 +127,8 @@ jaxviz.wall = (() => {
         again();
       },
       zoom: (wanted) => {
-        const held = host.contains(document.activeElement);
         width = wanted;
         again();
-        if (held) focus();
       },
       leave: () => {
         window.removeEventListener("scroll", soon);
