@@ -19,7 +19,6 @@ pytestmark = [
 ]
 HOSTILE = "</script><img src=x onerror=alert(1)>/a b%2F\u2028\"'"
 PAGES = {"network": "#/", "layer": "#/conv2d_3", "unit": "#/conv2d_3/17"}
-# What a reader has open is asked for as much as what is there at first.
 LIGHTS = [("dark", 1280), ("light", 1280), ("dark", 360), ("light", 360)]
 
 
@@ -220,7 +219,7 @@ def test_accessibility(window, gallery, scheme, width):
     for place, address in PAGES.items():
         page = window(gallery + address, scheme, width)
         page.wait_for_selector({"network": ".lines path", "layer": ".tile", "unit": ".curve"}[place], state="attached")
-        results = Axe().run(page)
+        results = Axe().run(page, options={"preload": False})  # it would ask for the style sheet once more
         assert results.violations_count == 0, f"{place}: {results.generate_report()}"
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -255,14 +254,14 @@ def test_an_unfinished_sweep(window, tmp_path):
 
 
 def test_a_wall_of_thousands_has_few_elements(window, tmp_path):
-    sweep = synthetic_sweep({"wide": 3000}, (8, 8, 1))
+    sweep = synthetic_sweep({"wide": 1200}, (8, 8, 1))
     page = window(f"{jaxviz.gallery(sweep, tmp_path).as_uri()}#/wide")
     page.wait_for_selector(".tile")
     assert page.locator(".tile").count() < 400
     page.focus(".tile[tabindex='0']")
     page.keyboard.press("End")
-    assert focused(page) == "#/wide/2999"
+    assert focused(page) == "#/wide/1199"
     assert page.locator(".tile").count() < 400
     shown = indices(page)
     assert shown == sorted(shown)
-    assert page.locator("[aria-posinset='3000'][aria-setsize='3000']").count() == 1
+    assert page.locator("[aria-posinset='1200'][aria-setsize='1200']").count() == 1

@@ -13,7 +13,7 @@ jaxviz.search = (() => {
       .filter(([place]) => place >= 0)
       .sort(([a, one], [b, other]) => (one.name.toLowerCase() === part ? -1 : a) - (other.name.toLowerCase() === part ? -1 : b))
       .map(([, swept]) => swept);
-    const split = /^(.*?)[\s:/#]+(\d+)$/.exec(query);
+    const split = /^(.*?)[\s:/#]+(\d+)$/s.exec(query);
     const units = split ? named(split[1]).filter((swept) => Number(split[2]) < swept.channels)
       .map((swept) => ({ text: `${swept.name}:${Number(split[2])}`, href: address(swept.name, Number(split[2])) })) : [];
     const layers = named(query.replace(/[\s:/#]+$/, "")).map((swept) => ({ text: swept.name, href: address(swept.name) }));
