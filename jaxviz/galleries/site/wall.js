@@ -3,13 +3,14 @@
 jaxviz.wall = (() => {
   const { address, element, tiles } = jaxviz;
   const GAP = 10, WIDEST = 28, CAPTION = 20, BEYOND = 500; // CSS pixels
+  const BUDGET = 6; // milliseconds of a frame for new rows
   const CAPTIONED = 44; // what is less wide has no caption
 
   // `layer` is what was swept, `units` its columns; `caption(at)` and `label(at)` are texts of the unit in that row.
   return (layer, units, { caption, label, width, moved }) => {
     const host = element("div", { class: "wall", role: "list" });
     const rows = new Map(); // by number, those that exist
-    let order = [], active = 0, columns = 1, line = 1, wide = 0, waiting = 0, shown = 0;
+    let order = [], active = 0, columns = 1, line = 1, wide = 0, waiting = 0;
 
     const measure = () => {
       wide = host.clientWidth;
@@ -44,41 +45,52 @@ jaxviz.wall = (() => {
     };
 
     // Rows stand in the document in their order, which is how they are read aloud.
-    const show = () => {
-      waiting = 0;
+    const insert = (number) => {
+      const after = [...rows.keys()].filter((other) => other > number);
+      const made = build(number);
+      host.insertBefore(made, after.length ? rows.get(Math.min(...after)) : null);
+      rows.set(number, made);
+    };
+
+    // Makes the rows near the window, those in it first, and stops when the milliseconds are over: whoever turns the
+    // wall faster than this machine can draw sees gaps for a moment, but nothing halts.
+    const show = (budget) => {
+      const until = performance.now() + budget;
       const top = host.getBoundingClientRect().top;
-      // Whoever turns the wall by whole windows gets those rows first that are seen, and the others when it rests.
-      const hurried = Math.abs(top - shown) > window.innerHeight / 2;
-      const beyond = hurried ? 0 : BEYOND;
-      shown = top;
-      if (hurried) soon();
       const count = Math.ceil(order.length / columns);
-      const first = Math.max(0, Math.floor((-top - beyond) / line));
-      const last = Math.min(count - 1, Math.floor((window.innerHeight - top + beyond) / line));
-      const wanted = new Set(count ? [Math.floor(active / columns)] : []); // it may have the focus
-      for (let number = first; number <= last; number++) wanted.add(number);
+      const between = (low, high) => {
+        const first = Math.max(0, Math.floor((low - top) / line));
+        const last = Math.min(count - 1, Math.floor((high - top) / line));
+        return Array.from({ length: Math.max(0, last - first + 1) }, (_, place) => first + place);
+      };
+      const wanted = new Set([
+        ...(count ? [Math.floor(active / columns)] : []), // it may have the focus
+        ...between(0, window.innerHeight), ...between(-BEYOND, window.innerHeight + BEYOND),
+      ]);
       for (const [number, made] of rows) {
         if (wanted.has(number)) continue;
         made.remove();
         rows.delete(number);
       }
-      let next = null;
-      for (const number of [...wanted].sort((a, b) => b - a)) {
-        if (!rows.has(number)) {
-          rows.set(number, build(number));
-          host.insertBefore(rows.get(number), next);
-        }
-        next = rows.get(number);
+      for (const number of wanted) {
+        if (rows.has(number)) continue;
+        if (performance.now() > until) { soon(); return; }
+        insert(number);
       }
     };
-    const soon = () => { waiting ||= requestAnimationFrame(show); };
+    const soon = () => {
+      waiting ||= requestAnimationFrame(() => {
+        waiting = 0;
+        show(BUDGET);
+      });
+    };
 
     const again = () => {
       const held = host.contains(document.activeElement);
       host.replaceChildren();
       rows.clear();
       measure();
-      show();
+      show(Infinity);
       if (held) focus();
     };
 
@@ -86,7 +98,7 @@ jaxviz.wall = (() => {
     const activate = (place) => {
       linkOf(active)?.setAttribute("tabindex", "-1");
       active = Math.max(0, Math.min(order.length - 1, place));
-      show();
+      show(Infinity);
       linkOf(active)?.setAttribute("tabindex", "0");
       if (order.length) moved(units.units[order[active]]);
     };
