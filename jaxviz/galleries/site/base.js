@@ -50,7 +50,8 @@ const jaxviz = (() => {
     return String(Number(value.toPrecision(4))).replace("-", "−");
   };
   const plural = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
-  const shape = (sides) => sides.join(" × ");
+  // What a layer gives for one image, where that is more than a number of units.
+  const shape = (sides) => (sides.length > 1 ? [sides.join(" × ")] : []);
 
   const address = (...parts) => `#/${parts.map((part) => encodeURIComponent(part)).join("/")}`;
   const parts = () => {

@@ -57,7 +57,7 @@ jaxviz.layer = (() => {
   };
 
   const header = (swept, neighbours) => {
-    const parts = [swept.kind, shape(swept.shape), plural(swept.channels, "unit")];
+    const parts = [swept.kind, ...shape(swept.shape), plural(swept.channels, "unit")];
     if (swept.done < swept.channels) parts.push(`${swept.done.toLocaleString("en")} finished so far`);
     parts.push(swept.dead ? `${swept.dead.toLocaleString("en")} dead` : "none dead");
     const beside = (layer, rel, text) => (layer

@@ -14,7 +14,7 @@ jaxviz.network = (() => {
   };
 
   const told = (swept) => {
-    const parts = [shape(swept.shape), plural(swept.channels, "unit")];
+    const parts = [...shape(swept.shape), plural(swept.channels, "unit")];
     if (swept.done < swept.channels) parts.push(`${swept.done.toLocaleString("en")} finished`);
     if (swept.dead) parts.push(`${swept.dead.toLocaleString("en")} dead`);
     return parts.join(" · ");
@@ -40,7 +40,7 @@ jaxviz.network = (() => {
       item.append(element("a", { href: address(layer.name), class: "box" },
         element("span", { class: "title" }, ...title, meta), reads(network, layer, place), samples(swept, watch)));
     } else {
-      item.append(element("span", { class: "box" }, ...title, element("span", { class: "meta" }, shape(layer.shape)),
+      item.append(element("span", { class: "box" }, ...title, element("span", { class: "meta" }, layer.shape.join(" × ")),
         reads(network, layer, place)));
     }
     return item;
