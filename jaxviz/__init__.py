@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jaxviz import (
+        animations,
         checkpoints,
+        exports,
         figures,
         images,
         keras,
@@ -46,10 +48,12 @@ __all__ = [
     "Report",
     "Sweep",
     "Visualization",
+    "animations",
     "checkpoints",
     "default_model",
     "deferred",
     "ensemble",
+    "exports",
     "figures",
     "from_function",
     "from_linen",

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PyTree
 
@@ -32,6 +33,7 @@ class Ascent(NamedTuple):
       steps: how many steps were made.
       restarts: the last image of each restart, ``[restarts, ...]``; None where there is one.
       restart_scores: the final score of each; None where there is one.
+      frames: images on the way to the last, ``[frames, ...]``; None where none were asked for.
     """
 
     image: Float[Array, "..."]
@@ -41,9 +43,12 @@ class Ascent(NamedTuple):
     steps: Int[Array, ""]
     restarts: Float[Array, "restarts ..."] | None = None
     restart_scores: Float[Array, " restarts"] | None = None
+    frames: Float[Array, "frames ..."] | None = None
 
 
-def ascend(model: Model, objective: Objective, key: Array, start: Array | None, *, recipe: Recipe) -> Ascent:
+def ascend(
+    model: Model, objective: Objective, key: Array, start: Array | None, *, recipe: Recipe, frames: int | None = None
+) -> Ascent:
     """Climbs from a first image to one that the objective scores high.
 
     Written for one image; a batch is one ``vmap`` away.
@@ -54,17 +59,20 @@ def ascend(model: Model, objective: Objective, key: Array, start: Array | None, 
       key: the key of the run; the objective's layers and indices are folded in here.
       start: the first image, in the canvas's shape; drawn by the recipe's parameterization when None.
       recipe: how to climb.
+      frames: how many images of the way are kept, 2 or more, evenly spaced from the first to the last; None for none.
     """
     if recipe.restarts == 1:
-        return _climb(model, objective, key, start, recipe)
+        return _climb(model, objective, key, start, recipe, frames)
     further = [jax.random.fold_in(jax.random.fold_in(key, _RESTARTS), count) for count in range(1, recipe.restarts)]
-    climbs = jax.vmap(lambda key: _climb(model, objective, key, start, recipe))(jnp.stack([key, *further]))
+    climbs = jax.vmap(lambda key: _climb(model, objective, key, start, recipe, frames))(jnp.stack([key, *further]))
     best = jnp.argmax(jnp.where(jnp.isnan(climbs.final_score), -jnp.inf, climbs.final_score))
     chosen = jax.tree.map(lambda leaf: leaf[best], climbs)
     return chosen._replace(restarts=climbs.image, restart_scores=climbs.final_score)
 
 
-def _climb(model: Model, objective: Objective, key: Array, start: Array | None, recipe: Recipe) -> Ascent:
+def _climb(
+    model: Model, objective: Objective, key: Array, start: Array | None, recipe: Recipe, frames: int | None
+) -> Ascent:
     canvas = channels_last(model.canvas)
     group, parameterization = objective.group, recipe.parameterization
     if group > 1:
@@ -93,19 +101,24 @@ def _climb(model: Model, objective: Objective, key: Array, start: Array | None, 
         image = parameterization.render(parameters, canvas)
         return _score(model, objective, image, draws, lambda key, one: plain_view(one, canvas))
 
-    loop = _until_rest if recipe.rest else _all_steps if recipe.changes_the_score else _all_steps_and_score
-    last, scores, final, steps = loop(turn, final_score, first, optimizer.init(first), recipe)
-
     def pictured(parameters: PyTree) -> Array:
         image = parameterization.render(parameters, canvas)
         lift = jax.vmap if group > 1 else lambda function: function
         return lift(lambda image: in_layout(image, model.canvas))(image)
 
-    return Ascent(image=pictured(last), start=pictured(first), scores=scores, final_score=final, steps=steps)
+    loop = _until_rest if recipe.rest else _all_steps if recipe.changes_the_score else _all_steps_and_score
+    taken: Turn = turn
+    state = optimizer.init(first)
+    if frames is not None:
+        times = np.arange(frames) * recipe.steps // (frames - 1)
+        taken, state = _filmed(turn, pictured, times), (state, _film(pictured, first, frames))
+    last, state, scores, final, steps = loop(taken, final_score, first, state, recipe)
+    ascent = Ascent(image=pictured(last), start=pictured(first), scores=scores, final_score=final, steps=steps)
+    return ascent if frames is None else ascent._replace(frames=_developed(state[1], times, ascent))
 
 
 Turn = Callable[[PyTree, PyTree, Array], tuple[PyTree, PyTree, Array]]
-Climbed = tuple[PyTree, Array, Array, Array]
+Climbed = tuple[PyTree, PyTree, Array, Array, Array]
 
 
 def _all_steps_and_score(turn: Turn, final_score: Callable, first: PyTree, state: PyTree, recipe: Recipe) -> Climbed:
@@ -121,8 +134,8 @@ def _all_steps_and_score(turn: Turn, final_score: Callable, first: PyTree, state
         kept = jax.tree.map(lambda new, old: jnp.where(count < recipe.steps, new, old), moved, parameters)
         return (kept, state), score
 
-    (last, _), scores = jax.lax.scan(step, (first, state), jnp.arange(recipe.steps + 1))
-    return last, scores[:-1], scores[-1], jnp.asarray(recipe.steps)
+    (last, state), scores = jax.lax.scan(step, (first, state), jnp.arange(recipe.steps + 1))
+    return last, state, scores[:-1], scores[-1], jnp.asarray(recipe.steps)
 
 
 def _all_steps(turn: Turn, final_score: Callable, first: PyTree, state: PyTree, recipe: Recipe) -> Climbed:
@@ -132,8 +145,8 @@ def _all_steps(turn: Turn, final_score: Callable, first: PyTree, state: PyTree, 
         parameters, state, score = turn(*carry, count)
         return (parameters, state), score
 
-    (last, _), scores = jax.lax.scan(step, (first, state), jnp.arange(recipe.steps))
-    return last, scores, final_score(last), jnp.asarray(recipe.steps)
+    (last, state), scores = jax.lax.scan(step, (first, state), jnp.arange(recipe.steps))
+    return last, state, scores, final_score(last), jnp.asarray(recipe.steps)
 
 
 def _until_rest(turn: Turn, final_score: Callable, first: PyTree, state: PyTree, recipe: Recipe) -> Climbed:
@@ -154,10 +167,43 @@ def _until_rest(turn: Turn, final_score: Callable, first: PyTree, state: PyTree,
 
     zero, unknown = jnp.zeros((), jnp.int32), jnp.zeros(recipe.steps)
     begin = (first, state, unknown, zero, jnp.zeros(()), zero)
-    last, _, scores, count, _, _ = jax.lax.while_loop(goes_on, step, begin)
+    last, state, scores, count, _, _ = jax.lax.while_loop(goes_on, step, begin)
     # The curve stays where it came to rest.
     scores = jnp.where(jnp.arange(recipe.steps) < count, scores, scores[count - 1])
-    return last, scores, final_score(last), count
+    return last, state, scores, final_score(last), count
+
+
+def _film(pictured: Callable, first: PyTree, frames: int) -> Array:
+    image = jax.eval_shape(pictured, first)
+    return jnp.zeros((frames, *image.shape), image.dtype)
+
+
+def _filmed(turn: Turn, pictured: Callable, times: np.ndarray) -> Turn:
+    """Makes a turn that films: its state is that of the turn, and the film.
+
+    The image before the step is written to the frame that is due next, over the one before it. So each frame is left
+    with the image of its own time, nothing is branched on, and a step writes one image.
+
+    Args:
+      turn: a turn that does not.
+      pictured: makes an image of parameters.
+      times: after how many steps each frame is due, the first 0 and the last all.
+    """
+    due = jnp.asarray(np.searchsorted(times, np.arange(times[-1] + 1)))
+
+    def filmed(parameters: PyTree, state: PyTree, step: Array) -> tuple[PyTree, PyTree, Array]:
+        state, film = state
+        film = film.at[due[step]].set(pictured(parameters))
+        parameters, state, score = turn(parameters, state, step)
+        return parameters, (state, film), score
+
+    return filmed
+
+
+def _developed(film: Array, times: np.ndarray, ascent: Ascent) -> Array:
+    """Returns the frames of a film: the first is the start, and those from the last step on are the image."""
+    film = film.at[0].set(ascent.start)
+    return jax.vmap(lambda time, frame: jnp.where(time < ascent.steps, frame, ascent.image))(jnp.asarray(times), film)
 
 
 def _seen_score(model: Model, objective: Objective, image: Array, key: Array, step: Array, recipe: Recipe) -> Array:

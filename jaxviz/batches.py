@@ -32,6 +32,7 @@ def climb(
     key: Array,
     *,
     recipe: Recipe,
+    frames: int | None = None,
     width: int | None = None,
     keep: str | os.PathLike | None = None,
     facts: Mapping[str, str],
@@ -47,15 +48,17 @@ def climb(
       starts: first images ``[n, …]``; None where the recipe draws them.
       key: the key of the run.
       recipe: how to climb.
+      frames: how many images of the way are kept; None for none.
       width: images that climb together on each device; chosen when None.
       keep: a directory for finished chunks; those that it has are not made again.
       facts: what the run is, by which that directory is known.
       progress: called after each chunk with the number of images that it finished.
     """
-    batch = compiled(model, objective, starts, key, recipe=recipe, width=width)
+    batch = compiled(model, objective, starts, key, recipe=recipe, frames=frames, width=width)
     store = None
     if keep is not None:
         told = {"weights, objectives and starts": digest(model, objective.labels(), (objective, starts))}
+        told |= {} if frames is None else {"frames": str(frames)}
         store = Store(keep, {**facts, **told, "chunk": str(batch.chunk)})
     owners = batch.owners
     mine = [chunk for chunk, owner in owners.items() if owner == jax.process_index()]
@@ -137,6 +140,7 @@ def compiled(
     key: Array,
     *,
     recipe: Recipe,
+    frames: int | None = None,
     width: int | None = None,
 ) -> Batch:
     """Compiles the ascents for chunks that fit the memory: what the compiler says it needs decides.
@@ -152,7 +156,8 @@ def compiled(
             return placed, *_rows(objective, starts, count, some), key
 
         first = inputs(chunks.rows_of(count, plan.chunk, 0))
-        return Batch(count, plan, inputs, _ascend_all.lower(*first, recipe=recipe, mesh=plan.mesh).compile())
+        lowered = _ascend_all.lower(*first, recipe=recipe, frames=frames, mesh=plan.mesh)
+        return Batch(count, plan, inputs, lowered.compile())
 
     made = batch(chunks.plan(model, count, objective.units(model), width))
     while (fit := chunks.fitted(made.plan, _bytes(made.program), given=width is not None)).width < made.plan.width:
@@ -170,7 +175,7 @@ def digest(model: Model, labels: Sequence[str] = (), more: PyTree = None) -> str
     return hashed.hexdigest()
 
 
-@partial(jax.jit, static_argnames=("recipe", "mesh"))
+@partial(jax.jit, static_argnames=("recipe", "frames", "mesh"))
 def _ascend_all(
     model: Model,
     objectives: Objective,
@@ -178,11 +183,12 @@ def _ascend_all(
     key: Array,
     *,
     recipe: Recipe,
+    frames: int | None = None,
     mesh: Mesh | None,
 ) -> Ascent:
     def batch(model: Model, objectives: Objective, starts: Array | np.ndarray | None, key: Array) -> Ascent:
         return jax.vmap(
-            lambda objective, start: ascend(model, objective, key, start, recipe=recipe),
+            lambda objective, start: ascend(model, objective, key, start, recipe=recipe, frames=frames),
             axis_size=_batch_size(objectives),
         )(objectives, starts)
 

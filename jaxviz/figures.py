@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from jaxviz import images
 from jaxviz.findings import STATUSES
 from jaxviz.reports import Report
+from jaxviz.tiles import tiles, titled
 from jaxviz.visualization import Visualization
 
 __all__ = ["collage", "report", "scores", "tiles_figure"]
@@ -44,16 +45,9 @@ def collage(
       >>> [text.get_text() for text in figure.axes[0].texts]
       ['3', '7']
     """
-    canvas = visualization.canvas
-    render = render or images.rendering(visualization.images, canvas.low, canvas.high)
-    names, captions, alike = _names(visualization.labels)
-    last = images.channels_last(visualization.images, canvas.channel_axis)
-    return tiles_figure(
-        np.stack([render(image) for image in last]),
-        captions=captions,
-        title=title or (names[0] if alike else ""),
-        dead=visualization.dead,
-    )
+    layer, captions = titled(visualization.labels)
+    shown = tiles(visualization, render)
+    return tiles_figure(shown, captions=captions, title=title or layer, dead=visualization.dead)
 
 
 def tiles_figure(
@@ -77,7 +71,7 @@ def tiles_figure(
     shown = images.grey_or_colour(tiles)
     count, height, width, _ = shown.shape
     rows, columns = images.grid_shape(count) if columns is None else (-(-count // columns), columns)
-    scale = max(1, 96 // max(height, width))  # screen pixels for one of the image's
+    scale = images.magnification(height, width)
     caption = -(-_CAPTION * 2 // scale)
     padded = np.pad(np.where(dead[:, None, None, None], 0, shown), ((0, 0), (caption, 0), (0, 0), (0, 0)))
     sheet = images.collage(padded.astype(np.uint8), rows=rows, columns=columns, margin=_MARGIN)
@@ -122,7 +116,7 @@ def report(report: Report, *, title: str | None = None) -> Figure:
     """
     compared = not np.isnan(report.ratio).all()
     heights = report.ratio if compared else report.reached
-    names, captions, alike = _names(report.labels)
+    layer, captions = titled(report.labels)
     places = np.arange(len(report))
     figure = Figure(figsize=(min(14.0, max(7.5, 2 + 0.2 * len(report))), 4), layout="constrained")
     axes = figure.subplots()
@@ -141,17 +135,10 @@ def report(report: Report, *, title: str | None = None) -> Figure:
     axes.set(
         ylabel="reached / largest on real images" if compared else "reached",
     )
-    axes.set_title(title if title is not None else (names[0] if alike else ""), loc="left")
+    axes.set_title(title if title is not None else layer, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper right", ncols=len(STATUSES), fontsize=8, frameon=False)
     return figure
-
-
-def _names(labels: Sequence[str]) -> tuple[Sequence[str], Sequence[str], bool]:
-    """Splits labels into layers and captions; tells whether the layers are one, which need be named once only."""
-    names, captions = zip(*(label.rpartition(":")[::2] for label in labels), strict=True)
-    alike = len(set(names)) == 1 and names[0] != ""
-    return names, captions if alike else labels, alike
 
 
 def _sheet_figure(sheet: UInt8[np.ndarray, "height width channels"], scale: int, title: str) -> tuple[Figure, Axes]:

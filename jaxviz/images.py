@@ -16,6 +16,7 @@ __all__ = [
     "grey_or_colour",
     "grid_shape",
     "in_range",
+    "magnification",
     "normalize",
     "rendering",
 ]
@@ -126,6 +127,11 @@ def grid_shape(count: int) -> tuple[int, int]:
     if count // rows > 4 * rows and count > 8:  # nearly prime: a last row with gaps beats a ribbon
         rows = math.isqrt(count)
     return rows, -(-count // rows)
+
+
+def magnification(height: int, width: int) -> int:
+    """Returns how many screen pixels stand for one of an image, so that small ones can be looked at."""
+    return max(1, 96 // max(height, width))
 
 
 def collage(

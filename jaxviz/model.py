@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from jaxviz.displays import Displayed
 from jaxviz.errors import JaxvizError
 from jaxviz.preprocessing import Preprocessing, find
 
@@ -89,8 +90,8 @@ class Layer:
     data_fields=["variables"],
     meta_fields=["module", "layers", "canvas", "output", "logits", "preprocess"],
 )
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Model:
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class Model(Displayed):
     """A network whose units can be visualized: a pytree of its variables; all else is static.
 
     Attributes:
@@ -110,6 +111,10 @@ class Model:
     output: str
     logits: str
     preprocess: Callable[[Array], Array] | None = None
+
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.canvas.shape))
+        return f"Model({len(self.layers)} layers, {size} in {self.canvas.low:g}..{self.canvas.high:g} -> {self.output})"
 
     def ask(self, image: Float[Array, "..."], question: Callable[[Activations], Answer]) -> Answer:
         """Answers a question about the activations that one image excites."""

@@ -5,15 +5,17 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from jaxviz import findings
+from jaxviz.displays import Displayed
 from jaxviz.errors import JaxvizError
 from jaxviz.outputs import staged
 
-__all__ = ["COLUMNS", "Report"]
+__all__ = ["COLUMNS", "Column", "Report"]
 
 COLUMNS = {
     "reached": ("reached", "the objective of the image as it is"),
@@ -34,8 +36,24 @@ COLUMNS = {
 """The columns of numbers: heading, and what the caption says."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Report:
+class Column(NamedTuple):
+    """A column of a report as text.
+
+    Attributes:
+      heading: its name, empty for the labels.
+      caption: what it says.
+      cells: one for each image.
+      number: True where they are numbers.
+    """
+
+    heading: str
+    caption: str
+    cells: list[str]
+    number: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class Report(Displayed):
     """Numbers about each image of a visualization; NaN for what cannot be known.
 
     Attributes:
@@ -90,6 +108,10 @@ class Report:
             self.reached, self.largest, out=np.full(len(self), np.nan), where=self.largest > findings.SILENT
         )
 
+    def __repr__(self) -> str:
+        kinds = [f"{self.status.count(status)} {status}" for status in findings.STATUSES if status in self.status]
+        return f"Report({len(self)} units: {', '.join(kinds)})"
+
     @classmethod
     def concatenate(cls, parts: Sequence["Report"]) -> "Report":
         """Joins reports that were measured with the same, such as those of parts of a layer."""
@@ -102,29 +124,35 @@ class Report:
                 joined[field.name] = np.concatenate([getattr(part, field.name) for part in parts])
         return cls(**joined)
 
+    def columns(self) -> tuple[Column, ...]:
+        """Returns what there is to say of each image, as text; columns of nothing are left out."""
+        known = {name: values for name in COLUMNS if not np.isnan(values := getattr(self, name)).all()}
+        numbers = [Column(*COLUMNS[name], _texts(values), True) for name, values in known.items()]
+        judged = [Column(name, self._judged(name), _texts(read), True) for name, read in self.judges.items()]
+        status = Column("status", "whether there is a picture, and if not, why", list(self.status), False)
+        return (Column("", "", list(self.labels), False), status, *numbers, *judged)
+
     def table(self) -> str:
-        """Returns the numbers as aligned text, a caption for each column; columns of nothing are left out."""
-        captions = {"status": "whether there is a picture, and if not, why"}
-        columns = {"": list(self.labels), "status": list(self.status)}
-        for name, (heading, caption) in COLUMNS.items():
-            if not np.isnan(values := getattr(self, name)).all():
-                columns[heading], captions[heading] = [_text(value) for value in values], caption
-        for name, read in self.judges.items():
-            columns[name], captions[name] = [_text(value) for value in read], f"the class that {name} reads"
-            if not np.isnan(self.intended).all():
-                captions[name] += f": as asked for in {(read == self.intended).sum()} of {len(self)}"
-        widths = {heading: max(map(len, (heading, *cells))) for heading, cells in columns.items()}
-        rows = [list(columns), *zip(*columns.values(), strict=True)]
+        """Returns the columns as aligned text, with the caption of each."""
+        columns = self.columns()
+        widths = [max(map(len, (column.heading, *column.cells))) for column in columns]
+        rows = [[column.heading for column in columns], *zip(*(column.cells for column in columns), strict=True)]
         aligned = [
             "  ".join(
-                cell.ljust(width) if heading in ("", "status") else cell.rjust(width)
-                for cell, (heading, width) in zip(row, widths.items(), strict=True)
+                cell.rjust(width) if column.number else cell.ljust(width)
+                for cell, width, column in zip(row, widths, columns, strict=True)
             ).rstrip()
             for row in rows
         ]
-        longest = max(map(len, captions))
-        told = [f"{name}: {value}" for name, value in self.facts.items()]
-        return "\n".join([*aligned, "", *(f"{head.ljust(longest)}  {text}" for head, text in captions.items()), *told])
+        longest = max(len(column.heading) for column in columns)
+        captions = [f"{column.heading.ljust(longest)}  {column.caption}" for column in columns if column.heading]
+        return "\n".join([*aligned, "", *captions, *(f"{name}: {value}" for name, value in self.facts.items())])
+
+    def _judged(self, name: str) -> str:
+        caption = f"the class that {name} reads"
+        if np.isnan(self.intended).all():
+            return caption
+        return f"{caption}: as asked for in {(self.judges[name] == self.intended).sum()} of {len(self)}"
 
     def to_json(self) -> str:
         """Returns everything as JSON; what is NaN there is null."""
@@ -168,8 +196,8 @@ class Report:
             raise JaxvizError(f"{path} cannot be read as a report") from error
 
 
-def _text(value: float) -> str:
-    return "-" if np.isnan(value) else f"{value:.4g}"
+def _texts(values: Float[np.ndarray, " n"]) -> list[str]:
+    return ["-" if np.isnan(value) else f"{value:.4g}" for value in values]
 
 
 def _plain(value: object) -> object:

@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float
 from jaxviz import recipes
 from jaxviz.arrays import read_arrays
 from jaxviz.batches import climb
+from jaxviz.displays import Displayed
 from jaxviz.errors import JaxvizError
 from jaxviz.model import Activations, Canvas, Model
 from jaxviz.objectives import Objective, function
@@ -25,11 +26,11 @@ from jaxviz.recipes import Recipe
 
 __all__ = ["Visualization", "assembled", "checked_key", "provenance_of", "visualize"]
 
-_ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores")
+_ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Visualization:
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class Visualization(Displayed):
     """What a batch of ascents leaves, and all that is needed to make it again.
 
     Attributes:
@@ -42,6 +43,8 @@ class Visualization:
       provenance: recipe, key and versions, as text.
       restarts: the last images of all restarts ``[n, restarts, *canvas.shape]``; None where there was one.
       restart_scores: their final scores, ``[n, restarts]``; None likewise.
+      frames: images of the way ``[n, frames, *canvas.shape]``, the first the start and the last the last image; None
+        where none were asked for.
     """
 
     images: Float[np.ndarray, "n ..."]
@@ -53,9 +56,15 @@ class Visualization:
     provenance: dict[str, str]
     restarts: Float[np.ndarray, "n restarts ..."] | None = None
     restart_scores: Float[np.ndarray, "n restarts"] | None = None
+    frames: Float[np.ndarray, "n frames ..."] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        shown = self.labels[0] if len(self) == 1 else f"{self.labels[0]} … {self.labels[-1]}"
+        size, recipe = " x ".join(map(str, self.canvas.shape)), self.provenance.get("recipe", "unknown")
+        return f"Visualization({shown}: {len(self)} of {size}, recipe {recipe}, {self.dead.sum()} dead)"
 
     @property
     def dead(self) -> Bool[np.ndarray, " n"]:
@@ -122,6 +131,7 @@ def visualize(
     start: Float[Array | np.ndarray, "..."] | None = None,
     steps: int | None = None,
     restarts: int | None = None,
+    frames: int | None = None,
     chunk: int | None = None,
     precision: str = "float32",
     keep: str | os.PathLike | None = None,
@@ -140,6 +150,8 @@ def visualize(
       start: explicit starting image ``[*canvas.shape]`` for all, or one for each objective ``[n, *canvas.shape]``.
       steps: how many steps are made; the recipe's own number when left out.
       restarts: how many ascents each unit has, of which the best is kept; the recipe's own number when left out.
+      frames: how many images of the way to the last are kept, evenly spaced over the steps, 2 or more: of 9 over 256
+        steps, those after 0, 32, 64 … 256. None for none.
       chunk: how many images climb together on each device; chosen for the model and the machine when left out.
       precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``; the image, its score and the
         optimizer are float32 with either.
@@ -165,6 +177,9 @@ def visualize(
     recipe = recipe.replace(**changes) if changes else recipe
     if chunk is not None and chunk < 1:
         raise JaxvizError(f"chunk of {chunk}: give 1 or more")
+    most = recipe.steps + 1
+    if frames is not None and not 2 <= frames <= most:
+        raise JaxvizError(f"frames of {frames}: give 2 or more, and at most {most} for {recipe.steps} steps")
     key = checked_key(key)
     if not isinstance(objective, Objective):
         if not callable(objective):
@@ -180,6 +195,7 @@ def visualize(
         starts,
         key,
         recipe=recipe,
+        frames=frames,
         width=chunk,
         keep=keep,
         facts=provenance,
@@ -192,15 +208,14 @@ def assembled(
     whole: dict[str, np.ndarray], labels: tuple[str, ...], group: int, canvas: Canvas, provenance: dict[str, str]
 ) -> Visualization:
     """Makes a result of what the ascents left, the fields of `Ascent`; each image of a group stands for itself."""
-    images, starts, restarts = whole["image"], whole["start"], whole.get("restarts")
+    images, starts, restarts, frames = whole["image"], whole["start"], whole.get("restarts"), whole.get("frames")
     scores, final, restart_scores = whole["scores"], whole["final_score"], whole.get("restart_scores")
     if group > 1:
         labels = tuple(f"{label}#{number}" for label in labels for number in range(group))
         images, starts = (array.reshape(-1, *array.shape[2:]) for array in (images, starts))
         scores, final = (np.repeat(array, group, axis=0) for array in (scores, final))
-        if restarts is not None and restart_scores is not None:
-            restarts = np.swapaxes(restarts, 1, 2).reshape(-1, restarts.shape[1], *restarts.shape[3:])
-            restart_scores = np.repeat(restart_scores, group, axis=0)
+        restarts, frames = (_each_of_a_group(array) for array in (restarts, frames))
+        restart_scores = None if restart_scores is None else np.repeat(restart_scores, group, axis=0)
     return Visualization(
         images=images,
         starts=starts,
@@ -211,7 +226,13 @@ def assembled(
         provenance=provenance,
         restarts=restarts,
         restart_scores=restart_scores,
+        frames=frames,
     )
+
+
+def _each_of_a_group(several: np.ndarray | None) -> np.ndarray | None:
+    """Makes ``[n * group, m, …]`` of ``[n, m, group, …]``."""
+    return None if several is None else np.swapaxes(several, 1, 2).reshape(-1, several.shape[1], *several.shape[3:])
 
 
 def checked_key(key: Array | None) -> Array:

@@ -16,6 +16,7 @@ import jaxviz
 # Each room may import those above it only.
 ROOMS = [
     "errors",
+    "displays",
     "deferral",
     "progress",
     "compilation_cache",
@@ -145,7 +146,12 @@ ROOMS = [
     "reporting",
     "testing",
     "images",
+    "tiles",
     "figures",
+    "animations",
+    "markup",
+    "notebooks",
+    "exports",
     "sweeps.manifest",
     "sweeps.locks",
     "sweeps.aspects",

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from conftest import ROOT
+from PIL import Image
 
 PAGE = ROOT / "docs" / "your-model.md"
 SCALING = ROOT / "docs" / "scaling.md"
@@ -52,6 +53,21 @@ def test_the_page_on_the_vocabulary_runs_from_top_to_bottom(capsys):
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(block, names)
         assert capsys.readouterr().out in text
+
+
+def test_the_page_on_notebooks_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "notebooks.md"
+    text, names = page.read_text(), {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)
+        assert capsys.readouterr().out in text
+    made = ["ascent.gif", "ascent.html", "ascent.npz", "ascent.png", "pictures"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == made
+    # The picture on the page is what its blocks make, but for the last digits of another processor.
+    with Image.open("ascent.png") as ours, Image.open(ROOT / "docs" / "images" / "ascent.png") as shipped:
+        assert (ours.size, ours.n_frames) == (shipped.size, shipped.n_frames)
+    assert (ROOT / "docs" / "images" / "ascent.png").stat().st_size < 300_000
 
 
 @pytest.mark.parametrize("room", ["objectives", "parameterizations", "transforms", "penalties"])

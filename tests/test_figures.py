@@ -3,30 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from visualizations import visualization
 
-import jaxviz
 from jaxviz import figures, images
-from jaxviz.model import Canvas
-
-
-def visualization(count, labels=None, channels=1, channel_axis=-1):
-    """Images that are told apart by their left half; number 1 never moved, number 2 scored 0."""
-    pictures = np.random.default_rng(0).random((count, 28, 28, channels)).astype(np.float32)
-    starts = np.zeros_like(pictures)
-    starts[1] = pictures[1]
-    final = np.ones(count, np.float32)
-    final[2] = 0
-    if channel_axis == 0:
-        pictures, starts = np.moveaxis(pictures, -1, 1), np.moveaxis(starts, -1, 1)
-    return jaxviz.Visualization(
-        images=pictures,
-        starts=starts,
-        scores=np.zeros((count, 3), np.float32),
-        final_scores=final,
-        labels=tuple(labels or [f"conv:{index}" for index in range(count)]),
-        canvas=Canvas(shape=pictures.shape[1:], channel_axis=channel_axis),
-        provenance={"recipe": "seed"},
-    )
 
 
 def pixels(figure):

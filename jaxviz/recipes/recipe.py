@@ -5,6 +5,7 @@ import dataclasses
 import optax
 
 from jaxviz.deferral import Deferred, Steps
+from jaxviz.displays import Displayed
 from jaxviz.errors import JaxvizError
 from jaxviz.parameterizations import Parameterization
 from jaxviz.penalties import Penalty
@@ -36,7 +37,7 @@ class Rest:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(Displayed):
     """How an image is climbed: one value that names every choice.
 
     Numbers of transforms and penalties that change over the steps are optax schedules, deferred:

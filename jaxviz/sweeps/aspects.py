@@ -20,6 +20,10 @@ _LEARNED = re.compile(
     r"|LocallyConnected[12]D|Dense|DenseGeneral|EinsumDense|Linear|LinearGeneral"
 )
 
+# What likeness costs, of what the unit reached alone. Four images of each of 16 filters of conv2d_3, after 64 steps:
+# they excite the filter to 0.92 of that (median), and their mean correlation is 0.12; at 0.5 to 0.78, and it is 0.09.
+_LIKENESS = 0.25
+
 
 def swept_layers(layers: Iterable[Layer | NetworkLayer]) -> tuple[str, ...]:
     """Returns the layers whose units are learned, convolutions and dense layers; all with channels where none are."""
@@ -54,8 +58,8 @@ def objective_of(
     """Returns the objective of an aspect of all units of a layer.
 
     What silences a unit is asked of what goes into its activation function, where there is one: after a relu, all
-    images that silence it are equally good. Images that differ pay for likeness with what the unit reached alone, so
-    that in every network the one weighs as much as the other.
+    images that silence it are equally good. Images that differ pay for likeness with a share of what the unit reached
+    alone, so that they differ as much in every network.
 
     Args:
       model: the network.
@@ -72,7 +76,8 @@ def objective_of(
     by = with_positions(model, layer)
     if by is None or reached is None:
         raise JaxvizError(f"images of {layer!r} cannot be told apart: no layer before it has positions")
-    weights = np.where(np.isfinite(reached), np.maximum(np.abs(reached), 1e-6), 1.0).astype(np.float32)
+    scale = np.where(np.isfinite(reached), np.maximum(np.abs(reached), 1e-6), 1.0)
+    weights = (_LIKENESS * scale).astype(np.float32)
     return (positive + weights * objectives.diversity(by, group=diversity)).resolve(model)
 
 
