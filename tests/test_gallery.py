@@ -46,25 +46,25 @@ def site(tmp_path_factory):
     return sweep, index, told
 
 
-def test_of_a_real_sweep(tiny, tmp_path):
-    real = np.random.default_rng(0).uniform(size=(12, *tiny.canvas.shape)).astype(np.float32)
-    done = jaxviz.sweep(tiny, tmp_path, layers="second", steps=2, images=real, restarts=2)
-    index = jaxviz.gallery(tmp_path)
-    assert index == tmp_path / "gallery" / "index.html"
+@pytest.mark.xdist_group("gallery")
+def test_of_a_real_sweep(swept, mnist):
+    index = jaxviz.gallery(swept.directory)
+    assert index == swept.directory / "gallery" / "index.html"
     held = data(index.parent)
-    report, layer = done.layer("second").report, done.layer("second")
-    units = held["000-second/units"]
-    np.testing.assert_allclose(units["numbers"]["reached"], report.reached, rtol=1e-5)
-    np.testing.assert_allclose(units["numbers"]["largest"], report.largest, rtol=1e-5)
-    details = held["000-second/details-000"]
+    layer = swept.layer("conv2d_2")
+    units = held["001-conv2d_2/units"]
+    np.testing.assert_allclose(units["numbers"]["reached"], layer.report.reached, rtol=1e-5)
+    np.testing.assert_allclose(units["numbers"]["largest"], layer.report.largest, rtol=1e-5)
+    details = held["001-conv2d_2/details-000"]
     picture = layer.visualization()
     np.testing.assert_allclose([one["final"] for one in details], picture.final_scores, rtol=1e-5)
-    assert [len(one["restarts"]) for one in details] == [2] * 6
+    assert [len(one["restarts"]) for one in details] == [2] * 32
     assert [channel for channel, _ in details[3]["strongest"]] == layer.strongest.channels[3].tolist()
     assert [place for place, _ in details[3]["real"]] == layer.real.places[3].tolist()
+    assert details[3]["command"] == layer.command(3)
     network = held["data/network"]
-    assert [one["name"] for one in network["layers"]] == [one.name for one in tiny.layers]
-    assert network["swept"][0]["reads"] == "first"
+    assert [one["name"] for one in network["layers"]] == [one.name for one in mnist.layers]
+    assert network["swept"][1]["reads"] == "conv2d_1"
     assert network["complete"]
 
 

@@ -9,33 +9,21 @@ import pytest
 import jaxviz
 from experiments.gallery_scale import QUIET
 from experiments.synthetic_sweeps import synthetic_sweep
-from jaxviz.default import default_path
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium"),
     pytest.mark.skipif(util.find_spec("playwright") is None, reason="playwright is not installed"),
-    pytest.mark.xdist_group("browser"),  # one of them is enough for all
+    pytest.mark.xdist_group("gallery"),  # one browser and one sweep are enough for all
 ]
 HOSTILE = "</script><img src=x onerror=alert(1)>/a b%2F\u2028\"'"
-PAGES = {"network": "#/", "layer": "#/conv2d_3", "unit": "#/conv2d_3/17"}
+PAGES = {"network": "#/", "layer": "#/conv2d_2", "unit": "#/conv2d_2/17"}
 LIGHTS = [("dark", 1280), ("light", 1280), ("dark", 360), ("light", 360)]
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory, digits):
-    """The gallery of a few steps of the shipped network."""
-    directory = tmp_path_factory.mktemp("mnist")
-    jaxviz.sweep(
-        jaxviz.default_model(),
-        directory,
-        layers=["conv2d_1", "conv2d_3", "dense_3"],
-        recipe="seed",
-        steps=2,
-        images=digits[0][:32],
-        source=default_path(),
-    )
-    return jaxviz.gallery(directory).as_uri()
+def gallery(swept):
+    return jaxviz.gallery(swept).as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -93,27 +81,34 @@ def test_from_the_network_to_a_unit_and_back(window, gallery):
     assert page.title() == "mnist_cnn"
     names = page.locator(".layers .name").all_inner_texts()
     assert names == [layer.name for layer in jaxviz.default_model().layers]
-    page.click("a.box:has-text('conv2d_3')")
-    heading(page, "conv2d_3")
-    assert indices(page) == list(range(64))
+    page.click("a.box:has-text('conv2d_2')")
+    heading(page, "conv2d_2")
+    assert indices(page) == list(range(32))
     page.click(".tile[href$='/17']")
-    heading(page, "conv2d_3:17")
-    assert page.title() == "conv2d_3:17 - mnist_cnn"
+    heading(page, "conv2d_2:17")
+    assert page.title() == "conv2d_2:17 - mnist_cnn"
     assert page.locator(".curve").get_attribute("aria-label").startswith("Score by step: ")
     headings = page.locator("h2").all_inner_texts()
     assert {"How far it came", "How it climbed", "Real images that excite it most", "Make it again"} <= {*headings}
+    before = page.locator(".other.tile").first
+    reads = before.get_attribute("href")
+    assert reads.startswith("#/conv2d_1/")
+    before.click()
+    heading(page, reads.removeprefix("#/").replace("/", ":"))
     page.go_back()
-    heading(page, "conv2d_3")
-    assert focused(page) == "#/conv2d_3/17"
+    heading(page, "conv2d_2:17")
+    page.go_back()
+    heading(page, "conv2d_2")
+    assert focused(page) == "#/conv2d_2/17"
     page.go_back()
     heading(page, "mnist_cnn")
     page.go_forward()
-    heading(page, "conv2d_3")
+    heading(page, "conv2d_2")
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("conv2d_3:17", "conv2d_3:17"), ("conv2d_3 17", "conv2d_3:17"), ("DENSE", "dense_3"), ("conv 9", "conv2d_1:9")],
+    [("conv2d_2:17", "conv2d_2:17"), ("conv2d_2 17", "conv2d_2:17"), ("DENSE", "dense_3"), ("conv 9", "conv2d_1:9")],
 )
 def test_search(window, gallery, text, found):
     page = window(gallery)
@@ -131,7 +126,7 @@ def test_search_for_what_is_not_there(window, gallery):
     assert page.locator("#found").inner_text() == "No layer or unit of that name"
     page.keyboard.press("Escape")
     assert page.locator("#query").input_value() == ""
-    for address in ("#/conv9", "#/conv2d_3/64", "#/conv2d_3/1/2", "#/%E0%A4%A"):
+    for address in ("#/conv9", "#/conv2d_2/32", "#/conv2d_2/1/2", "#/%E0%A4%A"):
         page.evaluate("address => { location.hash = address; }", address)
         heading(page, "Not here")
 
@@ -161,38 +156,38 @@ def test_sort_and_filter(window, gallery):
 
 
 def test_keys(window, gallery):
-    page = window(f"{gallery}#/conv2d_3")
-    heading(page, "conv2d_3")
+    page = window(f"{gallery}#/conv2d_2")
+    heading(page, "conv2d_2")
     press = page.keyboard.press
     press("ArrowRight")  # into the wall
-    assert focused(page) == "#/conv2d_3/0"
+    assert focused(page) == "#/conv2d_2/0"
     press("ArrowRight")
     press("ArrowDown")
     columns = page.evaluate("document.querySelector('.row').children.length")
-    assert focused(page) == f"#/conv2d_3/{columns + 1}"
+    assert focused(page) == f"#/conv2d_2/{columns + 1}"
     press("ArrowUp")
     press("ArrowLeft")
     press("ArrowLeft")  # there is none before the first
-    assert focused(page) == "#/conv2d_3/0"
+    assert focused(page) == "#/conv2d_2/0"
     press("End")
-    assert focused(page) == "#/conv2d_3/63"
+    assert focused(page) == "#/conv2d_2/31"
     wide = page.locator(".tile .picture").first.bounding_box()["width"]
     press("+")
     assert page.locator(".tile .picture").first.bounding_box()["width"] > wide
-    assert focused(page) == "#/conv2d_3/63"
+    assert focused(page) == "#/conv2d_2/31"
     press("-")
     press("Enter")
-    heading(page, "conv2d_3:63")
+    heading(page, "conv2d_2:31")
     press("ArrowLeft")
-    heading(page, "conv2d_3:62")
+    heading(page, "conv2d_2:30")
     press("Escape")
-    heading(page, "conv2d_3")
-    assert focused(page) == "#/conv2d_3/62"
+    heading(page, "conv2d_2")
+    assert focused(page) == "#/conv2d_2/30"
     press("Escape")
     heading(page, "mnist_cnn")
     press("ArrowDown")
     press("ArrowDown")
-    assert focused(page) == "#/conv2d_3"
+    assert focused(page) == "#/conv2d_2"
     press("?")
     assert page.locator("#keys").is_visible()
     press("Escape")

@@ -48,11 +48,8 @@ def gallery(
       JaxvizError: there is no sweep, ``out`` cannot be written, or it holds a page of something else.
 
     Example:
-      >>> import jaxviz, tempfile
-      >>> with tempfile.TemporaryDirectory() as directory:
-      ...     done = jaxviz.sweep(jaxviz.default_model(), directory, layers="conv2d_1", steps=4)
-      ...     gallery(done).name
-      'index.html'
+      >>> jaxviz.gallery("sweep-of-vgg16")  # doctest: +SKIP
+      PosixPath('sweep-of-vgg16/gallery/index.html')
     """
     sweep = sweep if isinstance(sweep, Sweep) else Sweep.open(sweep)
     directory = Path(out) if out is not None else Path(sweep.directory) / "gallery"
