@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from jaxviz.ensembles import ensemble
     from jaxviz.errors import JaxvizError, ModelFileError
     from jaxviz.functions import from_function
+    from jaxviz.galleries import gallery
     from jaxviz.linen import from_linen
     from jaxviz.model import Model
     from jaxviz.nnx import from_nnx
@@ -57,6 +58,7 @@ __all__ = [
     "from_function",
     "from_linen",
     "from_nnx",
+    "gallery",
     "images",
     "keras",
     "objectives",
@@ -87,6 +89,7 @@ _HOMES = {
     "from_function": "functions",
     "from_linen": "linen",
     "from_nnx": "nnx",
+    "gallery": "galleries",
     "report": "reporting",
     "sweep": "sweeps",
     "visualize": "visualization",

@@ -30,6 +30,21 @@ def digits():
 
 
 @pytest.fixture(scope="session")
+def swept(mnist, digits, tmp_path_factory):
+    """A sweep of the shipped network in a few steps, real images beside it; for tests of the group ``gallery``."""
+    return jaxviz.sweep(
+        mnist,
+        tmp_path_factory.mktemp("swept"),
+        layers=["conv2d_1", "conv2d_2", "dense_3"],
+        recipe="seed",
+        steps=2,
+        restarts=2,
+        images=digits[0][:32],
+        source=ROOT / "weights" / "mnist_cnn.hdf5",
+    )
+
+
+@pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
     """A small trained-like network: conv 4, batch normalization, pool, conv 6, flatten, dense 3 with softmax."""
     import keras

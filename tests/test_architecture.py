@@ -164,6 +164,14 @@ ROOMS = [
     "sweeps.evidence",
     "sweeps.sweeping",
     "sweeps",
+    "galleries.scripts",
+    "galleries.sheets",
+    "galleries.albums",
+    "galleries.details",
+    "galleries.drawing",
+    "galleries.layers",
+    "galleries.publication",
+    "galleries",
     "benches",
     "cli.interrupts",
     "cli.printing",
@@ -240,6 +248,7 @@ def test_the_wheel_carries_the_default_model(tmp_path):
     [wheel] = tmp_path.glob("jaxviz_optvis-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
+        assert {"index.html", "gallery.css", "main.js"} <= {Path(name).name for name in archive.namelist()}
     code = "import jaxviz; print(jaxviz.__file__); print(len(jaxviz.default_model().layers))"
     environment = {"PYTHONPATH": str(tmp_path / "site"), "PATH": "", "JAX_PLATFORMS": "cpu"}
     run = subprocess.run(

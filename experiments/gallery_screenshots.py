@@ -1,0 +1,53 @@
+"""What do the pages of a gallery look like? Pictures of them for the documentation.
+
+Command:  python -m experiments.gallery_screenshots GALLERY --layer conv2d_3 --unit 17 --out docs/images
+Time:     10 seconds; it needs Chromium.
+Expected: gallery_network.png, gallery_layer.png and gallery_unit.png, and the same from a phone in light colours.
+"""
+
+import argparse
+import io
+import shutil
+from pathlib import Path
+
+from PIL import Image
+
+from experiments.gallery_scale import QUIET
+from jaxviz import cli
+from jaxviz.outputs import staged
+
+_DESKTOP = {"viewport": {"width": 1280, "height": 820}, "color_scheme": "dark"}
+_PHONE = {"viewport": {"width": 360, "height": 720}, "color_scheme": "light", "device_scale_factor": 2}
+_COLOURS = 128  # enough for flat pages and grey tiles, in a third of the bytes
+
+
+def main(argv: list[str] | None = None) -> None:
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.gallery_screenshots",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("gallery", type=Path, help="the directory of a gallery")
+    parser.add_argument("--layer", default="conv2d_3", help="whose wall is shown; default %(default)s")
+    parser.add_argument("--unit", type=int, default=17, help="whose page is shown; default %(default)s")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="where to leave the files")
+    arguments = parser.parse_args(argv)
+    index = (arguments.gallery / "index.html").resolve().as_uri()
+    pages = {"network": "", "layer": arguments.layer, "unit": f"{arguments.layer}/{arguments.unit}"}
+    with staged(arguments.out) as stage, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=list(QUIET))
+        for suffix, device in (("", _DESKTOP), ("_phone", _PHONE)):
+            page = browser.new_context(**device).new_page()
+            for name, place in pages.items():
+                page.goto(f"{index}#/{place}")
+                page.wait_for_selector({"network": ".samples .picture", "layer": ".tile", "unit": ".curve"}[name])
+                page.wait_for_load_state("networkidle")
+                shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+                shot.quantize(_COLOURS).save(stage / f"gallery_{name}{suffix}.png", optimize=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    cli.run(main)

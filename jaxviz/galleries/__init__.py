@@ -1,0 +1,111 @@
+"""Galleries: a sweep -> a static site to explore it, that needs no server and loads nothing from elsewhere."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from jaxviz.findings import STATUSES
+from jaxviz.galleries.details import TOGETHER, Reader
+from jaxviz.galleries.drawing import lines
+from jaxviz.galleries.layers import write_layer
+from jaxviz.galleries.publication import published
+from jaxviz.galleries.scripts import number, write_script
+from jaxviz.reports import COLUMNS
+from jaxviz.sweeps import Sweep
+
+__all__ = ["gallery"]
+
+_MEANINGS = (
+    "it has a picture",
+    "no real image moves it from 0, whatever the ascent found",
+    "the image never moved, or its score was never a number other than 0",
+    "it had a score, and lost it",
+)
+_MOST_READERS = 8
+
+
+def gallery(
+    sweep: Sweep | str | os.PathLike,
+    out: str | os.PathLike | None = None,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Path:
+    """Writes a static site of a sweep: the network as a drawing, each layer as a wall of tiles, a page for each unit.
+
+    It opens from the file system. A sweep that is not finished has a gallery of what is. The same sweep gives the same
+    bytes; an older gallery in the directory is replaced at once, and stays if this fails.
+
+    Args:
+      sweep: the sweep, or its directory.
+      out: where to write; ``gallery`` inside the sweep's directory when left out.
+      progress: called after each block of pictures with the number of units that it drew.
+
+    Returns:
+      The path of the page to open.
+
+    Raises:
+      JaxvizError: there is no sweep, ``out`` cannot be written, or it holds a page of something else.
+
+    Example:
+      >>> jaxviz.gallery("sweep-of-vgg16")  # doctest: +SKIP
+      PosixPath('sweep-of-vgg16/gallery/index.html')
+    """
+    sweep = sweep if isinstance(sweep, Sweep) else Sweep.open(sweep)
+    directory = Path(out) if out is not None else Path(sweep.directory) / "gallery"
+    readers = _readers(sweep)
+    with published(directory) as files:
+        swept = []
+        for place, layer in enumerate(sweep.layers):
+            folder = files / f"{place:03d}-{_safe(layer.name)}"
+            folder.mkdir()
+            advance = progress or (lambda _: None)
+            swept.append(write_layer(layer, sweep.canvas, folder, readers=readers.get(layer.name, {}), advance=advance))
+        data = files / "data"
+        data.mkdir()
+        write_script(data, "network", _network(sweep, swept))
+    return directory / "index.html"
+
+
+def _network(sweep: Sweep, swept: list[dict[str, object]]) -> dict[str, object]:
+    """What the entry page shows, and what all pages share."""
+    place = {layer.name: at for at, layer in enumerate(sweep.network)}
+    inputs = [sorted(place[name] for name in layer.inputs if name in place) for layer in sweep.network]
+    return {
+        "model": sweep.model_name,
+        "facts": [[name, str(value)] for name, value in (sweep.source | sweep.facts).items()],
+        "command": sweep.command,
+        "complete": sweep.complete,
+        "units": sweep.units,
+        "layers": [
+            {"name": layer.name, "kind": layer.kind, "shape": list(layer.output_shape), "inputs": read}
+            for layer, read in zip(sweep.network, inputs, strict=True)
+        ],
+        "lines": lines(inputs),
+        "swept": swept,
+        "together": TOGETHER,
+        "columns": [[name, heading, caption] for name, (heading, caption) in COLUMNS.items()],
+        "statuses": list(zip(STATUSES, _MEANINGS, strict=True)),
+    }
+
+
+def _readers(sweep: Sweep) -> dict[str, dict[int, list[Reader]]]:
+    """By layer and unit, the units of later layers that have it among their strongest weights, strongest first."""
+    found: dict[str, dict[int, list[Reader]]] = {}
+    for layer in sweep.layers:
+        if (strongest := layer.strongest) is not None:
+            of_layer = found.setdefault(strongest.layer, {})
+            rows = zip(strongest.channels.tolist(), strongest.weights.tolist(), strict=True)
+            for unit, (channels, weights) in enumerate(rows):
+                for channel, weight in zip(channels, weights, strict=True):
+                    of_layer.setdefault(channel, []).append((layer.name, unit, number(weight)))
+    for of_layer in found.values():
+        for each in of_layer.values():
+            each.sort(key=lambda reader: -abs(reader[2] or 0))
+            del each[_MOST_READERS:]
+    return found
+
+
+def _safe(name: str) -> str:
+    """A layer's name as part of a file's, on any system."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:48]

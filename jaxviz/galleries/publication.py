@@ -1,0 +1,62 @@
+"""Publication: a site's files -> a directory where they appear together, named by what they hold."""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from jaxviz.errors import JaxvizError
+from jaxviz.outputs import staged
+
+__all__ = ["published"]
+
+_PAGE = "index.html"
+_FILES = re.compile(r"files-[0-9a-f]{16}")
+_MARK = '<meta name="generator" content="jaxviz gallery">'
+
+
+@contextmanager
+def published(directory: Path) -> Iterator[Path]:
+    """Gives an empty folder to write a site's data to, and publishes it with the page once the block has ended well.
+
+    The folder's final name is a hash of what it holds, and the page, which names it, is replaced last: whoever opens
+    the gallery at any moment sees the old one whole or the new one whole. A block that fails leaves the old one.
+
+    Raises:
+      JaxvizError: the directory cannot be written, or holds a page that is no gallery.
+    """
+    _check(directory / _PAGE)
+    with staged(directory) as stage:
+        files = stage / "files"
+        assets = resources.files("jaxviz.galleries") / "site"
+        with resources.as_file(assets) as folder:
+            shutil.copytree(folder, files, ignore=shutil.ignore_patterns(_PAGE), copy_function=shutil.copyfile)
+        yield files
+        name = f"files-{_digest(files)}"
+        if (directory / name).is_dir():  # the same gallery once more, unless somebody has changed it meanwhile
+            shutil.rmtree(files if f"files-{_digest(directory / name)}" == name else directory / name)
+        if files.is_dir():
+            files.rename(stage / name)
+        page = (assets / _PAGE).read_text(encoding="utf-8").replace("FILES", name)
+        (stage / _PAGE).write_text(page, encoding="utf-8", newline="\n")
+    for old in directory.iterdir():
+        if _FILES.fullmatch(old.name) and old.name != name:
+            shutil.rmtree(old)
+
+
+def _check(page: Path) -> None:
+    if page.is_file() and _MARK not in page.read_text(encoding="utf-8", errors="replace"):
+        raise JaxvizError(f"{page} is no gallery and would be replaced; give another directory or move it away")
+
+
+def _digest(folder: Path) -> str:
+    """Hashes the names and contents of all files of a folder."""
+    whole = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with open(path, "rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        whole.update(f"{path.relative_to(folder).as_posix()} {digest}\n".encode())
+    return whole.hexdigest()[:16]

@@ -1,0 +1,95 @@
+// The site: an address -> its page; and the keys.
+"use strict";
+(async () => {
+  const { address, element, load, parts } = jaxviz;
+  const network = await load("data/network");
+  const main = document.getElementById("main");
+  const search = jaxviz.search.start(network);
+  const keys = document.getElementById("keys");
+  let page = null, turn = 0, before = null;
+
+  const trail = (names) => {
+    const list = [network.model, ...names.map(String)];
+    document.getElementById("trail").replaceChildren(element("ol", {}, ...list.map((name, place) => element("li", {},
+      element("a", {
+        href: place ? address(...names.slice(0, place)) : "#/", title: name,
+        "aria-current": place === list.length - 1 ? "page" : null,
+      }, name)))));
+    document.title = names.length ? `${names.join(":")} - ${network.model}` : network.model;
+  };
+
+  const nothing = (text) => {
+    main.append(element("h1", { tabindex: "-1" }, "Not here"), element("p", {}, text),
+      element("p", {}, element("a", { href: "#/" }, "To the network")));
+    return { leave: () => {} };
+  };
+
+  // Loads what an address asks for; returns what puts its page into the emptied document.
+  const open = async (names) => {
+    if (!names.length) return () => jaxviz.network.page(main, network);
+    const swept = network.swept.find((one) => one.name === names[0]);
+    if (!swept) return () => nothing(`No layer ${names[0]} was swept.`);
+    const units = await load(`${swept.folder}/units`);
+    if (names.length === 1) return () => jaxviz.layer.page(main, network, swept, units);
+    const unit = /^\d+$/.test(names[1]) ? Number(names[1]) : -1;
+    if (names.length > 2 || !units.units.includes(unit)) {
+      const waits = names.length === 2 && unit >= 0 && unit < swept.channels;
+      return () => nothing(`${names.join(":")} ${waits ? "is not finished yet" : "is no unit of this sweep"}.`);
+    }
+    const made = await jaxviz.unit.page(main, network, swept, units, unit);
+    return () => { made.show(); return made; };
+  };
+
+  const route = async (first) => {
+    const mine = ++turn;
+    const names = parts();
+    let show;
+    try {
+      show = await open(names);
+    } catch (error) {
+      show = () => nothing(error.message);
+    }
+    if (mine !== turn) return; // the reader has gone elsewhere meanwhile
+    page?.leave();
+    main.replaceChildren();
+    page = show();
+    trail(names);
+    const up = before && before.length > names.length && before[0] === names[0];
+    before = names;
+    if (up && page.back?.()) return;
+    window.scrollTo(0, 0);
+    if (!first) main.querySelector("h1").focus({ preventScroll: true });
+  };
+
+  const press = (event) => {
+    const typing = event.target.closest("input, select, textarea");
+    if (event.ctrlKey || event.metaKey || event.altKey || keys.open) return;
+    if (event.key === "Escape" && !typing) {
+      const names = parts();
+      if (names.length) location.hash = names.length > 1 ? address(...names.slice(0, -1)) : "#/";
+    }
+    if (typing && typing.type !== "range") return;
+    const does = {
+      "/": () => search.focus(),
+      "?": () => keys.showModal(),
+      "+": page?.zoom && (() => page.zoom(1)),
+      "=": page?.zoom && (() => page.zoom(1)),
+      "-": page?.zoom && (() => page.zoom(-1)),
+    };
+    if (!typing) {
+      does.ArrowLeft = page?.beside && (() => page.beside(-1));
+      does.ArrowRight = page?.beside ? () => page.beside(1) : page?.enter;
+      does.ArrowDown = page?.enter;
+    }
+    // Tiles and the rows of the network move the focus by themselves.
+    if (!does[event.key] || event.defaultPrevented || (event.target.closest("a.tile, a.box") && event.key.startsWith("Arrow") && !page?.beside)) return;
+    event.preventDefault();
+    does[event.key]();
+  };
+
+  history.scrollRestoration = "manual";
+  document.getElementById("help").addEventListener("click", () => keys.showModal());
+  document.addEventListener("keydown", press);
+  window.addEventListener("hashchange", () => route(false));
+  await route(true);
+})();
