@@ -24,6 +24,14 @@ if version("jaxlib").startswith("0.10."):  # a flag that XLA does not know ends 
 os.environ.setdefault("XLA_FLAGS", QUICK)  # read when the first program is compiled
 
 
+@pytest.fixture(scope="module")
+def hardly_optimized():
+    """For files of many programs on small images: XLA optimizes next to nothing, too slow for long runs on MNIST."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture(scope="session")
 def mnist():
     return jaxviz.default_model()

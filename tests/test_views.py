@@ -14,6 +14,8 @@ from jaxviz.recipes import Recipe
 from jaxviz.transforms import Chain, Flip, Jitter, Noise, OverBackground, Pad, Scale, Sometimes
 from jaxviz.views import channels_last, counted, fitted, in_layout, plain_view, view
 
+pytestmark = pytest.mark.usefixtures("hardly_optimized")
+
 KEY = jax.random.key(2)
 CANVAS = Canvas(shape=(4, 5, 3), low=0.0, high=255.0)
 IMAGE = 255 * jax.random.uniform(KEY, CANVAS.shape)

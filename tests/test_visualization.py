@@ -13,6 +13,8 @@ from jaxviz.errors import JaxvizError
 from jaxviz.parameterizations import Pixels
 from jaxviz.recipes import PRESETS
 
+pytestmark = pytest.mark.usefixtures("hardly_optimized")
+
 
 @pytest.mark.parametrize("recipe", sorted(PRESETS.keys() - {"maco", "strokes"}))  # whose many views take long
 def test_shapes_and_rising_scores(tiny, recipe):
