@@ -27,7 +27,7 @@ os.environ.setdefault("XLA_FLAGS", QUICK)  # read when the first program is comp
 @pytest.fixture(scope="module")
 def hardly_optimized():
     """For files of many programs on small images: XLA optimizes next to nothing, too slow for long runs on MNIST."""
-    jax.config.update("jax_disable_most_optimizations", True)
+    jax.config.update("jax_disable_most_optimizations", os.environ["XLA_FLAGS"] == QUICK)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
 

@@ -10,7 +10,6 @@ from conftest import QUICK, ROOT
 TESTS = [
     "test_keras.py::test_the_default_model_equals_keras",
     "test_visualization.py::test_one_alone_equals_one_among_all",
-    "test_visualization.py::test_chunks_do_not_change_the_images[4]",
     "test_seed.py::test_filters_equal_the_loop[conv2d_1]",
 ]
 
