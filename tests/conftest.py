@@ -4,7 +4,7 @@ import os
 
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports keras
 os.environ["JAXVIZ_CACHE_DIR"] = ""  # the tests see what compiling afresh does
-
+from importlib.metadata import version
 from pathlib import Path
 
 import jax
@@ -15,6 +15,21 @@ import jaxviz
 
 ROOT = Path(__file__).parent.parent
 OTHERS = ROOT.parent / "shared" / "keras-models"
+
+# The tests spend their time on XLA, which compiles small programs that then run for milliseconds. These options halve
+# that, and the programs run as fast. What is held to the bit is also held without them, in test_as_users_run.py.
+QUICK = "--xla_backend_optimization_level=1"
+if version("jaxlib").startswith("0.10."):  # a flag that XLA does not know ends the process
+    QUICK += " --xla_cpu_use_fusion_emitters=false"
+os.environ.setdefault("XLA_FLAGS", QUICK)  # read when the first program is compiled
+
+
+@pytest.fixture(scope="module")
+def hardly_optimized():
+    """For files of many programs on small images: XLA optimizes next to nothing, too slow for long runs on MNIST."""
+    jax.config.update("jax_disable_most_optimizations", os.environ["XLA_FLAGS"] == QUICK)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ from jaxviz.recipes import Recipe, Rest
 from jaxviz.transforms import Jitter, Noise, Pad, Roll
 from jaxviz.views import view
 
+pytestmark = pytest.mark.usefixtures("hardly_optimized")
+
 KEY = jax.random.key(4)
 PLAIN = Recipe(name="plain", parameterization=Pixels(low=-1.0, high=1.0), optimizer=deferred(optax.sgd, 0.5), steps=6)
 SHAKEN = PLAIN.replace(transforms=(Pad(1), Jitter(2), Noise(0.1)), optimizer=deferred(optax.adam, 0.05))

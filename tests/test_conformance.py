@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from objective_networks import network
 from test_objectives_conformance import CASES
 from test_parameterizations import EXAMPLES
@@ -10,6 +11,8 @@ from test_parameterizations import EXAMPLES
 from jaxviz.parameterizations import Separate
 from jaxviz.parameterizations.groups import SharedLowResGroup
 from jaxviz.views import plain_view
+
+pytestmark = pytest.mark.usefixtures("hardly_optimized")
 
 GROUP = 3  # images at once, as many as any of the objectives takes
 

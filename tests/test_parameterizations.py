@@ -31,6 +31,8 @@ from jaxviz.parameterizations import (
 from jaxviz.resampling import resize
 from jaxviz.spectra import frequencies, from_spectrum, to_spectrum
 
+pytestmark = pytest.mark.usefixtures("hardly_optimized")
+
 KEY = jax.random.key(3)
 EXAMPLES = [
     Alpha(),

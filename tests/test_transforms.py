@@ -30,6 +30,8 @@ from jaxviz.transforms import (
     chain,
 )
 
+pytestmark = pytest.mark.usefixtures("hardly_optimized")
+
 KEY = jax.random.key(5)
 EXAMPLES = [
     Affine(degrees=20, low=0.8, high=1.3, shear=10, pixels=2),

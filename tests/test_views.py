@@ -14,9 +14,12 @@ from jaxviz.recipes import Recipe
 from jaxviz.transforms import Chain, Flip, Jitter, Noise, OverBackground, Pad, Scale, Sometimes
 from jaxviz.views import channels_last, counted, fitted, in_layout, plain_view, view
 
+pytestmark = pytest.mark.usefixtures("hardly_optimized")
+
 KEY = jax.random.key(2)
 CANVAS = Canvas(shape=(4, 5, 3), low=0.0, high=255.0)
 IMAGE = 255 * jax.random.uniform(KEY, CANVAS.shape)
+viewed = jax.jit(view, static_argnames=("recipe", "canvas"))  # op by op takes longer
 
 
 def recipe(*transforms, **changes):
@@ -45,15 +48,15 @@ def test_fitted(have, want, expected):
 
 
 def test_what_leaves_the_size_comes_back_to_it():
-    np.testing.assert_allclose(view(recipe(Pad(3)), KEY, IMAGE, 0, CANVAS), IMAGE, rtol=1e-6)
-    cut = view(recipe(Jitter(1)), KEY, IMAGE, 0, CANVAS)
+    np.testing.assert_allclose(viewed(recipe(Pad(3)), KEY, IMAGE, 0, CANVAS), IMAGE, rtol=1e-6)
+    cut = viewed(recipe(Jitter(1)), KEY, IMAGE, 0, CANVAS)
     assert cut.shape == IMAGE.shape
     np.testing.assert_array_equal(cut[-1], cut[-2])  # its edge, repeated
 
 
 def test_each_transform_has_a_key_of_its_own():
     """So that a transform before another one changes nothing of what that draws."""
-    twice = view(recipe(Noise(0.1), Noise(0.1)), KEY, IMAGE * 0, 0, CANVAS)
+    twice = viewed(recipe(Noise(0.1), Noise(0.1)), KEY, IMAGE * 0, 0, CANVAS)
     first, second = (Noise(0.1)(jax.random.fold_in(KEY, place), jnp.zeros(CANVAS.shape)) for place in (0, 1))
     np.testing.assert_allclose(twice, 255 * (first + second), atol=1e-4)
     assert np.abs(first - second).max() > 0.01
@@ -64,11 +67,11 @@ def test_units():
     wide = Canvas(shape=(3, 3, 1), low=-2.0, high=6.0)
     dark = jnp.full(wide.shape, -2.0)
     halved = Scale(0.5, 0.5, fill=0.5)
-    corner = view(recipe(halved), KEY, dark, 0, wide)[0, 0, 0]
+    corner = viewed(recipe(halved), KEY, dark, 0, wide)[0, 0, 0]
     assert corner == 2.0
-    assert view(recipe(halved, units="pixels"), KEY, dark, 0, wide)[0, 0, 0] == 0.5
-    deviation = view(recipe(Noise(0.1)), KEY, IMAGE, 0, CANVAS) - IMAGE
-    same = view(recipe(Noise(25.5), units="pixels"), KEY, IMAGE, 0, CANVAS) - IMAGE
+    assert viewed(recipe(halved, units="pixels"), KEY, dark, 0, wide)[0, 0, 0] == 0.5
+    deviation = viewed(recipe(Noise(0.1)), KEY, IMAGE, 0, CANVAS) - IMAGE
+    same = viewed(recipe(Noise(25.5), units="pixels"), KEY, IMAGE, 0, CANVAS) - IMAGE
     np.testing.assert_allclose(deviation, same, atol=1e-3)
 
 
@@ -80,7 +83,7 @@ def test_what_penalties_count():
 
 def test_without_transforms_the_view_is_the_image_to_the_bit():
     assert view(recipe(penalties=(L1(1),), units="pixels"), KEY, IMAGE, 0, CANVAS) is IMAGE
-    np.testing.assert_array_equal(view(recipe(), KEY, IMAGE, 0, CANVAS), IMAGE)
+    np.testing.assert_array_equal(viewed(recipe(), KEY, IMAGE, 0, CANVAS), IMAGE)
 
 
 def test_opacity_is_no_colour():
@@ -90,26 +93,26 @@ def test_opacity_is_no_colour():
     np.testing.assert_array_equal(counted(recipe(Pad(0)), both, CANVAS)[..., 3:], opacity)
     expected = IMAGE * opacity + 127.5 * (1 - opacity)
     np.testing.assert_allclose(plain_view(both, CANVAS), expected, rtol=1e-6)
-    np.testing.assert_allclose(view(recipe(Pad(2)), KEY, both, 0, CANVAS), expected, rtol=1e-5, atol=1e-3)
-    shown = view(recipe(OverBackground(low=0.25, high=0.25)), KEY, both, 0, CANVAS)
+    np.testing.assert_allclose(viewed(recipe(Pad(2)), KEY, both, 0, CANVAS), expected, rtol=1e-5, atol=1e-3)
+    shown = viewed(recipe(OverBackground(low=0.25, high=0.25)), KEY, both, 0, CANVAS)
     np.testing.assert_allclose(shown, IMAGE * opacity + 255 / 4 * (1 - opacity), rtol=1e-5, atol=1e-3)
 
 
 def test_schedules_of_a_recipe_inside_others():
     falling = deferred(optax.linear_schedule, 1.0, 0.0, Steps())
     still = recipe(Chain((Noise(falling), Sometimes(Noise(falling), 1.0))))
-    shift = [np.abs(view(still, KEY, IMAGE, step, CANVAS) - IMAGE).max() for step in (0, 5, 10)]
+    shift = [np.abs(viewed(still, KEY, IMAGE, step, CANVAS) - IMAGE).max() for step in (0, 5, 10)]
     np.testing.assert_allclose(shift[1], shift[0] / 2, rtol=1e-4)
     np.testing.assert_allclose(shift[2], 0, atol=1e-3)
-    longer = view(still.replace(steps=20), KEY, IMAGE, 10, CANVAS)
-    np.testing.assert_array_equal(longer, view(still, KEY, IMAGE, 5, CANVAS))
+    longer = viewed(still.replace(steps=20), KEY, IMAGE, 10, CANVAS)
+    np.testing.assert_array_equal(longer, viewed(still, KEY, IMAGE, 5, CANVAS))
 
 
 def test_a_function_of_ones_own_is_a_transform():
     def darker(key, image):
         return image * jax.random.uniform(key)
 
-    seen = view(recipe(darker), KEY, IMAGE, 0, CANVAS)
+    seen = viewed(recipe(darker), KEY, IMAGE, 0, CANVAS)
     np.testing.assert_allclose(seen, darker(jax.random.fold_in(KEY, 0), IMAGE), rtol=1e-5)
 
 
@@ -155,4 +158,4 @@ def test_a_picture_with_opacity():
 
 def test_penalties_alone_leave_what_the_network_sees_as_it_is():
     penalized = recipe(penalties=(L1(1.0),))
-    np.testing.assert_array_equal(view(penalized, KEY, IMAGE, 0, CANVAS), IMAGE)
+    np.testing.assert_array_equal(viewed(penalized, KEY, IMAGE, 0, CANVAS), IMAGE)
