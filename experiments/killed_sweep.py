@@ -2,7 +2,7 @@
 
 Command:  pip install -e '.[test]' && python -m experiments.killed_sweep
 Time:     about 40 minutes on 2 cores.
-Expected: 20 kills, the same files byte for byte, and no more memory after the last unit than after a quarter of them.
+Expected: 20 kills, the same files byte for byte, and as much memory in each quarter of the units.
 
 MobileNet of keras.applications, untrained, its 11,944 filters and classes at 32 x 32, is swept once without a break
 and once by processes that get SIGKILL at random moments, each going on where the one before was killed. Compiled
@@ -12,6 +12,7 @@ programs are cached, as they are for any user, in a directory of this run alone.
 import argparse
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -19,19 +20,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import jaxviz
 from jaxviz import cli
 from jaxviz.progress import progress_bar
+from jaxviz.sweeps.manifest import FILE
 
-CHILD = """
-import resource, sys
-import jaxviz
-file, out, steps = sys.argv[1], sys.argv[2], int(sys.argv[3])
-def told(event):
-    with open("/proc/self/statm") as status:
-        pages = int(status.read().split()[1])
-    print(event.total_done, event.total_units, pages * resource.getpagesize(), flush=True)
-jaxviz.sweep(jaxviz.keras.load(file), out, steps=steps, source=file, progress=told)
-"""
+MAIN = "from jaxviz.cli import main; main()"
 
 
 def network(path: Path, name: str, side: int) -> None:
@@ -44,16 +38,19 @@ def network(path: Path, name: str, side: int) -> None:
 
 
 def start(file: Path, out: Path, steps: int, cache: Path) -> subprocess.Popen:
-    """Begins a sweep in a process of its own."""
+    """Begins ``jaxviz sweep`` in a process of its own."""
     environment = os.environ | {"JAXVIZ_CACHE_DIR": str(cache), "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-c", CHILD, str(file), str(out), str(steps)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", MAIN, "sweep", str(file), "--out", str(out), "--steps", str(steps)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def told(line: str) -> tuple[int, int, int]:
-    """Reads what a sweep says after each chunk: units done, units in all, bytes of memory."""
-    done, units, memory = map(int, line.split())
-    return done, units, memory
+def memory_of(process: subprocess.Popen) -> int:
+    """Returns the bytes that a process holds; 0 once it has ended."""
+    try:
+        pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * resource.getpagesize()
 
 
 def files(directory: Path) -> dict[str, bytes]:
@@ -62,25 +59,29 @@ def files(directory: Path) -> dict[str, bytes]:
 
 
 def uninterrupted(file: Path, out: Path, steps: int, cache: Path) -> tuple[float, list[tuple[int, int, int]]]:
-    """Sweeps without a break; returns the seconds, and what was said on the way."""
-    begin, process, said = time.monotonic(), start(file, out, steps, cache), []
-    assert process.stdout is not None
-    with progress_bar() as bar:
-        advance = None
-        for line in process.stdout:
-            said.append(told(line))
-            advance = advance or bar.task("uninterrupted", said[0][1])
-            advance(said[-1][0] - (said[-2][0] if len(said) > 1 else 0))
-    if process.wait():
-        raise SystemExit("the sweep failed")
-    return time.monotonic() - begin, said
+    """Sweeps without a break; returns the seconds, and units done, units in all and memory every second."""
+    begin, process = time.monotonic(), start(file, out, steps, cache)
+    seen: list[tuple[int, int, int]] = []
+    with progress_bar() as bars:
+        bar = None
+        while process.poll() is None:
+            time.sleep(1)
+            if not (out / FILE).exists():
+                continue
+            found = jaxviz.Sweep.open(out)
+            bar = bar or bars.task("uninterrupted", found.units, what="units")
+            bar(found.done - (seen[-1][0] if seen else 0))
+            seen.append((found.done, found.units, memory_of(process)))
+    if process.returncode:
+        raise SystemExit(f"the sweep failed: {process.communicate()[1]}")
+    return time.monotonic() - begin, seen
 
 
 def killed(file: Path, out: Path, steps: int, cache: Path, lives: list[float]) -> int:
     """Sweeps with a kill after each of some seconds, then to the end; returns how many kills met a sweep at work."""
     kills = 0
     with progress_bar() as bar:
-        advance = bar.task("killed", len(lives))
+        advance = bar.task("killed", len(lives), what="kills")
         for life in lives:
             process = start(file, out, steps, cache)
             try:
@@ -114,12 +115,11 @@ def main(argv: list[str] | None = None) -> None:
         network(here / "model.keras", options.model, options.side)
         file, cache = here / "model.keras", here / "cache"
         seconds, said = uninterrupted(file, here / "whole", options.steps, cache)
-        units, peak = said[-1][1], max(memory for _, _, memory in said)
+        units = said[-1][1]
         print(f"{units:,} units in {seconds:.0f} s")
-        for share in (0.25, 0.5, 0.75, 1.0):
-            memory = next(memory for done, _, memory in said if done >= share * units)
-            print(f"memory after {share:.0%} of the units: {memory / 2**20:,.0f} MiB")
-        print(f"most: {peak / 2**20:,.0f} MiB")
+        for quarter in range(4):
+            held = [memory for done, _, memory in said if quarter * units <= 4 * done < (quarter + 1) * units]
+            print(f"most memory in quarter {quarter + 1} of the units: {max(held, default=0) / 2**20:,.0f} MiB")
         draw = random.Random(options.seed)
         lives = [draw.uniform(0, 2 * seconds / options.kills) for _ in range(options.kills)]
         kills = killed(file, here / "killed", options.steps, cache, lives)

@@ -20,7 +20,7 @@ from jaxviz.objectives import Objective
 from jaxviz.recipes import Recipe
 from jaxviz.store import Store
 
-__all__ = ["Batch", "climb", "compiled", "digest"]
+__all__ = ["Batch", "climb", "compiled", "digest", "release"]
 
 Arrays = dict[str, np.ndarray]
 
@@ -167,6 +167,11 @@ def compiled(
     while (fit := chunks.fitted(made.plan, _bytes(made.program), given=width is not None)).width < made.plan.width:
         made = batch(fit)
     return dataclasses.replace(made, plan=fit)
+
+
+def release() -> None:
+    """Forgets the traces of ascents; what is made again is traced again."""
+    _ascend_all.clear_cache()  # type: ignore[attr-defined]
 
 
 def digest(model: Model, labels: Sequence[str] = (), more: PyTree = None) -> str:

@@ -19,7 +19,17 @@ from jaxviz.objectives.units import Channel, Neuron, channel
 from jaxviz.recipes import Recipe
 from jaxviz.views import channels_last, in_layout, plain_view, view
 
-__all__ = ["class_probabilities", "classes", "count_of", "plain", "reached", "score_each", "shown_to", "units"]
+__all__ = [
+    "class_probabilities",
+    "classes",
+    "count_of",
+    "plain",
+    "reached",
+    "release",
+    "score_each",
+    "shown_to",
+    "units",
+]
 
 
 def count_of(objective: Objective) -> int:
@@ -122,6 +132,12 @@ def shown_to(images: Float[np.ndarray, "images ..."], canvas: Canvas, other: Can
         images = other.low + (other.high - other.low) / (canvas.high - canvas.low) * (images - canvas.low)
     axes = [canvas.channel_axis % images[0].ndim + 1, other.channel_axis % images[0].ndim + 1]
     return np.moveaxis(images, *axes).astype(np.float32)
+
+
+def release() -> None:
+    """Forgets the programs of all measurements; what is measured again is compiled again."""
+    for program in (_each, _own):
+        program.clear_cache()  # type: ignore[attr-defined]
 
 
 def _in_chunks(some: Callable[[np.ndarray], np.ndarray], model: Model, count: int, *, each: int = 1) -> np.ndarray:

@@ -162,6 +162,7 @@ ROOMS = [
     "sweeps.commands",
     "sweeps.results",
     "sweeps.evidence",
+    "sweeps.memory",
     "sweeps.sweeping",
     "sweeps",
     "galleries.scripts",

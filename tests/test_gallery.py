@@ -46,7 +46,6 @@ def site(tmp_path_factory):
     return sweep, index, told
 
 
-@pytest.mark.xdist_group("gallery")
 def test_of_a_real_sweep(swept, mnist):
     index = jaxviz.gallery(swept.directory)
     assert index == swept.directory / "gallery" / "index.html"

@@ -14,7 +14,6 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium"),
     pytest.mark.skipif(util.find_spec("playwright") is None, reason="playwright is not installed"),
-    pytest.mark.xdist_group("gallery"),  # one browser and one sweep are enough for all
 ]
 HOSTILE = "</script><img src=x onerror=alert(1)>/a b%2F\u2028\"'"
 PAGES = {"network": "#/", "layer": "#/conv2d_2", "unit": "#/conv2d_2/17"}

@@ -115,8 +115,11 @@ class _Shown:
         self._done = 0
 
     def __call__(self, event: "SweepProgress") -> None:
+        import jax
+
         part = (event.layer, event.aspect)
         if self._part is None or self._of != part:
+            jax.clear_caches()  # of this process, which does nothing else: its memory is then the same in each layer
             name = event.layer if event.aspect == "positive" else f"{event.layer} {event.aspect}"
             self._part, self._of = self._bars.task(name, event.units, event.steps, what="units"), part
         self._whole.pace.total = event.total_units

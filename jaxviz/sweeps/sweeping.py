@@ -27,6 +27,7 @@ from jaxviz.sweeps.aspects import is_of_classes, objective_of, swept_layers, wit
 from jaxviz.sweeps.evidence import is_measured, measure
 from jaxviz.sweeps.locks import locked
 from jaxviz.sweeps.manifest import FILE, Manifest, NetworkLayer
+from jaxviz.sweeps.memory import release
 from jaxviz.sweeps.results import Sweep, SweptLayer
 from jaxviz.visualization import assembled, checked_key, provenance_of
 from jaxviz.wiring import inputs_of
@@ -149,6 +150,7 @@ def sweep(
                 break
             if first and not is_measured(layer, real):
                 measure(model, layer, recipe, real)
+            release()
         _meet("ends")
     return run.sweep
 
