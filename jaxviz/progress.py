@@ -12,6 +12,7 @@ from rich.text import Text
 __all__ = ["Bar", "Bars", "Pace", "clock_time", "progress_bar"]
 
 _SILENCE = 30.0  # seconds between two lines about one task where there is no terminal
+_MEASURED = 0.5  # seconds over which a rate is worth telling: that of chunks which end together is endless
 
 
 class Pace:
@@ -22,12 +23,13 @@ class Pace:
     Args:
       total: how many images there will be.
       steps: how many steps each takes; 0 where that is of no interest.
+      begin: when the work began, by ``time.monotonic``; now, when left out.
     """
 
-    def __init__(self, total: int, steps: int = 0):
+    def __init__(self, total: int, steps: int = 0, begin: float | None = None):
         self.total, self.steps = total, steps
         self.done = self.climbed = 0
-        self._begin = time.monotonic()
+        self._begin = time.monotonic() if begin is None else begin
         self._first: tuple[float, int] | None = None
         self._last = self._begin
 
@@ -47,8 +49,8 @@ class Pace:
 
     @property
     def rate(self) -> float | None:
-        """Images a second since the first of them; None before the second time that some were finished."""
-        if self._first is None or self._last <= self._first[0]:
+        """Images a second since the first of them; None before that can be told."""
+        if self._first is None or self._last - self._first[0] < _MEASURED:
             return None
         since, before = self._first
         return (self.climbed - before) / (self._last - since)
@@ -116,7 +118,7 @@ class Bars:
     def __init__(self, progress: Progress, *, live: bool):
         self._progress, self._live = progress, live
 
-    def task(self, name: str, total: int, steps: int = 0, *, what: str = "pictures") -> Bar:
+    def task(self, name: str, total: int, steps: int = 0, *, what: str = "pictures", begin: float | None = None) -> Bar:
         """Adds a bar.
 
         Args:
@@ -124,11 +126,12 @@ class Bars:
           total: how many pictures there will be; 0 while that is not known.
           steps: how many steps each takes; 0 to speak of pictures alone.
           what: what they are called.
+          begin: when the work began, by ``time.monotonic``; now, when left out.
         """
         for task in self._progress.tasks:  # not before: without any bar a live display scrolls the terminal
             if task.finished:
                 self._progress.remove_task(task.id)
-        return Bar(name, Pace(total, steps), what, self._progress, live=self._live)
+        return Bar(name, Pace(total, steps, begin), what, self._progress, live=self._live)
 
 
 @contextlib.contextmanager

@@ -205,7 +205,9 @@ def test_what_changes_the_score():
 def test_names():
     assert find("lucid") is PRESETS["lucid"]
     assert find(MINE) is MINE
-    with pytest.raises(JaxvizError, match=r"^unknown recipe 'x'; there are jaxviz, quick, seed, seed-digits, lucid, maco"):
+    with pytest.raises(
+        JaxvizError, match=r"^unknown recipe 'x'; there are jaxviz, quick, seed, seed-digits, lucid, maco"
+    ):
         find("x")
     assert len({recipe.name for recipe in PRESETS.values()}) == len(PRESETS)
     assert all(name == recipe.name for name, recipe in PRESETS.items())

@@ -1,5 +1,6 @@
 """``jaxviz sweep``: a whole network -> a directory of images and numbers."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,7 +113,7 @@ class _Shown:
         self._whole = bars.task("in all", 0, what="units")
         self._part: Bar | None = None
         self._of: tuple[str, str] | None = None
-        self._done = 0
+        self._done, self._last = 0, time.monotonic()
 
     def __call__(self, event: "SweepProgress") -> None:
         import jax
@@ -121,11 +122,13 @@ class _Shown:
         if self._part is None or self._of != part:
             jax.clear_caches()  # of this process, which does nothing else: its memory is then the same in each layer
             name = event.layer if event.aspect == "positive" else f"{event.layer} {event.aspect}"
-            self._part, self._of = self._bars.task(name, event.units, event.steps, what="units"), part
+            # What came before the first chunk, compiling above all, is this part's.
+            self._part = self._bars.task(name, event.units, event.steps, what="units", begin=self._last)
+            self._of = part
         self._whole.pace.total = event.total_units
         for bar in (self._part, self._whole):
             bar(event.total_done - self._done, event.kept)
-        self._done = event.total_done
+        self._done, self._last = event.total_done, time.monotonic()
         if event.images is not None:
             self._pictures.add(event.labels, event.images, event.canvas)
 
