@@ -2,7 +2,8 @@
 
 Command:  python -m experiments.gallery_screenshots GALLERY --layer conv2d_3 --unit 17 --out docs/images
 Time:     10 seconds; it needs Chromium.
-Expected: gallery_network.png, gallery_layer.png and gallery_unit.png, and the same from a phone in light colours.
+Expected: gallery_network.png, gallery_layer.png and gallery_unit.png, this one whole, and the same from a phone in light
+colours.
 """
 
 import argparse
@@ -44,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
                 page.goto(f"{index}#/{place}")
                 page.wait_for_selector({"network": ".samples .picture", "layer": ".tile", "unit": ".curve"}[name])
                 page.wait_for_load_state("networkidle")
-                shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+                shot = Image.open(io.BytesIO(page.screenshot(full_page=name == "unit" and not suffix))).convert("RGB")
                 shot.quantize(_COLOURS).save(stage / f"gallery_{name}{suffix}.png", optimize=True)
         browser.close()
 
