@@ -2,7 +2,7 @@
 
 Command:  python -m experiments.gallery_screenshots GALLERY --layer conv2d_3 --unit 17 --out docs/images
 Time:     10 seconds; it needs Chromium.
-Expected: gallery_network.png, gallery_layer.png and gallery_unit.png, this one whole, and the same from a phone in light
+Expected: gallery_network.png, gallery_layer.png, gallery_unit.png (whole), and the same from a phone in light
 colours.
 """
 

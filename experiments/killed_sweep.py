@@ -121,7 +121,7 @@ def main(argv: list[str] | None = None) -> None:
             held = [memory for done, _, memory in said if quarter * units <= 4 * done < (quarter + 1) * units]
             print(f"most memory in quarter {quarter + 1} of the units: {max(held, default=0) / 2**20:,.0f} MiB")
         draw = random.Random(options.seed)
-        lives = [draw.uniform(0, 2 * seconds / options.kills) for _ in range(options.kills)]
+        lives = [draw.uniform(0, seconds / options.kills) for _ in range(options.kills)]
         kills = killed(file, here / "killed", options.steps, cache, lives)
         one, other = files(here / "whole"), files(here / "killed")
         differ = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))

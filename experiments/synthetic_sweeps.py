@@ -44,7 +44,7 @@ class SyntheticLayer(SweptLayer):
     def _dead(self, units: np.ndarray) -> np.ndarray:
         return units % _DEAD == _DEAD - 1
 
-    def blocks(self, aspect: str = "positive") -> Iterator[tuple[np.ndarray, Visualization]]:
+    def blocks(self, aspect: str = "positive", *, most_bytes: int = 0) -> Iterator[tuple[np.ndarray, Visualization]]:
         for first in range(0, self.done, _BLOCK):
             units = np.arange(first, min(first + _BLOCK, self.done))
             group = self.manifest.diversity if aspect == "diversity" else 1

@@ -18,6 +18,7 @@ __all__ = ["collage", "report", "scores", "tiles_figure"]
 _MARGIN = 2  # pixels of an image between two tiles
 _CAPTION = 9  # more pixels above each row, for the captions
 _DOTS_PER_INCH = 100
+_LETTER = 9.5  # screen pixels of a title's letter
 
 # Told apart by people who do not see red or green as well: Okabe and Ito 2008, https://jfly.uni-koeln.de/color
 _STATUS_COLOURS = dict(zip(STATUSES, ("#0072b2", "#999999", "#d55e00", "#e69f00"), strict=True))
@@ -145,7 +146,7 @@ def _sheet_figure(sheet: UInt8[np.ndarray, "height width channels"], scale: int,
     """A figure that shows an array pixel for pixel, ``scale`` times as large, a title above it."""
     head = 28 if title else 6  # screen pixels
     side = 8
-    width = sheet.shape[1] * scale + 2 * side
+    width = max(sheet.shape[1] * scale, _LETTER * len(title)) + 2 * side
     height = sheet.shape[0] * scale + head + side
     figure = Figure(figsize=(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH, facecolor="black")
     axes = figure.add_axes(

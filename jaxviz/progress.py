@@ -50,6 +50,8 @@ class Pace:
     @property
     def rate(self) -> float | None:
         """Images a second since the first of them; None before that can be told."""
+        if not self.steps:  # of many layers, each of which is compiled: that is part of the pace
+            return self.climbed / max(self._last - self._begin, _MEASURED) if self.climbed else None
         if self._first is None or self._last - self._first[0] < _MEASURED:
             return None
         since, before = self._first
@@ -182,7 +184,9 @@ def _narrow() -> Column:
 
 def _left(task: Task) -> str:
     left = task.fields["pace"].left
-    return f"{clock_time(task.fields['pace'].elapsed)} gone" if left is None else f"{clock_time(left)} left"
+    if left is None:
+        return f"compiling {clock_time(task.fields['pace'].elapsed)}"
+    return f"{clock_time(left)} left"
 
 
 def _joined(*parts: str) -> str:

@@ -5,11 +5,12 @@ Several processes may share one: each writes its own chunks, and all wait until 
 """
 
 import contextlib
+import errno
 import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ RUN = "run.json"
 
 _BEAT = 1.0  # seconds between a process's signs of life
 _PATIENCE = 60.0  # seconds without one, after which a process counts as dead
+_PASSING = {errno.EIO, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENOMEM, errno.ESTALE}
 _GLANCE = 0.1  # seconds between looks for chunks of others
 
 
@@ -34,13 +36,20 @@ class Store:
     Args:
       directory: made if need be.
       facts: what the run is; a directory of another run is refused. None to read what is there, whatever it is.
+      signs: where processes show that they are at work; in the directory itself when left out.
 
     Raises:
       JaxvizError: the directory holds another run, or cannot be written.
     """
 
-    def __init__(self, directory: str | os.PathLike, facts: Mapping[str, str] | None = None):
+    def __init__(
+        self,
+        directory: str | os.PathLike,
+        facts: Mapping[str, str] | None = None,
+        signs: str | os.PathLike | None = None,
+    ):
         self.directory = Path(directory)
+        self._signs = Path(directory if signs is None else signs)
         run = self.directory / RUN
         if facts is None:
             return
@@ -74,19 +83,47 @@ class Store:
         except JaxvizError as error:
             raise JaxvizError(f"{error}; delete it, and run again to make that chunk again") from error
 
-    def remove_damaged(self, chunk: int) -> bool:
-        """Reads a finished chunk for damage, and deletes it if there is any; tells whether it is there, and sound."""
-        try:
-            return self.has(chunk) and bool(read_arrays(self._path(chunk)))
-        except JaxvizError:
-            self._path(chunk).unlink(missing_ok=True)
+    def remove_damaged(self, chunk: int, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+        """Reads a finished chunk, and deletes it if it is damaged or another's; tells whether it is there, and sound.
+
+        Args:
+          chunk: which.
+          shapes: of the arrays that it must have.
+
+        Raises:
+          JaxvizError: it cannot be read at the moment, which says nothing about it.
+        """
+        if not self.has(chunk):
             return False
+        try:
+            found = {name: array.shape for name, array in read_arrays(self._path(chunk)).items()}
+        except JaxvizError as error:
+            if isinstance(error.__cause__, MemoryError) or getattr(error.__cause__, "errno", None) in _PASSING:
+                raise
+            found = {}
+        if found != shapes:
+            self._path(chunk).unlink(missing_ok=True)
+        return found == shapes
+
+    def keep_first(self, count: int) -> None:
+        """Deletes chunks beyond so many, which are of a run that was cut otherwise."""
+        for path in self.directory.glob("chunk-*.npz"):
+            number = path.stem.removeprefix("chunk-")
+            if number.isdecimal() and int(number) >= count:
+                path.unlink(missing_ok=True)
 
     def write(self, chunk: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Keeps a finished chunk."""
+        """Keeps a finished chunk.
+
+        Raises:
+          OSError: the disk is full, say; the error names the file.
+        """
         path = self._path(chunk)
-        with staged(self.directory) as stage, open(stage / path.name, "wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
+        try:
+            with staged(self.directory) as stage, open(stage / path.name, "wb") as stream:
+                np.savez(stream, allow_pickle=False, **arrays)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
     @contextlib.contextmanager
     def alive(self, process: int) -> Iterator[None]:
@@ -108,17 +145,18 @@ class Store:
             thread.join()
             sign.unlink(missing_ok=True)
 
-    def wait(self, owners: Mapping[int, int]) -> None:
+    def wait(self, owners: Mapping[int, int], ended: Callable[[], bool] = lambda: False) -> None:
         """Waits until chunks that other processes make are finished.
 
         Args:
           owners: for each chunk, the process that makes it.
+          ended: tells that no more are to come.
 
         Raises:
           JaxvizError: a process died, which shows within a minute; the finished chunks stay.
         """
         last: dict[int, tuple[float | None, float]] = {}  # process -> its last sign, and when we first saw that
-        while missing := [chunk for chunk in owners if not self.has(chunk)]:
+        while (missing := [chunk for chunk in owners if not self.has(chunk)]) and not ended():
             for process in sorted({owners[chunk] for chunk in missing}):
                 sign, seen = self._last_sign(process), time.monotonic()
                 before = last.setdefault(process, (sign, seen))
@@ -137,7 +175,7 @@ class Store:
         return self.directory / f"chunk-{chunk:05}.npz"
 
     def _sign(self, process: int) -> Path:
-        return self.directory / f".alive-{process}"
+        return self._signs / f".alive-{process}"
 
     def _last_sign(self, process: int) -> float | None:
         try:

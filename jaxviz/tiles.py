@@ -1,5 +1,6 @@
 """Tiles: a visualization's images -> what a screen shows of them, and their captions."""
 
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -11,6 +12,8 @@ from jaxviz.model import Canvas
 from jaxviz.visualization import Visualization
 
 __all__ = ["films", "tiles", "titled"]
+
+_UNIT = re.compile(r"(?P<layer>[^ ]+):(?P<unit>\d+(#\d+|@[\d,]+)?)")  # a sum of units has spaces
 
 Render = Callable[[np.ndarray], np.ndarray]
 
@@ -57,9 +60,14 @@ def titled(labels: Sequence[str]) -> tuple[str, Sequence[str]]:
       ('conv2d_3', ('7', '9'))
       >>> titled(["conv2d_3:7", "mine"])
       ('', ['conv2d_3:7', 'mine'])
+      >>> titled(["conv2d_3:7 - 0.5*conv2d_4:3"])
+      ('conv2d_3:7 - 0.5*conv2d_4:3', ('',))
     """
-    layers, captions = zip(*(label.rpartition(":")[::2] for label in labels), strict=True)
-    return (layers[0], captions) if layers[0] and len(set(layers)) == 1 else ("", labels)
+    units = [_UNIT.fullmatch(label) for label in labels]
+    layers = {unit["layer"] for unit in units if unit}
+    if all(units) and len(layers) == 1:
+        return layers.pop(), tuple(unit["unit"] for unit in units if unit)
+    return ("", labels) if len(labels) > 1 else (labels[0], ("",))
 
 
 def _rendered(pictures: Float[np.ndarray, "n ..."], canvas: Canvas, render: Render | None) -> np.ndarray:

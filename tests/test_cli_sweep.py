@@ -39,7 +39,7 @@ def test_a_sweep_goes_on_and_is_reported(few, monkeypatch, capsys):
     first, layer, whole = err.splitlines()
     assert first == "now.png shows the latest images"
     assert layer.startswith("conv2d_1: 32 units, ")
-    assert whole.startswith("in all: 32 units, ")
+    assert whole.startswith("in all: 32 pictures, ")
     assert sorted(path.name for path in few.iterdir()) == ["few.npz", "mnist", "now.png"]
 
     code, out, err = run(monkeypatch, capsys, *command, "--json")
@@ -47,7 +47,7 @@ def test_a_sweep_goes_on_and_is_reported(few, monkeypatch, capsys):
     assert json.loads(out)["layers"] == [
         {"name": "conv2d_1", "class": "Conv2D", "units": 32, "aspects": ["positive"], "dead": dead}
     ]
-    assert err == "conv2d_1: 32 units, kept from before\nin all: 32 units, kept from before\n"
+    assert err == "conv2d_1: 32 units, kept from before\nin all: 32 pictures, kept from before\n"
     code, out, err = run(monkeypatch, capsys, *command, "--no-resume")
     assert (code, out) == (2, "")
     assert err == "error: mnist has a sweep; leave --no-resume out to go on with it, or give another --out\n"

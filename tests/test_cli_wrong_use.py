@@ -102,7 +102,11 @@ class JaxRuntimeError(RuntimeError):
         (JaxvizError("a\nb"), 2, "error: a b"),
         (caused(JaxvizError("cannot write"), OSError(errno.ENOSPC, "full")), 1, "error: cannot write"),
         (caused(JaxvizError("cannot read"), OSError(errno.EACCES, "no")), 2, "error: cannot read"),
-        (OSError(errno.ENOSPC, "No space left"), 1, "error: [Errno 28] No space left"),
+        (
+            OSError(errno.ENOSPC, "No space left", "a.npz"),
+            1,
+            "error: cannot write a.npz: No space left; make room, and run the same command again",
+        ),
         (MemoryError(), 1, "error: out of memory"),
         (JaxRuntimeError("RESOURCE_EXHAUSTED: x\ny"), 1, "error: the machine cannot run this: RESOURCE_EXHAUSTED: x"),
         (typer.BadParameter("bad"), 2, "error: invalid value: bad; `jaxviz --help` shows how it is used"),

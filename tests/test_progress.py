@@ -101,7 +101,7 @@ def test_bars_on_a_terminal(monkeypatch):
         bars.task("second", 3, 10)
     lines = written.getvalue().replace("\r", "\n").splitlines()
     assert "a layer of a name that is too long: 3 pictures, " in written.getvalue()
-    assert any("second" in line and "0/3" in line and "gone" in line for line in lines)
+    assert any("second" in line and "0/3" in line and "compiling" in line for line in lines)
     assert any("in all" in line and "3/6" in line and "left" in line for line in lines)
     assert any("a layer of a name that is t…" in line for line in lines)
 

@@ -3,10 +3,12 @@
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import jax
 import numpy as np
@@ -14,7 +16,7 @@ import pytest
 from conftest import ROOT
 
 import jaxviz
-from jaxviz import JaxvizError, sweeps
+from jaxviz import JaxvizError
 from jaxviz import objectives as obj
 from jaxviz.sweeps.locks import locked
 
@@ -87,10 +89,9 @@ def test_numbers_beside_the_pictures(whole, tiny, real):
     assert layer.report.facts["real images"] == "20"
 
 
-def test_blocks_are_bounded_and_in_order(whole, monkeypatch):
+def test_blocks_are_bounded_and_in_order(whole):
     done, _ = whole
-    monkeypatch.setattr(sweeps.results, "_BLOCK_BYTES", 1)
-    blocks = list(done.layer("second").blocks())
+    blocks = list(done.layer("second").blocks(most_bytes=1))
     assert [units.tolist() for units, _ in blocks] == [[unit] for unit in range(6)]
     joined = jaxviz.Visualization.concatenate([block for _, block in blocks])
     np.testing.assert_array_equal(joined.images, done.layer("second").visualization().images)
@@ -112,6 +113,45 @@ def test_stopped_damaged_and_resumed_it_equals_an_uninterrupted_one(whole, tiny,
     assert done.complete
     assert {event.kept for event in told} == {True, False}
     assert tree(tmp_path / "sweep") == tree(whole[0].directory)
+
+
+def test_what_is_lost_or_another_s_is_made_again(whole, tiny, real, tmp_path):
+    shutil.copytree(whole[0].directory, tmp_path / "sweep")
+    first, second, classes = (tmp_path / "sweep" / name for name in ("000-first", "004-second", "006-classes"))
+    (first / "positive" / "run.json").write_text("{")
+    np.savez(first / "positive" / "chunk-00009.npz", image=np.zeros(3))  # of a run that was cut otherwise
+    np.savez(second / "positive" / "chunk-00002.npz", image=np.zeros(3))
+    (second / "weights.npz").unlink()
+    (classes / "real.npz").write_bytes(b"PK")
+    shutil.copy(first / "units.json", second / "units.json")
+    shutil.rmtree(second / "diversity")
+    assert not jaxviz.Sweep.open(tmp_path / "sweep").layer("second").complete
+    jaxviz.sweep(tiny, tmp_path / "sweep", images=real, **ALL)
+    assert tree(tmp_path / "sweep") == tree(whole[0].directory)
+
+
+def test_a_chunk_that_cannot_be_read_now_is_kept(whole, tiny, monkeypatch):
+    def broken(*_, **__):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(zipfile, "ZipFile", broken)
+    before = tree(whole[0].directory)
+    with pytest.raises(JaxvizError, match=r"chunk-00000\.npz"):
+        jaxviz.sweep(tiny, whole[0].directory, **ALL)
+    assert tree(whole[0].directory) == before
+
+
+def test_other_real_images_leave_no_mixture(tiny, real, tmp_path, monkeypatch):
+    settings = {"layers": "second", "steps": 1}
+    jaxviz.sweep(tiny, tmp_path, images=real, **settings)
+    before = tree(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(jaxviz.Report, "save", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        with pytest.raises(OSError, match="full"):
+            jaxviz.sweep(tiny, tmp_path, images=real[::-1], **settings)
+    assert not jaxviz.Sweep.open(tmp_path).complete
+    jaxviz.sweep(tiny, tmp_path, images=real, **settings)
+    assert tree(tmp_path) == before
 
 
 def test_a_finished_sweep_compiles_nothing_and_changes_nothing(whole, tiny, real, counting):
@@ -238,18 +278,17 @@ def test_killed_at_random_moments_it_equals_an_uninterrupted_one(tmp_path):
 
 
 def test_commands_that_make_it_again(mnist, tmp_path):
+    file = ROOT / "weights" / "mnist_cnn.hdf5"
     made = jaxviz.sweep(
         mnist,
         tmp_path / "my sweep",
         layers="dense_3",
         steps=1,
         key=jax.random.key(3),
-        source=ROOT / "weights" / "mnist_cnn.hdf5",
+        source=file,
     )
-    assert (
-        made.command == "jaxviz sweep mnist_cnn.hdf5 --layer dense_3 --recipe quick --steps 1 --seed 3 --out 'my sweep'"
-    )
+    assert made.command == f"jaxviz sweep {file} --layer dense_3 --recipe quick --steps 1 --seed 3 --out 'my sweep'"
     assert made.layer("dense_3").command(7) == (
-        "jaxviz visualize mnist_cnn.hdf5 --objective 'log_odds(7)' --recipe quick --steps 1 --seed 3 --out pictures"
+        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe quick --steps 1 --seed 3 --out pictures"
     )
     assert made.source["sha256"] in (ROOT / "weights" / "README.md").read_text()

@@ -34,7 +34,7 @@ def run(work: Callable[[], object]) -> None:
     except (KeyboardInterrupt, typer.Abort):
         _leave(STOPPED, "stopped")
     except (OSError, MemoryError) as error:  # no wrong use, but nothing to debug either
-        _leave(FAILED, f"error: {str(error) or 'out of memory'}")
+        _leave(FAILED, f"error: {_of_the_machine(error)}")
     except RuntimeError as error:
         if type(error).__name__ not in ("JaxRuntimeError", "XlaRuntimeError"):
             raise
@@ -48,6 +48,14 @@ def _leave(code: int, line: str) -> None:
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _of_the_machine(error: OSError | MemoryError) -> str:
+    if isinstance(error, MemoryError):
+        return str(error) or "out of memory"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"cannot write {error.filename or 'a file'}: {error.strerror}; make room, and run the same command again"
+    return str(error)
 
 
 def _of_the_disk(error: JaxvizError) -> bool:

@@ -110,7 +110,7 @@ class _Shown:
 
     def __init__(self, bars: Bars, pictures: Watch):
         self._bars, self._pictures = bars, pictures
-        self._whole = bars.task("in all", 0, what="units")
+        self._whole = bars.task("in all", 0)
         self._part: Bar | None = None
         self._of: tuple[str, str] | None = None
         self._done, self._last = 0, time.monotonic()

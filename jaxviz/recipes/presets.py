@@ -4,6 +4,8 @@ Where a published default counts in another unit than ours, the line says how it
 objective rather than to the recipe is not here: the Keras example leaves a border of 2 pixels out of a filter's mean.
 """
 
+import difflib
+
 import optax
 
 from jaxviz import optimizers
@@ -137,5 +139,7 @@ def find(recipe: "str | Recipe") -> Recipe:
     if isinstance(recipe, Recipe):
         return recipe
     if not isinstance(recipe, str) or recipe not in PRESETS:
-        raise JaxvizError(f"unknown recipe {recipe!r}; there are {', '.join(PRESETS)}")
+        close = difflib.get_close_matches(str(recipe), PRESETS, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise JaxvizError(f"unknown recipe {recipe!r}{hint}; there are {', '.join(PRESETS)}")
     return PRESETS[recipe]

@@ -1,7 +1,8 @@
 """Aspects: a layer and what is asked of its units -> an objective."""
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -44,11 +45,10 @@ def units_of(model: Model, layer: str, units: np.ndarray | None = None) -> Objec
     return objectives.channel(layer, units).resolve(model)
 
 
-def with_positions(model: Model, layer: str) -> str | None:
+def with_positions(layers: Sequence[Layer | NetworkLayer], layer: str) -> str | None:
     """Returns the layer by which images of a unit can differ: itself, or the last before it that has positions."""
-    names = [each.name for each in model.layers]
-    before = model.layers[: names.index(layer) + 1]
-    fit = [each.name for each in before if each.channels and len(each.output_shape) > 1 and _wide(each)]
+    before = layers[: [each.name for each in layers].index(layer) + 1]
+    fit = [each.name for each in before if each.channels and math.prod(each.output_shape) > each.channels]
     return fit[-1] if fit else None
 
 
@@ -73,15 +73,9 @@ def objective_of(
         return positive
     if aspect == "negative":
         return (-positive).before_activation(model).resolve(model)
-    by = with_positions(model, layer)
+    by = with_positions(model.layers, layer)
     if by is None or reached is None:
         raise JaxvizError(f"images of {layer!r} cannot be told apart: no layer before it has positions")
     scale = np.where(np.isfinite(reached), np.maximum(np.abs(reached), 1e-6), 1.0)
     weights = (_LIKENESS * scale).astype(np.float32)
     return (positive + weights * objectives.diversity(by, group=diversity)).resolve(model)
-
-
-def _wide(layer: Layer) -> bool:
-    axis = layer.channel_axis or 0
-    positions = [side for place, side in enumerate(layer.output_shape) if place != axis % len(layer.output_shape)]
-    return int(np.prod(positions)) > 1

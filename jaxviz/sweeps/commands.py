@@ -1,5 +1,6 @@
 """Commands: a manifest -> what to type to make a sweep, or one of its pictures, again."""
 
+import dataclasses
 import re
 import shlex
 from pathlib import Path
@@ -45,8 +46,9 @@ def _options(manifest: Manifest) -> list[str] | None:
     if preset is None or key is None or "file" not in manifest.source:
         return None
     made = preset.replace(steps=int(facts["steps"]), restarts=int(facts["restarts"]))
-    if any(str(getattr(made, name)) != facts.get(name) for name in ("parameterization", "optimizer", "transforms")):
-        return None
+    chosen = {field.name: str(getattr(made, field.name)) for field in dataclasses.fields(made) if field.name != "name"}
+    if any(facts.get(name) != value for name, value in chosen.items()):
+        return None  # a recipe of one's own, under the name of a preset
     options = ["--recipe", made.name]
     options += ["--steps", facts["steps"]] if made.steps != preset.steps else []
     options += ["--restarts", facts["restarts"]] if made.restarts != preset.restarts else []

@@ -45,7 +45,7 @@ class Manifest:
 
     Attributes:
       model: the network's name.
-      source: the name and the sha256 of the file that it came from; empty for a network that came from none.
+      source: the path, as given, and the sha256 of the file that it came from; empty where it came from none.
       weights: a sha256 of its layers and variables.
       canvas: shape, range and layout of the images.
       facts: recipe, key, precision and versions, as text.
@@ -119,7 +119,7 @@ class Manifest:
         return dataclasses.replace(
             self,
             model=other.model,
-            source=self.source or other.source,
+            source=other.source or self.source,
             diversity=self.diversity or other.diversity,
             chunk=self.chunk or other.chunk,
             swept=tuple(layer.name for layer in self.network if layer.name in swept),

@@ -14,15 +14,17 @@ from jaxviz.model import Canvas
 from jaxviz.reports import Report
 from jaxviz.store import RUN, Store
 from jaxviz.sweeps import commands
+from jaxviz.sweeps.aspects import with_positions
 from jaxviz.sweeps.manifest import Manifest, NetworkLayer
 from jaxviz.visualization import Visualization, assembled
 from jaxviz.wiring import Strongest
 
-__all__ = ["REAL", "REPORT", "STRONGEST", "RealImages", "Sweep", "SweptLayer"]
+__all__ = ["BLOCK_BYTES", "REAL", "REPORT", "STRONGEST", "RealImages", "Sweep", "SweptLayer"]
 
 REPORT, STRONGEST, REAL = "units.json", "weights.npz", "real.npz"
 
-_BLOCK_BYTES = 64 << 20  # of images that are held at a time
+BLOCK_BYTES = 64 << 20
+"""Of images that are held at a time."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,12 @@ class SweptLayer:
         return tuple(aspect for aspect in self.manifest.aspects if (self.directory / aspect / RUN).is_file())
 
     @property
+    def wanted(self) -> tuple[str, ...]:
+        """What is to be made of it; images that differ need positions to differ in."""
+        differ = with_positions(self.manifest.network, self.name) is not None
+        return tuple(aspect for aspect in self.manifest.aspects if differ or aspect != "diversity")
+
+    @property
     def done(self) -> int:
         """How many units have their own picture."""
         return self._finished("positive")
@@ -84,9 +92,7 @@ class SweptLayer:
     @property
     def complete(self) -> bool:
         """True where all is there: every aspect of every unit, and its numbers."""
-        # Not every layer can be asked for images that differ.
-        wanted = [aspect for aspect in self.manifest.aspects if aspect != "diversity" or aspect in self.aspects]
-        whole = all(self._finished(aspect) == self.channels for aspect in wanted)
+        whole = all(self._finished(aspect) == self.channels for aspect in self.wanted)
         return whole and (self.directory / REPORT).is_file()
 
     @property
@@ -109,12 +115,15 @@ class SweptLayer:
         arrays = self._optional(REAL)
         return None if arrays is None else RealImages(**arrays)
 
-    def blocks(self, aspect: str = "positive") -> Iterator[tuple[Int[np.ndarray, " k"], Visualization]]:
+    def blocks(
+        self, aspect: str = "positive", *, most_bytes: int = BLOCK_BYTES
+    ) -> Iterator[tuple[Int[np.ndarray, " k"], Visualization]]:
         """Yields units and their pictures, those that are finished, some tens of megabytes at a time.
 
         Args:
           aspect: one of `aspects`. A visualization of ``"diversity"`` has several images of each unit in a row, whose
             labels end in ``#0``, ``#1``, ….
+          most_bytes: how much is held at a time, about.
         """
         folder = self.directory / aspect
         if aspect not in self.aspects:
@@ -130,7 +139,7 @@ class SweptLayer:
             arrays = {name: array[: len(units)] for name, array in store.read(chunk).items()}
             waiting.append((units, arrays))
             held += sum(array.nbytes for array in arrays.values())
-            if held >= _BLOCK_BYTES:
+            if held >= most_bytes:
                 yield self._block(waiting, aspect)
                 waiting, held = [], 0
         if waiting:

@@ -23,10 +23,10 @@ from jaxviz.outputs import UNFINISHED, staged
 from jaxviz.precision import in_precision
 from jaxviz.recipes import Recipe
 from jaxviz.store import RUN, Store
-from jaxviz.sweeps.aspects import is_of_classes, objective_of, swept_layers, with_positions
-from jaxviz.sweeps.evidence import is_measured, measure
+from jaxviz.sweeps.aspects import is_of_classes, objective_of, swept_layers
+from jaxviz.sweeps.evidence import given, is_measured, measure
 from jaxviz.sweeps.locks import locked
-from jaxviz.sweeps.manifest import FILE, Manifest, NetworkLayer
+from jaxviz.sweeps.manifest import ASPECTS, FILE, Manifest, NetworkLayer
 from jaxviz.sweeps.memory import release
 from jaxviz.sweeps.results import Sweep, SweptLayer
 from jaxviz.visualization import assembled, checked_key, provenance_of
@@ -34,9 +34,11 @@ from jaxviz.wiring import inputs_of
 
 __all__ = ["SweepProgress", "sweep"]
 
+_STOPPED = ".stopped"  # where one of several processes was told to stop
+
 
 class SweepProgress(NamedTuple):
-    """What a sweep has just finished.
+    """What a sweep has just finished; nothing yet, where it begins to make an aspect of a layer.
 
     Attributes:
       layer: the layer.
@@ -129,29 +131,33 @@ def sweep(
     if diversity and diversity < 2:
         raise JaxvizError(f"diversity of {diversity}: give 2 images or more, or 0 for none")
     key = checked_key(key)
-    real = None if images is None else _real(images, model)
+    real = None if images is None else given(images, model)
     asked = _manifest(model, _matched(model, layers), recipe, key, precision, negative, diversity, chunk, source)
     directory, first = Path(out), jax.process_index() == 0
     with staged(directory):
         pass  # it can be written, or is refused before anything is computed
+    _meet("begins")
     with locked(directory) if first else contextlib.nullcontext():
-        if first:
-            _clear(directory)
-        _meet("begins")
         manifest = asked.joined(Manifest.read(directory), directory) if (directory / FILE).exists() else asked
+        if first:
+            _clear(directory, manifest)
         _meet("has read its manifest")
         if first:
             manifest.write(directory)
         run = _Run(in_precision(model, precision), Sweep(directory, manifest), recipe, key, progress, stop)
-        for layer in run.sweep.layers:
-            for aspect in run.aspects(layer):
-                run.climb(layer, aspect)
-            if run.stopped:
-                break
-            if first and not is_measured(layer, real):
-                measure(model, layer, recipe, real)
-            release()
-        _meet("ends")
+        # One sign of life for all that a process does: compiling and measuring take their time.
+        with Store(directory).alive(jax.process_index()):
+            for layer in run.sweep.layers:
+                for aspect in layer.wanted:
+                    run.climb(layer, aspect)
+                if run.is_stopped():
+                    break
+                if first and not is_measured(layer, real):
+                    measure(model, layer, recipe, real)
+                release()
+            _meet("ends")
+        if first:
+            (directory / _STOPPED).unlink(missing_ok=True)
     return run.sweep
 
 
@@ -168,10 +174,14 @@ class _Run:
     finished: int = 0
     stopped: bool = False
 
-    def aspects(self, layer: SweptLayer) -> tuple[str, ...]:
-        """Returns what is made of a layer; images that differ need positions to differ in."""
-        every = self.sweep.manifest.aspects
-        return tuple(each for each in every if each != "diversity" or with_positions(self.model, layer.name))
+    def is_stopped(self) -> bool:
+        """Tells whether the sweep shall end; what one process is told, all hear of."""
+        mark = self.sweep.directory / _STOPPED
+        if not self.stopped and self.stop is not None and self.stop():
+            mark.touch()
+            self.stopped = True
+        self.stopped = self.stopped or (jax.process_count() > 1 and mark.exists())
+        return self.stopped
 
     def climb(self, layer: SweptLayer, aspect: str) -> None:
         """Makes the chunks of one aspect of a layer that are not there yet."""
@@ -179,27 +189,37 @@ class _Run:
             return
         folder = layer.directory / aspect
         size = _chunk_size(folder)
+        _meet(f"looks at {layer.name} {aspect}")
         batch = None
         if size is None:
             batch = self._batch(layer, aspect, self.sweep.manifest.chunk or None)
             size = batch.chunk
-        store = Store(folder, {"chunk": str(size), "units": str(layer.channels)})
-        mine = range(jax.process_index(), -(-layer.channels // size), jax.process_count())
+        store = Store(folder, {"chunk": str(size), "units": str(layer.channels)}, self.sweep.directory)
+        count = -(-layer.channels // size)
+        store.keep_first(count)
         unmade = []
-        for chunk in mine:
-            if store.remove_damaged(chunk):
+        for chunk in range(jax.process_index(), count, jax.process_count()):
+            if store.remove_damaged(chunk, self._shapes(size, aspect)):
                 self._tell(layer, aspect, store, range(chunk * size, min((chunk + 1) * size, layer.channels)), None)
             else:
                 unmade.append(chunk)
-        with store.alive(jax.process_index()):
-            if unmade:
-                batch = batch or self._batch(layer, aspect, self._width_of(size, layer))
-                for chunk, arrays in batch.made(self._until_stopped(unmade)):
-                    store.write(chunk, arrays)
-                    units = range(chunk * size, chunk * size + batch.size(chunk))
-                    self._tell(layer, aspect, store, units, arrays)
-            if not self.stopped:
-                store.wait({chunk: chunk % jax.process_count() for chunk in range(-(-layer.channels // size))})
+        if unmade:
+            self._tell(layer, aspect, store, range(0), {})  # compiling begins
+            batch = batch or self._batch(layer, aspect, self._width_of(size, layer))
+            for chunk, arrays in batch.made(self._until_stopped(unmade)):
+                store.write(chunk, arrays)
+                units = range(chunk * size, chunk * size + batch.size(chunk))
+                self._tell(layer, aspect, store, units, arrays)
+        store.wait({chunk: chunk % jax.process_count() for chunk in range(count)}, self.is_stopped)
+
+    def _shapes(self, size: int, aspect: str) -> dict[str, tuple[int, ...]]:
+        """Returns the shapes of a chunk's arrays."""
+        group = (self.sweep.manifest.diversity,) if aspect == "diversity" else ()
+        image, restarts = (*group, *self.sweep.canvas.shape), self.recipe.restarts
+        shapes = {"image": image, "start": image, "scores": (self.recipe.steps,), "final_score": (), "steps": ()}
+        if restarts > 1:
+            shapes |= {"restarts": (restarts, *image), "restart_scores": (restarts,)}
+        return {name: (size, *shape) for name, shape in shapes.items()}
 
     def _batch(self, layer: SweptLayer, aspect: str, width: int | None) -> batches.Batch:
         reached = None
@@ -222,8 +242,7 @@ class _Run:
 
     def _until_stopped(self, unmade: Sequence[int]) -> Iterator[int]:
         for chunk in unmade:
-            if self.stop is not None and self.stop():
-                self.stopped = True
+            if self.is_stopped():
                 return
             yield chunk
 
@@ -233,15 +252,15 @@ class _Run:
         self.finished += len(units)
         if self.progress is None:
             return
-        numbers, manifest = np.asarray(units), self.sweep.manifest
+        numbers, manifest = np.asarray(units, int), self.sweep.manifest
         labels, pictures = layer.labels(numbers, aspect), None
-        if arrays is not None:
+        if arrays:
             group = manifest.diversity if aspect == "diversity" else 1
             some = {name: array[: len(units)] for name, array in arrays.items()}
             made = assembled(some, labels, group, manifest.canvas, manifest.facts)
             labels, pictures = made.labels, made.images
         share = jax.process_count()
-        total = sum(each.channels * len(self.aspects(each)) for each in self.sweep.layers) // share
+        total = sum(each.channels * len(each.wanted) for each in self.sweep.layers) // share
         self.progress(
             SweepProgress(
                 layer=layer.name,
@@ -274,7 +293,7 @@ def _manifest(
     aspects = ["positive", *(["negative"] if negative else []), *(["diversity"] if diversity else [])]
     return Manifest(
         model=Path(source).stem if source is not None else "model",
-        source={} if source is None else {"file": Path(source).name, "sha256": _sha256(Path(source))},
+        source={} if source is None else {"file": Path(source).as_posix(), "sha256": _sha256(Path(source))},
         weights=batches.digest(model),
         canvas=model.canvas,
         facts=provenance_of(recipe, key, precision),
@@ -315,15 +334,6 @@ def _matched(model: Model, layers: str | Sequence[str] | None) -> tuple[str, ...
     return tuple(name for name in names if name in chosen)
 
 
-def _real(images: Array | np.ndarray, model: Model) -> np.ndarray:
-    real = np.asarray(images, np.float32)
-    if real.shape[1:] != model.canvas.shape or not len(real):
-        raise JaxvizError(
-            f"real images of shape {real.shape}: this model takes [images, {', '.join(map(str, model.canvas.shape))}]"
-        )
-    return real
-
-
 def _chunk_size(folder: Path) -> int | None:
     """Returns how many images a chunk of a folder has; None for a new one, or one that does not tell."""
     told = Store.facts_of(folder)
@@ -333,13 +343,14 @@ def _chunk_size(folder: Path) -> int | None:
     return None
 
 
-def _clear(directory: Path) -> None:
-    """Removes what runs that were killed had begun to write."""
-    for place in ("", "*/", "*/*/"):
-        for left in directory.glob(f"{place}{UNFINISHED}*"):
+def _clear(directory: Path, manifest: Manifest) -> None:
+    """Removes what runs that were killed had begun to write, in this sweep's own folders."""
+    layers = [directory / manifest.folder(name) for name in manifest.swept]
+    for place in (directory, *layers, *(layer / aspect for layer in layers for aspect in ASPECTS)):
+        for left in place.glob(f"{UNFINISHED}*"):
             shutil.rmtree(left, ignore_errors=True)
-    for sign in directory.glob("*/*/.alive-*"):
-        sign.unlink(missing_ok=True)
+    for left in (directory / _STOPPED, *directory.glob(".alive-*")):
+        left.unlink(missing_ok=True)
 
 
 def _meet(where: str) -> None:
@@ -350,6 +361,8 @@ def _meet(where: str) -> None:
 
 def _sha256(path: Path) -> str:
     """Returns the digest of a file, or of all files of a directory, by their names."""
+    if not path.exists():
+        raise JaxvizError(f"no such file: {path}")
     digest = hashlib.sha256()
     files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
     for file in files:
