@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -292,3 +293,27 @@ def test_commands_that_make_it_again(mnist, tmp_path):
         f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe quick --steps 1 --seed 3 --out pictures"
     )
     assert made.source["sha256"] in (ROOT / "weights" / "README.md").read_text()
+
+
+PROCESS = """
+import sys, jax
+process, port, out = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+jax.distributed.initialize(f"127.0.0.1:{port}", 2, process)
+import jaxviz
+done = jaxviz.sweep(jaxviz.default_model(), out, layers="conv2d_1", steps=2, chunk=2)
+assert done.complete
+"""
+
+
+def test_two_processes_leave_what_one_leaves(mnist, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+    running = [
+        subprocess.Popen([sys.executable, "-c", PROCESS, str(process), port, str(tmp_path / "two")], env=environment)
+        for process in range(2)
+    ]
+    assert [process.wait(timeout=240) for process in running] == [0, 0]
+    jaxviz.sweep(mnist, tmp_path / "one", layers="conv2d_1", steps=2, chunk=2)
+    assert tree(tmp_path / "two") == tree(tmp_path / "one")

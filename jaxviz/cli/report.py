@@ -1,6 +1,7 @@
 """``jaxviz report``: the numbers of a sweep, or of a saved visualization, as tables or JSON."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -140,19 +141,30 @@ def _sorted(found: "Report", column: str | None) -> "Report":
 
     import numpy as np
 
+    from jaxviz.reports import COLUMNS
+
     if column is None:
         return found
-    column = {"label": "labels"}.get(column, column)
+    headings = {heading: name for name, (heading, _) in COLUMNS.items()}
+    column = {"label": "labels", **headings}.get(column, column)
     every = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
     rows = {name: value for name, value in every.items() if isinstance(value, np.ndarray | tuple)}
     values = rows.get(column, found.ratio if column == "ratio" else None)
     if values is None:
         names = ", ".join(["label", "ratio", *(name for name in rows if name != "labels")])
         raise JaxvizError(f"unknown column {column!r}; sort by {names}")
-    order = np.argsort(values if isinstance(values, tuple) else -np.asarray(values, float), kind="stable")
+    if column == "labels":
+        order = np.array(sorted(range(len(found)), key=lambda place: _natural(found.labels[place])))
+    else:
+        order = np.argsort(values if isinstance(values, tuple) else -np.asarray(values, float), kind="stable")
     changed: dict = {
         name: value[order] if isinstance(value, np.ndarray) else tuple(value[place] for place in order)
         for name, value in rows.items()
     }
     judges = {name: read[order] for name, read in found.judges.items()}
     return dataclasses.replace(found, **changed, judges=judges)
+
+
+def _natural(label: str) -> list[tuple[int, str]]:
+    """Returns what sorts ``conv2d_1:9`` before ``conv2d_1:10``."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", label)]

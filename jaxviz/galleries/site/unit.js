@@ -74,10 +74,10 @@ jaxviz.unit = (() => {
     return strip(...items);
   };
 
-  const images = (swept, sheets, list, name) => strip(...list.map(([place, score], at) => figure(
-    tiles.picture(swept.folder, sheets, place, fit(sheets, SMALL, 3),
-      `${name} ${at + 1}`),
-    place === null ? "no picture" : number(score))));
+  // Only restarts were scored by what the unit's own picture was: of the others each climbed something else.
+  const images = (swept, sheets, list, name, title) => strip(...list.map(([place, score], at) => figure(
+    tiles.picture(swept.folder, sheets, place, fit(sheets, SMALL, 3), `${title} ${at + 1}`),
+    place === null ? "no picture" : name === "restarts" ? number(score) : "")));
 
   const again = (command) => {
     if (!command) return null;
@@ -124,7 +124,7 @@ jaxviz.unit = (() => {
     const [reached, largest] = [units.numbers.reached[at], units.numbers.largest?.[at]];
     const pictures = [["restarts", "Restarts"], ["diversity", "Images of it that differ"], ["negative", "What silences it"]]
       .filter(([name]) => details[name]?.some(([place]) => place !== null))
-      .map(([name, title]) => section(title, images(swept, units.sheets[name], details[name], title)));
+      .map(([name, title]) => section(title, images(swept, units.sheets[name], details[name], name, title)));
     const made = [
       head(network, swept, units, at, order),
       element("div", { class: "unit" }, element("div", { class: "pictures" }, large, ...pictures),
