@@ -1,5 +1,6 @@
 """A gallery's files: what they hold, that they are whole, safe and the same each time."""
 
+import dataclasses
 import json
 import tracemalloc
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 import jaxviz
-from experiments.synthetic_sweeps import synthetic_sweep
+from experiments.synthetic_sweeps import SyntheticLayer, synthetic_sweep
 from jaxviz import JaxvizError, galleries
 from jaxviz.galleries import publication
 from jaxviz.galleries.details import curve
@@ -168,6 +169,43 @@ def test_an_unfinished_sweep(tmp_path):
     assert not held["data/network"]["complete"]
     nothing = data(jaxviz.gallery(synthetic_sweep({"first": 8}, share=0.0), tmp_path).parent)
     assert nothing["000-first/units"]["units"] == []
+
+
+def test_what_was_reached_is_always_told(tmp_path, monkeypatch):
+    def report(layer):
+        known = told(layer)
+        return dataclasses.replace(known, reached=np.full_like(known.reached, np.nan))
+
+    told = SyntheticLayer.report.fget
+    monkeypatch.setattr(SyntheticLayer, "report", property(report))
+    held = data(jaxviz.gallery(synthetic_sweep({"only": 3}), tmp_path).parent)
+    assert held["000-only/units"]["numbers"]["reached"] == [None] * 3
+
+
+def _missing(_):
+    raise KeyError("layer")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("report", lambda told: dataclasses.replace(told, labels=tuple(f"other {label}" for label in told.labels))),
+        ("real", lambda told: dataclasses.replace(told, activations=told.activations[:2], places=told.places[:2])),
+        ("real", lambda told: dataclasses.replace(told, places=told.places + 99)),
+        ("real", lambda told: dataclasses.replace(told, tiles=told.tiles[:0])),
+        ("strongest", lambda told: dataclasses.replace(told, channels=told.channels[:1])),
+        ("strongest", lambda told: dataclasses.replace(told, weights=told.weights.astype(str))),
+        ("strongest", _missing),
+    ],
+)
+def test_numbers_of_other_pictures_are_refused(tmp_path, monkeypatch, name, change):
+    read = getattr(SyntheticLayer, name).fget
+    changed = property(lambda layer: None if read(layer) is None else change(read(layer)))
+    monkeypatch.setattr(SyntheticLayer, name, changed)
+    message = r".: its numbers are not those of its pictures; remove units.json there and sweep again, which makes"
+    with pytest.raises(JaxvizError, match=message):
+        jaxviz.gallery(synthetic_sweep({"first": 4, "second": 4}), tmp_path / "site")
+    assert not (tmp_path / "site").exists()
 
 
 def test_names_are_data(tmp_path):
