@@ -175,8 +175,8 @@ class Report(Displayed):
             numbers = {name: np.array(values, float) for name, values in whole.items()}
             if not set(status) <= set(findings.STATUSES) or not all(isinstance(label, str) for label in labels):
                 raise ValueError("unknown statuses, or labels that are no text")
-            columns = (status, dead, *numbers.values(), *judges.values())
-            if any(np.shape(column) != (len(labels),) for column in columns):
+            columns = (np.array(status), dead, *numbers.values(), *judges.values())
+            if any(column.shape != (len(labels),) for column in columns):
                 raise ValueError("columns of unequal lengths")
             return cls(labels=labels, status=status, dead=dead, judges=judges, facts=dict(facts), **numbers)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:

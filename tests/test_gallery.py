@@ -151,6 +151,22 @@ def test_a_failure_leaves_the_old_one(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
+def test_one_gallery_at_a_time(tmp_path):
+    sweep = synthetic_sweep({"only": 3})
+    with publication.published(tmp_path / "site"):
+        with pytest.raises(JaxvizError, match=r"another gallery is being written to .*site; wait for it to end$"):
+            jaxviz.gallery(sweep, tmp_path / "site")
+        jaxviz.gallery(sweep, tmp_path / "other")
+    assert len(list((tmp_path / "site").iterdir())) == 2
+
+
+def test_what_was_killed_is_cleared_away(tmp_path):
+    for name in (".unfinished-killed/files", ".unfinished-late/files-0123456789abcdef", ".unfinished-others/more"):
+        (tmp_path / name).mkdir(parents=True)
+    jaxviz.gallery(synthetic_sweep({"only": 3}), tmp_path)
+    assert [path.name for path in tmp_path.glob(".*")] == [".unfinished-others"]
+
+
 def test_a_page_of_something_else_stays(tmp_path):
     (tmp_path / "index.html").write_text("my own")
     with pytest.raises(JaxvizError, match=r"index.html is no gallery and would be replaced; give another directory"):
