@@ -237,6 +237,13 @@ def test_names_are_data(tmp_path):
     assert "alert" not in index.read_text()
 
 
+def test_names_that_no_address_can_hold(tmp_path):
+    jaxviz.gallery(synthetic_sweep({"": 3, "half \ud800": 3, "~": 2}), tmp_path)
+    held = data(tmp_path)
+    assert [layer["name"] for layer in held["data/network"]["swept"]] == ["", "half \ud800", "~"]
+    assert held["001-half__/units"]["units"] == [0, 1, 2]
+
+
 def test_numbers_in_scripts(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_script(tmp_path, "bad", [float("nan")])
