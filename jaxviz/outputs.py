@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jaxviz.errors import JaxvizError
 
-__all__ = ["UNFINISHED", "staged"]
+__all__ = ["UNFINISHED", "present", "staged"]
 
 UNFINISHED = ".unfinished-"
 """How the names of directories begin that a block that was killed may leave."""
@@ -27,28 +27,43 @@ def staged(directory: str | os.PathLike) -> Iterator[Path]:
     Raises:
       JaxvizError: it cannot be written.
     """
+    with present(directory) as target:
+        try:
+            # Inside the target, so that it is on the same file system and a rename is enough.
+            stage = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=target))
+        except OSError as error:
+            raise JaxvizError(f"cannot write to {target}: {error.strerror}") from error
+        try:
+            yield stage
+            files = sorted(stage.iterdir())
+            for file in files:
+                if (target / file.name).is_dir():
+                    raise JaxvizError(f"{target / file.name} is a directory; give another --out or move it away")
+            for file in files:
+                os.replace(file, target / file.name)
+        except BaseException:
+            shutil.rmtree(stage, ignore_errors=True)
+            raise
+        stage.rmdir()
+
+
+@contextlib.contextmanager
+def present(directory: str | os.PathLike) -> Iterator[Path]:
+    """Makes a directory, with its parents, if need be; a block that fails takes those away again that are empty.
+
+    Raises:
+      JaxvizError: it cannot be made.
+    """
     target = Path(directory)
-    made: list[Path] = []
     try:
         made = _make(target)
-        # Inside the target, so that it is on the same file system and a rename is enough.
-        stage = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=target))
     except OSError as error:
-        _remove(made)
         raise JaxvizError(f"cannot write to {target}: {error.strerror}") from error
     try:
-        yield stage
-        files = sorted(stage.iterdir())
-        for file in files:
-            if (target / file.name).is_dir():
-                raise JaxvizError(f"{target / file.name} is a directory; give another --out or move it away")
-        for file in files:
-            os.replace(file, target / file.name)
+        yield target
     except BaseException:
-        shutil.rmtree(stage, ignore_errors=True)
         _remove(made)
         raise
-    stage.rmdir()
 
 
 def _make(directory: Path) -> list[Path]:

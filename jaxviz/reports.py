@@ -164,7 +164,7 @@ class Report(Displayed):
         """Reads what ``to_json`` wrote.
 
         Raises:
-          JaxvizError: it is something else.
+          JaxvizError: it is something else, has a status that there is not, or columns of unequal lengths.
         """
         try:
             whole = json.loads(text)
@@ -173,8 +173,13 @@ class Report(Displayed):
             judges = {name: np.array(read, float) for name, read in whole.pop("judges").items()}
             dead = np.array(whole.pop("dead"), bool)
             numbers = {name: np.array(values, float) for name, values in whole.items()}
-            return cls(labels=labels, status=status, dead=dead, judges=judges, facts=facts, **numbers)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if not set(status) <= set(findings.STATUSES) or not all(isinstance(label, str) for label in labels):
+                raise ValueError("unknown statuses, or labels that are no text")
+            columns = (np.array(status), dead, *numbers.values(), *judges.values())
+            if any(column.shape != (len(labels),) for column in columns):
+                raise ValueError("columns of unequal lengths")
+            return cls(labels=labels, status=status, dead=dead, judges=judges, facts=dict(facts), **numbers)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise JaxvizError("this is no report as to_json writes it") from error
 
     def save(self, path: str | os.PathLike) -> None:

@@ -117,9 +117,15 @@ class Visualization(Displayed):
         arrays = read_arrays(path)
         if not {"facts", *_ARRAYS[:4]} <= set(arrays) <= {"facts", *_ARRAYS}:
             raise JaxvizError(f"{path} is no saved visualization: it holds {', '.join(arrays) or 'nothing'}")
-        facts = json.loads(str(arrays.pop("facts")))
-        canvas = facts["canvas"] | {"shape": tuple(facts["canvas"]["shape"])}
-        return cls(**arrays, labels=tuple(facts["labels"]), canvas=Canvas(**canvas), provenance=facts["provenance"])
+        try:
+            facts = json.loads(str(arrays.pop("facts")))
+            canvas = Canvas(**facts["canvas"] | {"shape": tuple(facts["canvas"]["shape"])})
+            labels, provenance = tuple(facts["labels"]), dict(facts["provenance"])
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise JaxvizError(f"{path} is no saved visualization: its facts are not such as save writes") from error
+        if wrong := _misfit(arrays, labels, canvas):
+            raise JaxvizError(f"{path} is no saved visualization: {wrong}")
+        return cls(**arrays, labels=labels, canvas=canvas, provenance=provenance)
 
 
 def visualize(
@@ -211,6 +217,20 @@ def visualize(
         watch=shown,
     )
     return assembled(whole, labels, objective.group, model.canvas, provenance)
+
+
+def _misfit(arrays: dict[str, np.ndarray], labels: tuple[str, ...], canvas: Canvas) -> str | None:
+    """Says what of a file does not go together; None where all does."""
+    if not labels or not all(isinstance(label, str) for label in labels):
+        return "it has no labels"
+    image = {"images": 1, "starts": 1, "restarts": 2, "frames": 2}  # with how many axes before those of an image
+    for name, array in arrays.items():
+        axes = image.get(name, 1 if name == "final_scores" else 2)
+        if array.dtype.kind not in "fiub" or array.shape[axes:] != (canvas.shape if name in image else ()):
+            return f"{name} of {array.dtype} and shape {array.shape}, for images of shape {canvas.shape}"
+        if array.ndim < axes or len(array) != len(labels):
+            return f"{len(labels)} labels for {name} of shape {array.shape}"
+    return None
 
 
 def assembled(

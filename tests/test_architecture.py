@@ -168,6 +168,7 @@ ROOMS = [
     "galleries.scripts",
     "galleries.sheets",
     "galleries.albums",
+    "galleries.belonging",
     "galleries.details",
     "galleries.drawing",
     "galleries.layers",

@@ -12,6 +12,7 @@ from command_line import run
 from conftest import ROOT
 
 import jaxviz
+from experiments.synthetic_sweeps import synthetic_sweep
 from jaxviz.cli.watching import Watch, watching
 
 FILE = str(ROOT / "weights" / "mnist_cnn.hdf5")
@@ -106,12 +107,12 @@ def test_bench(monkeypatch, capsys):
 
 
 def test_gallery(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(jaxviz, "gallery", lambda directory, out: directory / "gallery" / "index.html", raising=False)
-    assert run(monkeypatch, capsys, "gallery", tmp_path) == (
-        0,
-        f"{tmp_path}/gallery/index.html: open it in a browser\n",
-        "",
-    )
+    sweep = synthetic_sweep({"first": 20, "second": 70})
+    monkeypatch.setattr(jaxviz.Sweep, "open", lambda _: sweep)
+    code, out, err = run(monkeypatch, capsys, "gallery", tmp_path, "--out", tmp_path / "site")
+    assert (code, out) == (0, f"{tmp_path}/site/index.html: open it in a browser\n")
+    assert err.startswith("gallery: 90 units, ")
+    assert err.count("\n") == 1
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path):
@@ -130,6 +131,21 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
         f"stopped: {kept} of 32 units are kept in {tmp_path}/s; the same command goes on",
     ]
     assert 0 < kept < 32
+
+
+def test_a_watch_file_that_cannot_be_written_ends_nothing(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    path, canvas = tmp_path / "file" / "a.png", jaxviz.default_model().canvas
+    monkeypatch.setattr("jaxviz.figures.tiles_figure", lambda tiles, **told: Png())
+    with watching(path) as watch:
+        watch.add(["a:0"], np.zeros((1, 28, 28, 1), np.float32), canvas)
+        watch.draw()
+    assert capsys.readouterr().err == (
+        f"{path} shows the latest images\n{path} is not drawn: {tmp_path / 'file'} is a file; give a directory\n"
+    )
+    monkeypatch.setattr(Watch, "draw", lambda _: 1 / 0)
+    with pytest.raises(KeyError, match="the work"), watching(tmp_path / "a.png"):
+        raise KeyError("the work")
 
 
 def test_watching_is_bounded_and_written_whole(tmp_path, monkeypatch, capsys):

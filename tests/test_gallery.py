@@ -1,5 +1,6 @@
 """A gallery's files: what they hold, that they are whole, safe and the same each time."""
 
+import dataclasses
 import json
 import tracemalloc
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 import jaxviz
-from experiments.synthetic_sweeps import synthetic_sweep
+from experiments.synthetic_sweeps import SyntheticLayer, synthetic_sweep
 from jaxviz import JaxvizError, galleries
 from jaxviz.galleries import publication
 from jaxviz.galleries.details import curve
@@ -150,6 +151,22 @@ def test_a_failure_leaves_the_old_one(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
+def test_one_gallery_at_a_time(tmp_path):
+    sweep = synthetic_sweep({"only": 3})
+    with publication.published(tmp_path / "site"):
+        with pytest.raises(JaxvizError, match=r"another gallery is being written to .*site; wait for it to end$"):
+            jaxviz.gallery(sweep, tmp_path / "site")
+        jaxviz.gallery(sweep, tmp_path / "other")
+    assert len(list((tmp_path / "site").iterdir())) == 2
+
+
+def test_what_was_killed_is_cleared_away(tmp_path):
+    for name in (".unfinished-killed/files", ".unfinished-late/files-0123456789abcdef", ".unfinished-others/more"):
+        (tmp_path / name).mkdir(parents=True)
+    jaxviz.gallery(synthetic_sweep({"only": 3}), tmp_path)
+    assert [path.name for path in tmp_path.glob(".*")] == [".unfinished-others"]
+
+
 def test_a_page_of_something_else_stays(tmp_path):
     (tmp_path / "index.html").write_text("my own")
     with pytest.raises(JaxvizError, match=r"index.html is no gallery and would be replaced; give another directory"):
@@ -170,6 +187,43 @@ def test_an_unfinished_sweep(tmp_path):
     assert nothing["000-first/units"]["units"] == []
 
 
+def test_what_was_reached_is_always_told(tmp_path, monkeypatch):
+    def report(layer):
+        known = told(layer)
+        return dataclasses.replace(known, reached=np.full_like(known.reached, np.nan))
+
+    told = SyntheticLayer.report.fget
+    monkeypatch.setattr(SyntheticLayer, "report", property(report))
+    held = data(jaxviz.gallery(synthetic_sweep({"only": 3}), tmp_path).parent)
+    assert held["000-only/units"]["numbers"]["reached"] == [None] * 3
+
+
+def _missing(_):
+    raise KeyError("layer")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("report", lambda told: dataclasses.replace(told, labels=tuple(f"other {label}" for label in told.labels))),
+        ("real", lambda told: dataclasses.replace(told, activations=told.activations[:2], places=told.places[:2])),
+        ("real", lambda told: dataclasses.replace(told, places=told.places + 99)),
+        ("real", lambda told: dataclasses.replace(told, tiles=told.tiles[:0])),
+        ("strongest", lambda told: dataclasses.replace(told, channels=told.channels[:1])),
+        ("strongest", lambda told: dataclasses.replace(told, weights=told.weights.astype(str))),
+        ("strongest", _missing),
+    ],
+)
+def test_numbers_of_other_pictures_are_refused(tmp_path, monkeypatch, name, change):
+    read = getattr(SyntheticLayer, name).fget
+    changed = property(lambda layer: None if read(layer) is None else change(read(layer)))
+    monkeypatch.setattr(SyntheticLayer, name, changed)
+    message = r".: its numbers are not those of its pictures; remove units.json there and sweep again, which makes"
+    with pytest.raises(JaxvizError, match=message):
+        jaxviz.gallery(synthetic_sweep({"first": 4, "second": 4}), tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
 def test_names_are_data(tmp_path):
     index = jaxviz.gallery(synthetic_sweep({HOSTILE: 3, "b" * 300: 3, "__proto__": 2}, model=HOSTILE), tmp_path)
     names = sorted(path.name for path in tmp_path.glob("files-*/*") if path.is_dir())
@@ -181,6 +235,13 @@ def test_names_are_data(tmp_path):
         assert "</script" not in path.read_text()
         assert "\u2028" not in path.read_text()
     assert "alert" not in index.read_text()
+
+
+def test_names_that_no_address_can_hold(tmp_path):
+    jaxviz.gallery(synthetic_sweep({"": 3, "half \ud800": 3, "~": 2}), tmp_path)
+    held = data(tmp_path)
+    assert [layer["name"] for layer in held["data/network"]["swept"]] == ["", "half \ud800", "~"]
+    assert held["001-half__/units"]["units"] == [0, 1, 2]
 
 
 def test_numbers_in_scripts(tmp_path):

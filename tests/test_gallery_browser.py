@@ -233,6 +233,18 @@ def test_names_are_text(window, tmp_path):
     assert page.locator("img").count() == 0
 
 
+@pytest.mark.parametrize("name", ["", "half \ud800", "~0041", "0"])
+def test_names_that_no_address_can_hold(window, tmp_path, name):
+    page = window(jaxviz.gallery(synthetic_sweep({"first": 3, name: 3}), tmp_path).as_uri())
+    page.wait_for_selector("a.box")
+    page.evaluate("location.hash = document.querySelectorAll('a.box')[1].hash")
+    page.wait_for_selector(".tile")
+    page.evaluate("location.hash = document.querySelectorAll('.tile')[1].hash")
+    page.wait_for_selector("div.unit")
+    assert page.evaluate("document.querySelector('h1').textContent.endsWith(':1')")
+    assert page.evaluate("jaxviz.parts()[0] === jaxviz.data.get('data/network').swept[1].name")
+
+
 def test_an_unfinished_sweep(window, tmp_path):
     page = window(jaxviz.gallery(synthetic_sweep({"first": 8, "second": 8}, share=0.5), tmp_path).as_uri())
     assert "not finished" in page.locator(".note").inner_text()

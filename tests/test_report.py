@@ -294,6 +294,14 @@ def test_json_round_trip(tmp_path):
     np.testing.assert_allclose(told["ratio"], found.ratio)
 
 
+@pytest.mark.parametrize("change", [{"status": ["alive", "asleep"]}, {"reached": [1.0]}, {"labels": ["a"]}])
+def test_statuses_and_lengths_are_checked(change):
+    whole = json.loads(reported(images=REAL).to_json())
+    jaxviz.Report.from_json(json.dumps(whole))
+    with pytest.raises(JaxvizError, match="no report as to_json writes it"):
+        jaxviz.Report.from_json(json.dumps(whole | change))
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"ratio": 1, "labels": "ab", "status": 3}'])
 def test_other_files_are_no_reports(tmp_path, text):
     (tmp_path / "other.json").write_text(text)

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import jax
 import jax.numpy as jnp
@@ -210,6 +211,27 @@ def test_save_and_load(tiny, tmp_path):
     for field in dataclasses.fields(result):
         np.testing.assert_array_equal(getattr(result, field.name), getattr(again, field.name))
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["second.npz"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"facts": np.array("no JSON")}, "its facts are not such as save writes"),
+        ({"facts": np.array("[]")}, "its facts are not such as save writes"),
+        ({"facts": np.array('{"labels": ["second:0"]}')}, "its facts are not such as save writes"),
+        ({"scores": np.zeros((1, 2))}, "6 labels for scores of shape (1, 2)"),
+        ({"final_scores": np.zeros(())}, "6 labels for final_scores of shape ()"),
+        ({"scores": np.zeros(6)}, "6 labels for scores of shape (6,)"),
+        ({"images": np.zeros((6, 3, 3))}, "images of float64 and shape (6, 3, 3), for images of shape (12, 12, 2)"),
+        ({"starts": np.full((6, 12, 12, 2), "a")}, "starts of <U1 and shape (6, 12, 12, 2), for images of shape"),
+    ],
+)
+def test_other_files_are_no_visualizations(tiny, tmp_path, change, message):
+    jaxviz.visualize(tiny, obj.channel("second"), steps=2).save(tmp_path / "second.npz")
+    with np.load(tmp_path / "second.npz") as saved:
+        np.savez(tmp_path / "other.npz", **dict(saved) | change)
+    with pytest.raises(JaxvizError, match=re.escape(f"other.npz is no saved visualization: {message}")):
+        jaxviz.Visualization.load(tmp_path / "other.npz")
 
 
 def test_a_failed_save_leaves_nothing(tiny, tmp_path, monkeypatch):

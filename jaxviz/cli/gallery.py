@@ -18,8 +18,11 @@ def gallery(
 ) -> None:
     """Write a site of a sweep that opens from the file system: the network, its layers, every unit."""
     import jaxviz
+    from jaxviz.progress import progress_bar
 
     if not directory.is_dir():
         raise JaxvizError(f"no such directory: {directory}; `jaxviz sweep FILE --out {directory}` makes one")
-    index = jaxviz.gallery(directory, out)
+    sweep = jaxviz.Sweep.open(directory)
+    with progress_bar() as bars:
+        index = jaxviz.gallery(sweep, out, progress=bars.task("gallery", sweep.done, what="units"))
     print(f"{index}: open it in a browser")

@@ -1,10 +1,10 @@
 """Watching: images as they are finished -> one picture on disk, made anew every few seconds."""
 
 import collections
+import contextlib
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ class Watch:
     def __init__(self, path: Path | None):
         self._path = path
         self._tiles: collections.deque = collections.deque(maxlen=_MOST)
-        self._due, self._changed, self._count = 0.0, False, 0
+        self._due, self._changed, self._count, self._told = 0.0, False, 0, False
 
     def add(self, labels: Sequence[str], images: "np.ndarray", canvas: "Canvas") -> None:
         """Takes finished images ``[n, *canvas.shape]``, and draws when it is time."""
@@ -51,28 +51,40 @@ class Watch:
             self.draw()
 
     def draw(self) -> None:
-        """Writes the picture, if anything is new; it is there whole, or as it was."""
+        """Writes the picture, if anything is new; it is there whole, or as it was.
+
+        A file that cannot be written is told of once, and tried again later: the work must not end with it.
+        """
         if self._path is None or not self._changed:
             return
+        begin = time.monotonic()
+        try:
+            self._write(self._path)
+            self._changed = False
+        except (OSError, JaxvizError) as error:
+            if not self._told:
+                print(f"{self._path} is not drawn: {error}", file=sys.stderr)
+            self._told = True
+        now = time.monotonic()
+        self._due = now + max(_PAUSE, _SHARE * (now - begin))
+
+    def _write(self, path: Path) -> None:
         import numpy as np
 
         from jaxviz import figures
         from jaxviz.outputs import staged
 
-        begin = time.monotonic()
         labels, tiles = zip(*self._tiles, strict=True)
         layers = list(dict.fromkeys(label.rpartition(":")[0] for label in labels))
         names = layers[0] if len(layers) == 1 else f"{layers[0]} to {layers[-1]}"
         captions = [label.rpartition(":")[2] for label in labels]
         latest = f", the latest {len(tiles)} of {self._count}" if self._count > len(tiles) else f", {len(tiles)}"
         figure = figures.tiles_figure(np.stack(tiles), captions=captions, title=f"{names}{latest}")
-        with staged(self._path.parent) as stage:
-            figure.savefig(stage / self._path.name)
-        self._changed, taken = False, time.monotonic() - begin
-        self._due = time.monotonic() + max(_PAUSE, _SHARE * taken)
+        with staged(path.parent) as stage:
+            figure.savefig(stage / path.name)
 
 
-@contextmanager
+@contextlib.contextmanager
 def watching(path: Path | None) -> Iterator[Watch]:
     """Draws while the block runs, and once more when it ends, however it ends.
 
@@ -86,5 +98,8 @@ def watching(path: Path | None) -> Iterator[Watch]:
     watch = Watch(path)
     try:
         yield watch
-    finally:
-        watch.draw()
+    except BaseException:
+        with contextlib.suppress(Exception):  # what ended the block is what to tell of
+            watch.draw()
+        raise
+    watch.draw()

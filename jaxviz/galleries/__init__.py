@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jaxviz.findings import STATUSES
+from jaxviz.galleries.belonging import check_layer
 from jaxviz.galleries.details import TOGETHER, Reader
 from jaxviz.galleries.drawing import lines
 from jaxviz.galleries.layers import write_layer
@@ -45,7 +46,8 @@ def gallery(
       The path of the page to open.
 
     Raises:
-      JaxvizError: there is no sweep, ``out`` cannot be written, or it holds a page of something else.
+      JaxvizError: there is no sweep, its numbers are not those of its pictures, ``out`` cannot be written, holds a page
+        of something else, or another gallery is being written to it.
 
     Example:
       >>> jaxviz.gallery("sweep-of-vgg16")  # doctest: +SKIP
@@ -53,6 +55,8 @@ def gallery(
     """
     sweep = sweep if isinstance(sweep, Sweep) else Sweep.open(sweep)
     directory = Path(out) if out is not None else Path(sweep.directory) / "gallery"
+    for layer in sweep.layers:
+        check_layer(layer)
     readers = _readers(sweep)
     with published(directory) as files:
         swept = []

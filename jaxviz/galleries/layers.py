@@ -101,8 +101,9 @@ class _Units:
             order = [rows[label] for label in self._labels]
             known = {name: numbers(getattr(report, name)[order]) for name in COLUMNS}
             known |= {f"judge {name}": numbers(read[order]) for name, read in report.judges.items()}
-            known = {name: values for name, values in known.items() if any(v is not None for v in values)}
             known["ratio"] = numbers(report.ratio[order])
+            always = ("reached", "ratio")  # the pages ask for these two
+            known = {name: some for name, some in known.items() if name in always or any(v is not None for v in some)}
             status = [STATUSES.index(report.status[row]) for row in order]
         return {"units": self.units, "places": self.places, "numbers": known, "status": status}
 

@@ -4,12 +4,13 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import resources
 from pathlib import Path
 
 from jaxviz.errors import JaxvizError
-from jaxviz.outputs import staged
+from jaxviz.outputs import UNFINISHED, present, staged
+from jaxviz.sweeps.locks import locked
 
 __all__ = ["published"]
 
@@ -26,9 +27,16 @@ def published(directory: Path) -> Iterator[Path]:
     the gallery at any moment sees the old one whole or the new one whole. A block that fails leaves the old one.
 
     Raises:
-      JaxvizError: the directory cannot be written, or holds a page that is no gallery.
+      JaxvizError: the directory cannot be written, holds a page that is no gallery, or another gallery is being written
+        to it.
     """
     _check(directory / _PAGE)
+    with _alone(directory), _staged(directory) as files:
+        yield files
+
+
+@contextmanager
+def _staged(directory: Path) -> Iterator[Path]:
     with staged(directory) as stage:
         files = stage / "files"
         assets = resources.files("jaxviz.galleries") / "site"
@@ -45,6 +53,24 @@ def published(directory: Path) -> Iterator[Path]:
     for old in directory.iterdir():
         if _FILES.fullmatch(old.name) and old.name != name:
             shutil.rmtree(old)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Holds the directory, made if need be, and removes what galleries left there that were killed."""
+    with present(directory), ExitStack() as held:
+        try:
+            held.enter_context(locked(directory))
+        except JaxvizError as error:
+            message = f"another gallery is being written to {directory}; wait for it to end"
+            raise JaxvizError(message) from error
+        except OSError as error:
+            raise JaxvizError(f"cannot write to {directory}: {error.strerror}") from error
+        for old in directory.glob(f"{UNFINISHED}*"):
+            # Others may write there, too; a gallery's is known by its files.
+            if (old / "files").is_dir() or any(old.glob("files-*")):
+                shutil.rmtree(old, ignore_errors=True)
+        yield
 
 
 def _check(page: Path) -> None:

@@ -53,10 +53,21 @@ const jaxviz = (() => {
   // What a layer gives for one image, where that is more than a number of units.
   const shape = (sides) => (sides.length > 1 ? [sides.join(" × ")] : []);
 
-  const address = (...parts) => `#/${parts.map((part) => encodeURIComponent(part)).join("/")}`;
+  // A name that no address can hold, empty or with half a character, stands there as "~" and its code units.
+  const encode = (part) => {
+    const text = String(part);
+    try {
+      if (text) return encodeURIComponent(text).replace(/^~/, "%7E");
+    } catch { /* half a character */ }
+    return `~${Array.from({ length: text.length }, (_, at) => text.charCodeAt(at).toString(16).padStart(4, "0")).join("")}`;
+  };
+  const decode = (part) => (part.startsWith("~")
+    ? (part.match(/[0-9a-f]{4}/g) ?? []).map((unit) => String.fromCharCode(parseInt(unit, 16))).join("")
+    : decodeURIComponent(part));
+  const address = (...parts) => `#/${parts.map(encode).join("/")}`;
   const parts = () => {
     try {
-      return location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
+      return location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decode);
     } catch {
       return [location.hash]; // no address of ours
     }
