@@ -62,7 +62,7 @@ def test_a_sweep_goes_on_and_is_reported(few, monkeypatch, capsys):
     assert found["reached"] == sorted(found["reached"], reverse=True)
     assert sorted(found["labels"]) == sorted(f"conv2d_1:{unit}" for unit in range(32))
     _, out, _ = run(monkeypatch, capsys, "report", "mnist", "--layer", "conv2d_*", "--sort", "label")
-    assert [line.split()[0] for line in out.splitlines()[1:4]] == ["conv2d_1:0", "conv2d_1:1", "conv2d_1:10"]
+    assert [line.split()[0] for line in out.splitlines()[1:4]] == ["conv2d_1:0", "conv2d_1:1", "conv2d_1:2"]
     code, _, err = run(monkeypatch, capsys, "report", "mnist", "--layer", "x*")
     assert (code, err) == (2, "error: no layer of mnist is called 'x*'; it has conv2d_1\n")
     code, _, err = run(monkeypatch, capsys, "report", "mnist", "--sort", "size")
