@@ -36,7 +36,7 @@ class Pace:
     def advance(self, count: int, kept: bool = False) -> None:
         """Counts images that are finished; those ``kept`` from an earlier run say nothing about the rate."""
         self.done += count
-        if kept:
+        if kept or not count:
             return
         self.climbed += count
         self._last = time.monotonic()
@@ -78,11 +78,11 @@ class Bar:
       pace: how it gets on; its ``total`` and ``steps`` may be set when they are known.
     """
 
-    def __init__(self, name: str, pace: Pace, what: str, progress: Progress, *, live: bool):
+    def __init__(self, name: str, pace: Pace, what: str, progress: Progress, *, live: bool, silent: float = 0.0):
         self.pace = pace
         self._name, self._what, self._progress, self._live = name, what, progress, live
         self._task = progress.add_task(name, total=pace.total or None, pace=pace)
-        self._said, self._finished = time.monotonic(), False
+        self._said, self._finished, self._silent = time.monotonic(), False, silent
 
     def __call__(self, count: int, kept: bool = False) -> None:
         """Advances by finished pictures, ``kept`` where they are an earlier run's."""
@@ -100,6 +100,8 @@ class Bar:
     def _finish(self) -> None:
         self._finished = True
         pace = self.pace
+        if pace.elapsed < self._silent:
+            return
         counted = f"{pace.total} {self._what if pace.total != 1 else self._what.removesuffix('s')}"
         if pace.climbed:
             self._say(_joined(counted, f"{pace.elapsed:.1f} s", pace.speed() if pace.steps else ""))
@@ -120,7 +122,16 @@ class Bars:
     def __init__(self, progress: Progress, *, live: bool):
         self._progress, self._live = progress, live
 
-    def task(self, name: str, total: int, steps: int = 0, *, what: str = "pictures", begin: float | None = None) -> Bar:
+    def task(
+        self,
+        name: str,
+        total: int,
+        steps: int = 0,
+        *,
+        what: str = "pictures",
+        begin: float | None = None,
+        silent: float = 0.0,
+    ) -> Bar:
         """Adds a bar.
 
         Args:
@@ -129,11 +140,12 @@ class Bars:
           steps: how many steps each takes; 0 to speak of pictures alone.
           what: what they are called.
           begin: when the work began, by ``time.monotonic``; now, when left out.
+          silent: seconds; what takes no longer ends without a line.
         """
         for task in self._progress.tasks:  # not before: without any bar a live display scrolls the terminal
             if task.finished:
                 self._progress.remove_task(task.id)
-        return Bar(name, Pace(total, steps, begin), what, self._progress, live=self._live)
+        return Bar(name, Pace(total, steps, begin), what, self._progress, live=self._live, silent=silent)
 
 
 @contextlib.contextmanager
@@ -185,7 +197,8 @@ def _narrow() -> Column:
 def _left(task: Task) -> str:
     left = task.fields["pace"].left
     if left is None:
-        return f"compiling {clock_time(task.fields['pace'].elapsed)}"
+        gone = clock_time(task.fields["pace"].elapsed)
+        return f"compiling {gone}" if task.fields["pace"].steps else f"{gone} gone"
     return f"{clock_time(left)} left"
 
 

@@ -52,7 +52,7 @@ def test_every_learned_layer_is_swept(whole):
     assert (done.done, done.units) == (13, 13)
     assert told[-1].total_done == told[-1].total_units == 3 * 13
     assert sum(len(event.labels) for event in told) == 4 * 13  # two images that differ of each
-    assert {event.aspect for event in told} == {"positive", "negative", "diversity"}
+    assert {event.aspect for event in told} == {"positive", "negative", "diversity", "numbers"}
     assert not any(event.kept for event in told)
 
 

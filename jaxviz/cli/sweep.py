@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep"]
 
+_SHORT = 2.0  # seconds that are not worth a line
+
 
 def sweep(
     file: ModelFile,
@@ -123,11 +125,14 @@ class _Shown:
             jax.clear_caches()  # of this process, which does nothing else: its memory is then the same in each layer
             name = event.layer if event.aspect == "positive" else f"{event.layer} {event.aspect}"
             # What came before the first chunk, compiling above all, is this part's.
-            self._part = self._bars.task(name, event.units, event.steps, what="units", begin=self._last)
+            measured = event.aspect == "numbers"
+            steps, silent = (0, _SHORT) if measured else (event.steps, 0.0)
+            self._part = self._bars.task(name, event.units, steps, what="units", begin=self._last, silent=silent)
             self._of = part
         self._whole.pace.total = event.total_units
-        for bar in (self._part, self._whole):
-            bar(event.total_done - self._done, event.kept)
+        moved = event.total_done - self._done
+        self._part(event.done if event.aspect == "numbers" else moved, event.kept)
+        self._whole(moved, event.kept)
         self._done, self._last = event.total_done, time.monotonic()
         if event.images is not None:
             self._pictures.add(event.labels, event.images, event.canvas)

@@ -42,7 +42,7 @@ class SweepProgress(NamedTuple):
 
     Attributes:
       layer: the layer.
-      aspect: ``"positive"``, ``"negative"`` or ``"diversity"``.
+      aspect: ``"positive"``, ``"negative"`` or ``"diversity"``; ``"numbers"`` while those of the layer are measured.
       done: how many of the layer's units have that aspect by now.
       units: how many units the layer has.
       total_done: how many pictures the whole sweep has by now, each aspect of each unit one.
@@ -153,7 +153,9 @@ def sweep(
                 if run.is_stopped():
                     break
                 if first and not is_measured(layer, real):
+                    run.tell_of_numbers(layer, 0)
                     measure(model, layer, recipe, real)
+                    run.tell_of_numbers(layer, layer.channels)
                 release()
             _meet("ends")
         if first:
@@ -192,6 +194,7 @@ class _Run:
         _meet(f"looks at {layer.name} {aspect}")
         batch = None
         if size is None:
+            self._tell(layer, aspect, range(0), {})  # compiling begins
             batch = self._batch(layer, aspect, self.sweep.manifest.chunk or None)
             size = batch.chunk
         store = Store(folder, {"chunk": str(size), "units": str(layer.channels)}, self.sweep.directory)
@@ -200,16 +203,17 @@ class _Run:
         unmade = []
         for chunk in range(jax.process_index(), count, jax.process_count()):
             if store.remove_damaged(chunk, self._shapes(size, aspect)):
-                self._tell(layer, aspect, store, range(chunk * size, min((chunk + 1) * size, layer.channels)), None)
+                self._tell(layer, aspect, range(chunk * size, min((chunk + 1) * size, layer.channels)), None)
             else:
                 unmade.append(chunk)
-        if unmade:
-            self._tell(layer, aspect, store, range(0), {})  # compiling begins
-            batch = batch or self._batch(layer, aspect, self._width_of(size, layer))
+        if unmade and batch is None:
+            self._tell(layer, aspect, range(0), {})  # likewise
+            batch = self._batch(layer, aspect, self._width_of(size, layer))
+        if batch is not None:
             for chunk, arrays in batch.made(self._until_stopped(unmade)):
                 store.write(chunk, arrays)
                 units = range(chunk * size, chunk * size + batch.size(chunk))
-                self._tell(layer, aspect, store, units, arrays)
+                self._tell(layer, aspect, units, arrays)
         store.wait({chunk: chunk % jax.process_count() for chunk in range(count)}, self.is_stopped)
 
     def _shapes(self, size: int, aspect: str) -> dict[str, tuple[int, ...]]:
@@ -246,9 +250,7 @@ class _Run:
                 return
             yield chunk
 
-    def _tell(
-        self, layer: SweptLayer, aspect: str, store: Store, units: range, arrays: dict[str, np.ndarray] | None
-    ) -> None:
+    def _tell(self, layer: SweptLayer, aspect: str, units: range, arrays: dict[str, np.ndarray] | None) -> None:
         self.finished += len(units)
         if self.progress is None:
             return
@@ -259,22 +261,26 @@ class _Run:
             some = {name: array[: len(units)] for name, array in arrays.items()}
             made = assembled(some, labels, group, manifest.canvas, manifest.facts)
             labels, pictures = made.labels, made.images
-        share = jax.process_count()
-        total = sum(each.channels * len(each.wanted) for each in self.sweep.layers) // share
-        self.progress(
-            SweepProgress(
-                layer=layer.name,
-                aspect=aspect,
-                done=min(units.stop, layer.channels),
-                units=layer.channels,
-                total_done=self.finished,
-                total_units=max(total, self.finished),
-                steps=self.recipe.steps,
-                labels=labels,
-                images=pictures,
-                canvas=manifest.canvas,
-                kept=arrays is None,
-            )
+        done = min(units.stop, layer.channels)
+        self.progress(self._event(layer, aspect, done, labels=labels, images=pictures, kept=arrays is None))
+
+    def tell_of_numbers(self, layer: SweptLayer, done: int) -> None:
+        """Says that the numbers of a layer are begun, or are there."""
+        if self.progress is not None:
+            self.progress(self._event(layer, "numbers", done, labels=(), images=None, kept=False))
+
+    def _event(self, layer: SweptLayer, aspect: str, done: int, **news) -> SweepProgress:
+        total = sum(each.channels * len(each.wanted) for each in self.sweep.layers) // jax.process_count()
+        return SweepProgress(
+            layer=layer.name,
+            aspect=aspect,
+            done=done,
+            units=layer.channels,
+            total_done=self.finished,
+            total_units=max(total, self.finished),
+            steps=self.recipe.steps,
+            canvas=self.sweep.canvas,
+            **news,
         )
 
 
