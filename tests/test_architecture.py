@@ -163,6 +163,8 @@ ROOMS = [
     "sweeps.results",
     "sweeps.evidence",
     "sweeps.memory",
+    "sweeps.planning",
+    "sweeps.runs",
     "sweeps.sweeping",
     "sweeps",
     "galleries.scripts",

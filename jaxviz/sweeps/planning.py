@@ -1,0 +1,97 @@
+"""Planning: a model and what is asked for -> the manifest of a sweep."""
+
+import fnmatch
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxtyping import Array
+
+from jaxviz import batches
+from jaxviz.errors import JaxvizError
+from jaxviz.model import Model, unknown_layer
+from jaxviz.objectives.arguments import layer_with_channels
+from jaxviz.recipes import Recipe
+from jaxviz.sweeps.aspects import is_of_classes, swept_layers
+from jaxviz.sweeps.manifest import Manifest, NetworkLayer
+from jaxviz.visualization import provenance_of
+from jaxviz.wiring import inputs_of
+
+__all__ = ["planned"]
+
+
+def planned(
+    model: Model,
+    layers: str | Sequence[str] | None,
+    recipe: Recipe,
+    key: Array,
+    precision: str,
+    negative: bool,
+    diversity: int,
+    chunk: int | None,
+    source: str | os.PathLike | None,
+) -> Manifest:
+    """Returns what a sweep shall be; the arguments are those of `jaxviz.sweep`.
+
+    Raises:
+      JaxvizError: there is no such layer, or no such file.
+    """
+    reads = inputs_of(model)
+    aspects = ["positive", *(["negative"] if negative else []), *(["diversity"] if diversity else [])]
+    return Manifest(
+        model=Path(source).stem if source is not None else "model",
+        source={} if source is None else {"file": Path(source).as_posix(), "sha256": _sha256(Path(source))},
+        weights=batches.digest(model),
+        canvas=model.canvas,
+        facts=provenance_of(recipe, key, precision),
+        diversity=diversity,
+        chunk=chunk or 0,
+        network=tuple(
+            NetworkLayer(
+                name=layer.name,
+                kind=layer.kind,
+                output_shape=layer.output_shape,
+                channels=layer.channels,
+                inputs=reads.get(layer.name, ()),
+            )
+            for layer in model.layers
+        ),
+        swept=_matched(model, layers),
+        aspects=tuple(aspects),
+        classes=tuple(layer.name for layer in model.layers if is_of_classes(model, layer.name)),
+    )
+
+
+def _matched(model: Model, layers: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Returns the names of the layers that are meant, in the network's order."""
+    if layers is None:
+        return swept_layers(model.layers)
+    names = [layer.name for layer in model.layers]
+    chosen: set[str] = set()
+    for pattern in [layers] if isinstance(layers, str) else layers:
+        if pattern in names:
+            chosen.add(layer_with_channels(model, pattern).name)
+            continue
+        found = [name for name in fnmatch.filter(names, pattern) if model.layer(name).channels]
+        if not found:
+            raise unknown_layer(pattern, names)
+        chosen.update(found)
+    if not chosen:
+        raise JaxvizError("no layers to sweep; name one or more, or leave them out for all")
+    return tuple(name for name in names if name in chosen)
+
+
+def _sha256(path: Path) -> str:
+    """Returns the digest of a file, or of all files of a directory, by their names."""
+    if not path.exists():
+        raise JaxvizError(f"no such file: {path}")
+    digest = hashlib.sha256()
+    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    for file in files:
+        if path.is_dir():
+            digest.update(f"{file.relative_to(path)}\0".encode())
+        with open(file, "rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
