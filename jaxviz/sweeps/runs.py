@@ -69,7 +69,7 @@ class Run:
     stopped: bool = False
 
     def is_stopped(self) -> bool:
-        """Tells whether the sweep shall end; what one process is told, all hear of."""
+        """Tells whether this process shall end its work; what one is told, all hear of sooner or later."""
         mark = self.sweep.directory / STOPPED
         if not self.stopped and self.stop is not None and self.stop():
             mark.touch()
@@ -77,13 +77,19 @@ class Run:
         self.stopped = self.stopped or (jax.process_count() > 1 and mark.exists())
         return self.stopped
 
+    def all_stop(self) -> bool:
+        """Tells whether the sweep shall end: the same in all processes, which wait for each other here."""
+        told = self.is_stopped()
+        if jax.process_count() > 1:
+            told = self.stopped = bool(multihost_utils.process_allgather(np.asarray(told)).any())
+        return told
+
     def climb(self, layer: SweptLayer, aspect: str) -> None:
         """Makes the chunks of one aspect of a layer that are not there yet."""
-        if self.stopped:
-            return
         folder = layer.directory / aspect
-        size = _chunk_size(folder)
-        meet(f"looks at {layer.name} {aspect}")
+        size = _chunk_size(folder)  # before any process begins anew what is damaged: all have looked once they met
+        if self.all_stop():
+            return
         batch = None
         if size is None:
             self._tell(layer, aspect, range(0), {})  # compiling begins

@@ -112,7 +112,7 @@ def sweep(
             for layer in run.sweep.layers:
                 for aspect in layer.wanted:
                     run.climb(layer, aspect)
-                if run.is_stopped():
+                if run.all_stop():
                     break
                 if first and not is_measured(layer, real):
                     run.tell_of_numbers(layer, 0)
