@@ -1,1 +1,1 @@
-"""One script, one result: run each with ``python -m experiments.NAME``."""
+"""One script, one result: run each with ``python -m experiments.NAME``. `materials` serves them."""

@@ -30,9 +30,9 @@ from rich.console import Console
 from rich.table import Table
 
 import jaxviz
-from experiments.peers import ENGINES, Child, Work, compile_clock
+from experiments.materials.peers import ENGINES, Child, Work, compile_clock
 from jaxviz import cli
-from jaxviz.default import default_path
+from jaxviz.keras.default import default_path
 
 OURS = "jaxviz"
 SIDE = 4096

@@ -22,14 +22,14 @@ import numpy as np
 import optax
 
 import jaxviz
-from experiments import mnist_data
+from experiments.materials import mnist_data
 from jaxviz import cli, deferred, figures, images
 from jaxviz import objectives as obj
-from jaxviz.deferral import Steps
-from jaxviz.outputs import staged
+from jaxviz.cli.progress import progress_bar
+from jaxviz.files.outputs import staged
 from jaxviz.parameterizations import Fourier, Parameterization, RangePixels, SmoothPixels
-from jaxviz.progress import progress_bar
 from jaxviz.recipes import PRESETS, Recipe
+from jaxviz.values.deferral import Steps
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "mnist_test_1000.npz"
 COMPARED = ("jaxviz", "seed", "lucid", "maco", "tf-keras-vis", "keras-io")

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 import jaxviz
-from experiments.keras_mutants import mutant
+from experiments.materials.keras_mutants import mutant
 from jaxviz import cli
 
 MOST_SECONDS = 10

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 import jaxviz
-from experiments.synthetic_sweeps import synthetic_sweep
+from experiments.materials.synthetic_sweeps import synthetic_sweep
 from jaxviz import cli
 
 QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync")

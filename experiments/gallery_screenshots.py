@@ -15,7 +15,7 @@ from PIL import Image
 
 from experiments.gallery_scale import QUIET
 from jaxviz import cli
-from jaxviz.outputs import staged
+from jaxviz.files.outputs import staged
 
 _DESKTOP = {"viewport": {"width": 1280, "height": 820}, "color_scheme": "dark"}
 _PHONE = {"viewport": {"width": 360, "height": 720}, "color_scheme": "light", "device_scale_factor": 2}

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import jaxviz
 from jaxviz import cli
-from jaxviz.progress import progress_bar
+from jaxviz.cli.progress import progress_bar
 from jaxviz.sweeps.manifest import FILE
 
 MAIN = "from jaxviz.cli import main; main()"

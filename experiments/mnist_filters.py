@@ -18,11 +18,11 @@ import numpy as np
 import jaxviz
 from jaxviz import cli, figures, images
 from jaxviz import objectives as obj
-from jaxviz.arrays import read_arrays
-from jaxviz.default import default_path
-from jaxviz.errors import JaxvizError
-from jaxviz.outputs import staged
-from jaxviz.progress import progress_bar
+from jaxviz.cli.progress import progress_bar
+from jaxviz.files.arrays import read_arrays
+from jaxviz.files.outputs import staged
+from jaxviz.keras.default import default_path
+from jaxviz.values.errors import JaxvizError
 
 DIGITS = "digits"
 

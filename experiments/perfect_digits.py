@@ -22,13 +22,13 @@ from rich.console import Console
 from rich.table import Table
 
 import jaxviz
-from experiments import mnist_data
-from experiments.digit_judges import CLASSIFIERS, Judge, networks, trained
+from experiments.materials import mnist_data
+from experiments.materials.digit_judges import CLASSIFIERS, Judge, networks, trained
 from jaxviz import cli, figures, images
 from jaxviz import objectives as obj
-from jaxviz.default import default_path
-from jaxviz.outputs import staged
-from jaxviz.progress import progress_bar
+from jaxviz.cli.progress import progress_bar
+from jaxviz.files.outputs import staged
+from jaxviz.keras.default import default_path
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "mnist_test_1000.npz"
 OF_THE_SEED = "the seed"

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.mnist_data import HELP, read_digits
+from experiments.materials.mnist_data import HELP, read_digits
 
 SHIFT = 0.075  # of the image's side
 ROTATION = np.deg2rad(12.0)

@@ -7,36 +7,26 @@ visualization -> report and figures.
 import importlib
 from typing import TYPE_CHECKING
 
+from jaxviz.values.displays import Displayed, show_with
+
 if TYPE_CHECKING:
-    from jaxviz import (
-        animations,
-        checkpoints,
-        exports,
-        figures,
-        images,
-        keras,
-        objectives,
-        optimizers,
-        parameterizations,
-        penalties,
-        recipes,
-        testing,
-        transforms,
-    )
-    from jaxviz.default import default_model
-    from jaxviz.deferral import deferred
-    from jaxviz.ensembles import ensemble
-    from jaxviz.errors import JaxvizError, ModelFileError
-    from jaxviz.functions import from_function
+    from jaxviz import keras, layers, objectives, parameterizations, penalties, recipes, testing, transforms
     from jaxviz.galleries import gallery
-    from jaxviz.linen import from_linen
-    from jaxviz.model import Model
-    from jaxviz.nnx import from_nnx
-    from jaxviz.preprocessing import Preprocessing
-    from jaxviz.recipes import Recipe
-    from jaxviz.reporting import report
-    from jaxviz.reports import Report
+    from jaxviz.keras.default import default_model
+    from jaxviz.networks import checkpoints
+    from jaxviz.networks.ensembles import ensemble
+    from jaxviz.networks.functions import from_function
+    from jaxviz.networks.linen import from_linen
+    from jaxviz.networks.model import Model
+    from jaxviz.networks.nnx import from_nnx
+    from jaxviz.networks.preprocessing import Preprocessing
+    from jaxviz.pictures import animations, exports, figures, images
+    from jaxviz.recipes import Recipe, optimizers
+    from jaxviz.reports.report import Report
+    from jaxviz.reports.reporting import report
     from jaxviz.sweeps import Sweep, sweep
+    from jaxviz.values.deferral import deferred
+    from jaxviz.values.errors import JaxvizError, ModelFileError
     from jaxviz.visualization import Visualization, visualize
 
 __all__ = [
@@ -61,6 +51,7 @@ __all__ = [
     "gallery",
     "images",
     "keras",
+    "layers",
     "objectives",
     "optimizers",
     "parameterizations",
@@ -73,37 +64,57 @@ __all__ = [
     "visualize",
 ]
 
-# Where each public name lives. It is imported when first used, so that `jaxviz --help` does not wait for JAX.
-_HOMES = {
-    "JaxvizError": "errors",
-    "Model": "model",
-    "ModelFileError": "errors",
-    "Preprocessing": "preprocessing",
-    "Recipe": "recipes",
-    "Report": "reports",
-    "Sweep": "sweeps",
-    "Visualization": "visualization",
-    "default_model": "default",
-    "deferred": "deferral",
-    "ensemble": "ensembles",
-    "from_function": "functions",
-    "from_linen": "linen",
-    "from_nnx": "nnx",
-    "gallery": "galleries",
-    "report": "reporting",
-    "sweep": "sweeps",
-    "visualize": "visualization",
+# Where each public name is defined. A name is imported when it is first used, so that `jaxviz --help` does not wait for
+# JAX.
+_MODULES = {
+    "animations": "jaxviz.pictures.animations",
+    "checkpoints": "jaxviz.networks.checkpoints",
+    "exports": "jaxviz.pictures.exports",
+    "figures": "jaxviz.pictures.figures",
+    "images": "jaxviz.pictures.images",
+    "optimizers": "jaxviz.recipes.optimizers",
+}
+_OBJECTS = {
+    "JaxvizError": "jaxviz.values.errors",
+    "Model": "jaxviz.networks.model",
+    "ModelFileError": "jaxviz.values.errors",
+    "Preprocessing": "jaxviz.networks.preprocessing",
+    "Recipe": "jaxviz.recipes",
+    "Report": "jaxviz.reports.report",
+    "Sweep": "jaxviz.sweeps",
+    "Visualization": "jaxviz.visualization",
+    "default_model": "jaxviz.keras.default",
+    "deferred": "jaxviz.values.deferral",
+    "ensemble": "jaxviz.networks.ensembles",
+    "from_function": "jaxviz.networks.functions",
+    "from_linen": "jaxviz.networks.linen",
+    "from_nnx": "jaxviz.networks.nnx",
+    "gallery": "jaxviz.galleries",
+    "report": "jaxviz.reports.reporting",
+    "sweep": "jaxviz.sweeps",
+    "visualize": "jaxviz.visualization",
 }
 
 
 def __getattr__(name: str):
-    if name not in __all__:
+    if name in _OBJECTS:
+        value = getattr(importlib.import_module(_OBJECTS[name]), name)
+    elif name in __all__:
+        value = importlib.import_module(_MODULES.get(name, f"jaxviz.{name}"))
+    else:
         raise AttributeError(f"module 'jaxviz' has no attribute {name!r}")
-    module = importlib.import_module(f"jaxviz.{_HOMES.get(name, name)}")
-    value = getattr(module, name) if name in _HOMES else module
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def _html(value: Displayed) -> str:
+    from jaxviz.pictures.notebooks import html
+
+    return html(value)
+
+
+show_with(_html)

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxviz.default import default_model
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Activations, Model
+from jaxviz.keras.default import default_model
+from jaxviz.networks.activations import Activations
+from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective, function
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["Conformance", "check_objective"]
 

@@ -4,27 +4,27 @@ import dataclasses
 import json
 import os
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxviz import recipes
-from jaxviz.arrays import read_arrays
-from jaxviz.batches import climb
-from jaxviz.displays import Displayed
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Activations, Canvas, Model
+from jaxviz.ascent.batches import climb
+from jaxviz.ascent.beginning import checked_key, checked_starts
+from jaxviz.files.arrays import read_arrays
+from jaxviz.files.outputs import staged
+from jaxviz.networks.activations import Activations
+from jaxviz.networks.layer import Canvas
+from jaxviz.networks.model import Model
+from jaxviz.networks.precision import in_precision
 from jaxviz.objectives import Objective, function
-from jaxviz.outputs import staged
-from jaxviz.parameterizations import check_start
-from jaxviz.precision import in_precision
 from jaxviz.recipes import Recipe
+from jaxviz.recipes.provenance import provenance_of
+from jaxviz.values.displays import Displayed
+from jaxviz.values.errors import JaxvizError
 
-__all__ = ["Visualization", "assembled", "checked_key", "provenance_of", "visualize"]
+__all__ = ["Visualization", "assembled", "visualize"]
 
 _ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames")
 
@@ -195,7 +195,7 @@ def visualize(
         objective = function(objective)
     objective = objective.resolve(model)
     labels = tuple(objective.labels())
-    starts = None if start is None else _starts(start, len(labels), model.canvas)
+    starts = None if start is None else checked_starts(start, len(labels), model.canvas)
     provenance = provenance_of(recipe, key, precision)
 
     def shown(first: int, part: dict[str, np.ndarray]) -> None:
@@ -262,42 +262,3 @@ def assembled(
 def _each_of_a_group(several: np.ndarray | None) -> np.ndarray | None:
     """Makes ``[n * group, m, …]`` of ``[n, m, group, …]``."""
     return None if several is None else np.swapaxes(several, 1, 2).reshape(-1, several.shape[1], *several.shape[3:])
-
-
-def checked_key(key: Array | None) -> Array:
-    """Returns a key, ``jax.random.key(0)`` for None.
-
-    Raises:
-      JaxvizError: it is something else.
-    """
-    if key is None:
-        return jax.random.key(0)
-    if not (isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape == ()):
-        raise JaxvizError(f"key {key!r}: give one that jax.random.key(0) makes")
-    return key
-
-
-def _starts(start: Array | np.ndarray, count: int, canvas: Canvas) -> np.ndarray:
-    if np.asarray(start).dtype.kind not in "fiub":
-        raise JaxvizError(f"start holds {np.asarray(start).dtype}, not numbers")
-    with np.errstate(over="ignore"):  # too large for float32 is infinite, which is refused below
-        images = np.asarray(start, np.float32)
-    check_start(images, canvas)
-    if images.shape == canvas.shape:
-        return np.broadcast_to(images, (count, *canvas.shape))
-    if len(images) != count:
-        raise JaxvizError(f"{len(images)} starting images for {count} objectives; give one, or one for each")
-    return images
-
-
-def provenance_of(recipe: Recipe, key: Array, precision: str) -> dict[str, str]:
-    """Returns recipe, key, precision and versions as text."""
-    versions = {name: metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax", "numpy")}
-    chosen = {field.name: str(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)}
-    return {
-        "recipe": chosen.pop("name"),
-        **chosen,
-        "precision": precision,
-        "key": f"{jax.random.key_impl(key)} {jax.random.key_data(key).tolist()}",
-        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
-    }

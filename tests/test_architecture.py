@@ -1,8 +1,9 @@
-"""What holds across the modules."""
+"""What holds across the modules: the order of the rooms, public names, a light start, and the wheel."""
 
 import ast
+import graphlib
 import importlib
-import pkgutil
+import re
 import subprocess
 import sys
 import zipfile
@@ -12,229 +13,75 @@ import pytest
 from conftest import ROOT
 
 import jaxviz
+from experiments import architecture
 
-# Each room may import those above it only.
-ROOMS = [
-    "errors",
-    "displays",
-    "deferral",
-    "progress",
-    "indices",
-    "compilation_cache",
-    "outputs",
-    "arrays",
-    "lowerings",
-    "convolution",
-    "pooling",
-    "preprocessing",
-    "model",
-    "real_images",
-    "graphs",
-    "readings",
-    "wiring",
-    "functions",
-    "captures",
-    "linen",
-    "nnx",
-    "containers.limits",
-    "containers.tree",
-    "containers.zips",
-    "containers.hdf5",
-    "containers.worker",
-    "containers.isolated",
-    "containers",
-    "keras.stored",
-    "keras.wanted",
-    "keras.weight_names",
-    "keras.named_weights",
-    "keras.numbered_weights",
-    "keras.weights",
-    "keras.flat_weights",
-    "keras.filling",
-    "keras.configs",
-    "keras.kinds",
-    "keras.layouts",
-    "keras.files",
-    "keras.graph",
-    "keras.inbound",
-    "keras.vocabulary",
-    "keras.entries",
-    "keras.ordering",
-    "keras.dialects",
-    "keras.families",
-    "keras.activations",
-    "keras.layers.settings",
-    "keras.layers.computation",
-    "keras.layers.convolution",
-    "keras.layers.dense",
-    "keras.layers.elementwise",
-    "keras.layers.custom",
-    "keras.layers.merging",
-    "keras.layers.normalization",
-    "keras.layers.operations",
-    "keras.layers.tensorflow",
-    "keras.layers.pooling",
-    "keras.layers.resizing",
-    "keras.layers.scaling",
-    "keras.layers.shaping",
-    "keras.layers.attention",
-    "keras.layers.wrappers",
-    "keras.layers",
-    "keras.inputs",
-    "keras.wires",
-    "keras.network",
-    "keras.forms",
-    "keras.assembly",
-    "keras.conversion",
-    "keras",
-    "default",
-    "checkpoints",
-    "chunks",
-    "preactivations",
-    "ensembles",
-    "objectives.arguments",
-    "objectives.labels",
-    "objectives.stacking",
-    "objectives.base",
-    "objectives.keys",
-    "objectives.measures",
-    "objectives.layered",
-    "objectives.layers",
-    "objectives.units",
-    "objectives.classes",
-    "objectives.directions",
-    "objectives.references",
-    "objectives.groups",
-    "objectives.crossing",
-    "objectives.functions",
-    "objectives",
-    "lexing",
-    "expressions",
-    "quantities",
-    "frozen_arrays",
-    "resampling",
-    "spectra",
-    "transforms.transform",
-    "transforms.framing",
-    "transforms.warping",
-    "transforms.filtering",
-    "transforms",
-    "penalties",
-    "parameterizations.parameterization",
-    "parameterizations.fields",
-    "parameterizations.pixels",
-    "parameterizations.fourier",
-    "parameterizations.pyramid",
-    "parameterizations.cppn",
-    "parameterizations.phases",
-    "parameterizations.groups",
-    "parameterizations.alpha",
-    "parameterizations.balls",
-    "parameterizations.centred",
-    "parameterizations",
-    "optimizers",
-    "schedules",
-    "recipes.recipe",
-    "recipes.presets",
-    "recipes",
-    "views",
-    "relus",
-    "ascent",
-    "precision",
-    "store",
-    "batches",
-    "visualization",
-    "measurements",
-    "findings",
-    "reports",
-    "reporting",
-    "testing",
-    "images",
-    "tiles",
-    "figures",
-    "animations",
-    "markup",
-    "notebooks",
-    "exports",
-    "sweeps.manifest",
-    "sweeps.locks",
-    "sweeps.aspects",
-    "sweeps.commands",
-    "sweeps.results",
-    "sweeps.evidence",
-    "sweeps.memory",
-    "sweeps.planning",
-    "sweeps.runs",
-    "sweeps.sweeping",
-    "sweeps",
-    "galleries.scripts",
-    "galleries.sheets",
-    "galleries.albums",
-    "galleries.belonging",
-    "galleries.details",
-    "galleries.drawing",
-    "galleries.layers",
-    "galleries.publication",
-    "galleries",
-    "benches",
-    "cli.interrupts",
-    "cli.printing",
-    "cli.options",
-    "cli.running",
-    "cli.watching",
-    "cli.layers",
-    "cli.convert",
-    "cli.visualize",
-    "cli.sweep",
-    "cli.gallery",
-    "cli.report",
-    "cli.recipes",
-    "cli.bench",
-    "cli.app",
-    "cli",
-]
-MODULES = [name.removeprefix("jaxviz.") for _, name, _ in pkgutil.walk_packages(jaxviz.__path__, "jaxviz.")]
+ROOMS = architecture.rooms()
+IMPORTS = architecture.imports()
+MODULES = [*IMPORTS]
 
 
-def imports_of(room):
-    module = importlib.import_module(f"jaxviz.{room}")
-    for node in ast.walk(ast.parse(Path(module.__file__).read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "jaxviz":
-            inside = node.module.removeprefix("jaxviz").lstrip(".")
-            for alias in node.names:
-                whole = f"{inside}.{alias.name}".lstrip(".")
-                yield whole if whole in ROOMS else inside
-        if isinstance(node, ast.Import):
-            yield from (alias.name.removeprefix("jaxviz.") for alias in node.names if alias.name.startswith("jaxviz."))
+def test_every_room_is_on_the_page():
+    assert sorted({name.split(".")[0] for name in MODULES}) == sorted(ROOMS)
 
 
-def test_every_room_is_listed():
-    assert sorted(MODULES) == sorted(ROOMS)
+def test_only_the_entry_and_the_public_names_lie_flat():
+    assert {path.name for path in (ROOT / "jaxviz").iterdir() if path.is_file()} <= {
+        "__init__.py",
+        "py.typed",
+        "testing.py",
+        "visualization.py",
+    }
+    assert len(ROOMS) <= 20
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_point_down(room):
-    assert {used for used in imports_of(room) if used} <= set(ROOMS[: ROOMS.index(room)])
+    below = {*ROOMS[ROOMS.index(room) :]}
+    for name in MODULES:
+        if name.split(".")[0] == room:
+            assert {used.split(".")[0] for used in IMPORTS[name]} <= below, name
+
+
+def test_files_do_not_import_each_other():
+    assert len([*graphlib.TopologicalSorter(IMPORTS).static_order()]) == len(MODULES)
+
+
+def test_a_module_named_in_a_string_is_an_import(tmp_path):
+    file = tmp_path / "asking.py"
+    file.write_text('"""jaxviz.cli in prose."""\nimport importlib\nimportlib.import_module("jaxviz.cli.app")\n')
+    assert architecture.imports_of(file, MODULES) == {"cli.app"}
+
+
+def test_the_picture_is_of_this_code():
+    drawn = (ROOT / "docs" / "images" / "architecture.svg").read_text()
+    assert drawn == architecture.picture(), "run python -m experiments.architecture"
 
 
 def test_the_engine_knows_no_keras_no_files_and_no_pictures():
-    engine = ["model", "lowerings", "convolution", "pooling", "preprocessing", "graphs", "readings", "wiring"]
-    engine += ROOMS[ROOMS.index("preactivations") : ROOMS.index("ascent") + 1]
-    for room in engine:
-        assert not set(imports_of(room)) & {"keras", "default", "checkpoints", "arrays", "outputs", "figures"}
+    engine = {"ascent.ascent", "ascent.views", "ascent.relus", "networks.model", "networks.readings"}
+    engine |= {name for name in MODULES if name.split(".")[0] in ("objectives", "transforms", "penalties", "recipes")}
+    for name in engine:
+        assert not {used.split(".")[0] for used in IMPORTS[name]} & {"keras", "files", "pictures"}, name
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_public_names_exist(room):
-    module = importlib.import_module(f"jaxviz.{room}")
-    assert all(hasattr(module, name) for name in module.__all__)
+@pytest.mark.parametrize("name", MODULES)
+def test_public_names_exist(name):
+    module = importlib.import_module(f"jaxviz.{name}".removesuffix(".__init__"))
+    source = Path(module.__file__).read_text()
     assert module.__doc__
+    assert len(ast.parse(source).body) == 1 or all(hasattr(module, public) for public in module.__all__)
 
 
 def test_public_face():
     assert all(getattr(jaxviz, name) is not None for name in jaxviz.__all__)
     assert callable(jaxviz.visualize)
     assert callable(jaxviz.deferred)
+
+
+def test_the_page_names_files_that_exist():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    for path in re.findall(r"`((?:jaxviz|tests|docs)/[\w./-]+)`", page):
+        assert (ROOT / path).exists(), path
 
 
 def test_no_tensorflow_and_a_light_start():

@@ -4,13 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import CASES, EXAMPLES
 from objective_networks import network
-from test_objectives_conformance import CASES
-from test_parameterizations import EXAMPLES
 
+from jaxviz.ascent.views import plain_view
 from jaxviz.parameterizations import Separate
 from jaxviz.parameterizations.groups import SharedLowResGroup
-from jaxviz.views import plain_view
 
 pytestmark = pytest.mark.usefixtures("hardly_optimized")
 

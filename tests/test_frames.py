@@ -11,11 +11,11 @@ from objective_networks import SHAPE, mirror_channels_first, network
 
 import jaxviz
 from jaxviz import objectives as obj
-from jaxviz.deferral import deferred
-from jaxviz.errors import JaxvizError
 from jaxviz.parameterizations import Pixels, SmoothPixels
 from jaxviz.recipes import Recipe, Rest
 from jaxviz.transforms import Roll
+from jaxviz.values.deferral import deferred
+from jaxviz.values.errors import JaxvizError
 
 KEY = jax.random.key(4)
 PLAIN = Recipe(name="plain", parameterization=Pixels(low=-1.0, high=1.0), optimizer=deferred(optax.sgd, 0.5), steps=7)

@@ -11,8 +11,8 @@ from objective_networks import mirror, network
 
 import jaxviz
 from jaxviz import objectives as obj
-from jaxviz.errors import JaxvizError
 from jaxviz.testing import check_objective
+from jaxviz.values.errors import JaxvizError
 
 
 def test_a_batch_conforms():

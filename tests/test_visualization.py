@@ -9,10 +9,10 @@ import pytest
 
 import jaxviz
 from jaxviz import objectives as obj
-from jaxviz.ascent import ascend
-from jaxviz.errors import JaxvizError
+from jaxviz.ascent.ascent import ascend
 from jaxviz.parameterizations import Pixels
 from jaxviz.recipes import PRESETS
+from jaxviz.values.errors import JaxvizError
 
 pytestmark = pytest.mark.usefixtures("hardly_optimized")
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 import jaxviz
-from jaxviz.model import Canvas
+from jaxviz.networks.layer import Canvas
 
 
 def visualization(count, labels=None, channels=1, channel_axis=-1, frames=None):

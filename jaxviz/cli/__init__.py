@@ -6,6 +6,6 @@ One room a command; none of them imports JAX before it is called, so that ``jaxv
 from jaxviz.cli.app import app, main
 from jaxviz.cli.options import key_of
 from jaxviz.cli.running import run
-from jaxviz.indices import parse_indices
+from jaxviz.values.indices import parse_indices
 
 __all__ = ["app", "key_of", "main", "parse_indices", "run"]

@@ -9,8 +9,8 @@ import typer
 
 from jaxviz.cli.options import Architecture, AsJson, RecipeName, complete_layer
 from jaxviz.cli.printing import print_json, print_table
-from jaxviz.errors import JaxvizError
-from jaxviz.progress import progress_bar
+from jaxviz.cli.progress import progress_bar
+from jaxviz.values.errors import JaxvizError
 
 if TYPE_CHECKING:
     from jaxviz import Model
@@ -41,7 +41,7 @@ def bench(
 
     import jaxviz
     from jaxviz import recipes
-    from jaxviz.benches import measure
+    from jaxviz.cli.benches import measure
 
     chosen = recipes.find(recipe).replace(steps=steps)
     model = jaxviz.default_model() if file is None else jaxviz.keras.load(file, architecture=architecture)

@@ -16,7 +16,8 @@ def convert(
     architecture: Architecture = None,
 ) -> None:
     """Convert a Keras file to Flax variables, saved as an Orbax checkpoint."""
-    from jaxviz import checkpoints, keras
+    from jaxviz import keras
+    from jaxviz.networks import checkpoints
 
     model = keras.load(file, architecture=architecture)
     checkpoints.save(directory, model.variables)

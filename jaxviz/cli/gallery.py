@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from jaxviz.errors import JaxvizError
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["gallery"]
 
@@ -18,7 +18,7 @@ def gallery(
 ) -> None:
     """Write a site of a sweep that opens from the file system: the network, its layers, every unit."""
     import jaxviz
-    from jaxviz.progress import progress_bar
+    from jaxviz.cli.progress import progress_bar
 
     if not directory.is_dir():
         raise JaxvizError(f"no such directory: {directory}; `jaxviz sweep FILE --out {directory}` makes one")

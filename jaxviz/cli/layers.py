@@ -14,12 +14,12 @@ def layers(file: ModelFile, architecture: Architecture = None, as_json: AsJson =
     if as_json:
         canvas = {"shape": model.canvas.shape, "low": model.canvas.low, "high": model.canvas.high}
         found = [
-            {"name": one.name, "class": one.kind, "output_shape": one.output_shape, "channels": one.channels}
+            {"name": one.name, "class": one.description, "output_shape": one.output_shape, "channels": one.channels}
             for one in model.layers
         ]
         print_json({"file": str(file), "input": canvas, "layers": found})
         return
-    rows = [(one.name, one.kind, _shape(one.output_shape), str(one.channels or "-")) for one in model.layers]
+    rows = [(one.name, one.description, _shape(one.output_shape), str(one.channels or "-")) for one in model.layers]
     print_table(
         rows,
         headings=("layer", "class", ">output", ">channels"),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jaxviz.errors import JaxvizError
+from jaxviz.values.errors import JaxvizError
 
 if TYPE_CHECKING:
     import jax

@@ -9,7 +9,7 @@ import typer
 
 from jaxviz.cli.options import Architecture, AsJson, Images
 from jaxviz.cli.printing import print_json, print_table
-from jaxviz.errors import JaxvizError
+from jaxviz.values.errors import JaxvizError
 
 if TYPE_CHECKING:
     from jaxviz import Report, Sweep
@@ -58,8 +58,8 @@ def _of_file(
     path: Path, model: Path | None, images: Path | None, objective: str | None, architecture: Path | None
 ) -> "Report":
     import jaxviz
-    from jaxviz import expressions
-    from jaxviz.real_images import read_real_images
+    from jaxviz.objectives import expressions
+    from jaxviz.reports.real_images import read_real_images
 
     if model is None:
         raise JaxvizError(f"{path} alone has no numbers; give --model FILE, the file it was made of")
@@ -74,7 +74,7 @@ def _of_file(
 
 def _units_of(labels: tuple[str, ...]) -> str | None:
     """Returns the expression whose labels these are, if they are units of one layer."""
-    from jaxviz import expressions
+    from jaxviz.objectives import expressions
 
     names, indices = zip(*(label.rpartition(":")[::2] for label in labels), strict=True)
     if len(set(names)) > 1 or not names[0] or not all(index.isdecimal() for index in indices):
@@ -141,7 +141,7 @@ def _sorted(found: "Report", column: str | None) -> "Report":
 
     import numpy as np
 
-    from jaxviz.reports import COLUMNS
+    from jaxviz.reports.report import COLUMNS
 
     if column is None:
         return found

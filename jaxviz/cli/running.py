@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import typer
 
-from jaxviz import compilation_cache
 from jaxviz.cli.interrupts import STOPPED, Stopped
-from jaxviz.errors import JaxvizError
+from jaxviz.files import compilation_cache
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["run"]
 

@@ -22,9 +22,9 @@ from jaxviz.cli.options import (
     key_of,
 )
 from jaxviz.cli.printing import print_json
+from jaxviz.cli.progress import Bar, Bars, progress_bar
 from jaxviz.cli.watching import Watch, watching
-from jaxviz.errors import JaxvizError
-from jaxviz.progress import Bar, Bars, progress_bar
+from jaxviz.values.errors import JaxvizError
 
 if TYPE_CHECKING:
     from jaxviz import Sweep
@@ -72,7 +72,7 @@ def sweep(
 ) -> None:
     """Draw every unit of a network, or of some layers, into a directory that can be stopped and gone on with."""
     import jaxviz
-    from jaxviz.real_images import read_real_images
+    from jaxviz.reports.real_images import read_real_images
     from jaxviz.sweeps.manifest import FILE
 
     if not resume and (out / FILE).exists():

@@ -26,8 +26,8 @@ from jaxviz.cli.options import (
 )
 from jaxviz.cli.printing import print_json
 from jaxviz.cli.watching import watching
-from jaxviz.errors import JaxvizError
-from jaxviz.indices import parse_indices
+from jaxviz.values.errors import JaxvizError
+from jaxviz.values.indices import parse_indices
 
 if TYPE_CHECKING:
     import jax
@@ -85,8 +85,8 @@ def visualize(
     """Draw what units of a network look for: a sheet of pictures, and their numbers."""
     import jaxviz
     from jaxviz import recipes
-    from jaxviz.arrays import read_array
-    from jaxviz.outputs import staged
+    from jaxviz.files.arrays import read_array
+    from jaxviz.files.outputs import staged
 
     asked, name, text = _asked(layer, channels, objective)
     model = jaxviz.keras.load(file, architecture=architecture)
@@ -120,7 +120,8 @@ def stem_of(name: str) -> str:
 
 def _asked(layer: str | None, channels: str | None, objective: str | None) -> "tuple[Objective, str, str]":
     """Returns what the options ask for, its name, and the expression that says it."""
-    from jaxviz import expressions, objectives
+    from jaxviz import objectives
+    from jaxviz.objectives import expressions
 
     if (layer is None) == (objective is None):
         raise JaxvizError("give either --layer NAME or --objective TEXT")
@@ -146,7 +147,7 @@ def _climbed(
 ) -> "Visualization":
     """Makes the images; a press of Ctrl-C ends this after a chunk where chunks are kept, else at once."""
     import jaxviz
-    from jaxviz.progress import progress_bar
+    from jaxviz.cli.progress import progress_bar
 
     stopping = interrupts() if keep else nullcontext(lambda: False)
     with progress_bar() as bars, watching(watch) as pictures, stopping as stop:

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxviz.errors import JaxvizError
+from jaxviz.values.errors import JaxvizError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from jaxviz.model import Canvas
+    from jaxviz.networks.layer import Canvas
 
 __all__ = ["Watch", "watching"]
 
@@ -39,7 +39,7 @@ class Watch:
         """Takes finished images ``[n, *canvas.shape]``, and draws when it is time."""
         if self._path is None:
             return
-        from jaxviz.images import channels_last, rendering
+        from jaxviz.pictures.images import channels_last, rendering
 
         render = rendering(images, canvas.low, canvas.high)
         whole = channels_last(images, canvas.channel_axis)
@@ -71,8 +71,8 @@ class Watch:
     def _write(self, path: Path) -> None:
         import numpy as np
 
-        from jaxviz import figures
-        from jaxviz.outputs import staged
+        from jaxviz.files.outputs import staged
+        from jaxviz.pictures import figures
 
         labels, tiles = zip(*self._tiles, strict=True)
         layers = list(dict.fromkeys(label.rpartition(":")[0] for label in labels))

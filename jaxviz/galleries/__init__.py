@@ -5,14 +5,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from jaxviz.findings import STATUSES
 from jaxviz.galleries.belonging import check_layer
 from jaxviz.galleries.details import TOGETHER, Reader
 from jaxviz.galleries.drawing import lines
 from jaxviz.galleries.layers import write_layer
 from jaxviz.galleries.publication import published
 from jaxviz.galleries.scripts import number, write_script
-from jaxviz.reports import COLUMNS
+from jaxviz.reports.findings import STATUSES
+from jaxviz.reports.report import COLUMNS
 from jaxviz.sweeps import Sweep
 
 __all__ = ["gallery"]
@@ -82,7 +82,7 @@ def _network(sweep: Sweep, swept: list[dict[str, object]]) -> dict[str, object]:
         "complete": sweep.complete,
         "units": sweep.units,
         "layers": [
-            {"name": layer.name, "kind": layer.kind, "shape": list(layer.output_shape), "inputs": read}
+            {"name": layer.name, "kind": layer.description, "shape": list(layer.output_shape), "inputs": read}
             for layer, read in zip(sweep.network, inputs, strict=True)
         ],
         "lines": lines(inputs),

@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from jaxviz.galleries.scripts import number
 from jaxviz.galleries.sheets import Sheets
-from jaxviz.images import channels_last, grey_or_colour, rendering
-from jaxviz.model import Canvas
+from jaxviz.networks.layer import Canvas
+from jaxviz.pictures.images import channels_last, grey_or_colour, rendering
 from jaxviz.visualization import Visualization
 
 __all__ = ["draw_aspect", "tiles"]

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from jaxviz.errors import JaxvizError
+from jaxviz.networks.wiring import Strongest
 from jaxviz.sweeps import RealImages, SweptLayer
-from jaxviz.wiring import Strongest
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["check_layer"]
 

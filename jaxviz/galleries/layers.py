@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from jaxviz.findings import STATUSES
 from jaxviz.galleries import albums
 from jaxviz.galleries.details import Details, Reader
 from jaxviz.galleries.scripts import number, numbers, write_script
 from jaxviz.galleries.sheets import Sheets
-from jaxviz.model import Canvas
-from jaxviz.reports import COLUMNS, Report
+from jaxviz.networks.layer import Canvas
+from jaxviz.reports.findings import STATUSES
+from jaxviz.reports.report import COLUMNS, Report
 from jaxviz.sweeps import SweptLayer
 from jaxviz.visualization import Visualization
 

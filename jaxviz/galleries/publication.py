@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from importlib import resources
 from pathlib import Path
 
-from jaxviz.errors import JaxvizError
-from jaxviz.outputs import UNFINISHED, present, staged
+from jaxviz.files.outputs import UNFINISHED, present, staged
 from jaxviz.sweeps.locks import locked
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["published"]
 
@@ -39,7 +39,7 @@ def published(directory: Path) -> Iterator[Path]:
 def _staged(directory: Path) -> Iterator[Path]:
     with staged(directory) as stage:
         files = stage / "files"
-        assets = resources.files("jaxviz.galleries") / "site"
+        assets = resources.files(__package__) / "site"
         with resources.as_file(assets) as folder:
             shutil.copytree(folder, files, ignore=shutil.ignore_patterns(_PAGE), copy_function=shutil.copyfile)
         yield files

@@ -5,13 +5,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from jaxviz.containers import Group, read_archive, read_hdf5
-from jaxviz.containers.limits import MOST_TEXT
-from jaxviz.errors import ModelFileError
-from jaxviz.keras.configs import parse
-from jaxviz.keras.kinds import archive_refusal, directory_refusal, file_refusal, is_hdf5, is_json, is_zip
-from jaxviz.keras.layouts import SKIPPED, stored_weights, text_of
-from jaxviz.keras.stored import StoredModel
+from jaxviz.keras.config.parsing import parse
+from jaxviz.keras.containers import Group, read_archive, read_hdf5
+from jaxviz.keras.containers.kinds import archive_refusal, directory_refusal, file_refusal, is_hdf5, is_json, is_zip
+from jaxviz.keras.containers.limits import MOST_TEXT
+from jaxviz.keras.weights.layouts import SKIPPED, stored_weights, text_of
+from jaxviz.keras.weights.stored import StoredModel
+from jaxviz.values.errors import ModelFileError
 
 __all__ = ["read"]
 

@@ -6,8 +6,9 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Canvas, Layer, Model
+from jaxviz.networks.layer import Canvas, Layer
+from jaxviz.networks.model import Model
+from jaxviz.values.errors import JaxvizError
 
 __all__ = [
     "Indices",
@@ -128,7 +129,7 @@ def layer_with_channels(model: Model, name: str) -> Layer:
     """
     layer = model.layer(name)
     if layer.channels is None:
-        raise JaxvizError(f"layer {layer.name!r} ({layer.kind}) has no channels to visualize")
+        raise JaxvizError(f"layer {layer.name!r} ({layer.description}) has no channels to visualize")
     return layer
 
 
@@ -156,7 +157,7 @@ def positions(position: Position, layer: Layer, window: tuple[int, ...] = ()) ->
     if not sides:
         if position is None or isinstance(position, str):
             return None
-        raise JaxvizError(f"position {position!r}: layer {layer.name!r} ({layer.kind}) has none; leave it out")
+        raise JaxvizError(f"position {position!r}: layer {layer.name!r} ({layer.description}) has none; leave it out")
     if isinstance(position, str) and position == "centre":
         return np.array([[side // 2 for side in sides]], np.int32)
     rank = len(sides)

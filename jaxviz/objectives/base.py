@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Activations, Model
+from jaxviz.networks.activations import Activations
+from jaxviz.networks.model import Model
+from jaxviz.networks.preactivations import Names, Renamed, before_activation, names_of
 from jaxviz.objectives.arguments import is_number, numbers
 from jaxviz.objectives.labels import Texts, aligned, enclosed, joined
 from jaxviz.objectives.stacking import alike, stacked
-from jaxviz.preactivations import Names, Renamed, before_activation, names_of
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["Constant", "Objective", "Scaled", "Sum", "Weight"]
 

@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Activations, Model
+from jaxviz.networks.activations import Activations
+from jaxviz.networks.model import Model
 from jaxviz.objectives.arguments import Indices, indices, whole_numbers
 from jaxviz.objectives.base import Objective
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["class_log_odds", "class_logit", "class_probability"]
 

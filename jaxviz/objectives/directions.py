@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Activations, Model
+from jaxviz.networks.activations import Activations
+from jaxviz.networks.model import Model
 from jaxviz.objectives.arguments import Numbers, Position, layer_with_channels, numbers, positions, vectors
 from jaxviz.objectives.base import Objective
 from jaxviz.objectives.labels import located, numbered, powers
 from jaxviz.objectives.layered import Layered, last
 from jaxviz.objectives.measures import dot_cosine
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["direction", "tensor_direction"]
 
@@ -74,7 +75,9 @@ class TensorDirection(Layered):
     def resolve(self, model: Model) -> "TensorDirection":
         layer = model.layer(self.layer)
         if not layer.output_shape:
-            raise JaxvizError(f"layer {layer.name!r} ({layer.kind}) is one number and has no direction; name another")
+            raise JaxvizError(
+                f"layer {layer.name!r} ({layer.description}) is one number and has no direction; name another"
+            )
         resolved = TensorDirection(
             self.layer,
             vectors(self.tensor, [layer.output_shape], f"the direction in {layer.name!r}"),

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Activations, Model
+from jaxviz.networks.activations import Activations
+from jaxviz.networks.model import Model
 from jaxviz.objectives.base import Objective
 from jaxviz.objectives.labels import numbered
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["function"]
 

@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Activations, Model
+from jaxviz.networks.activations import Activations
+from jaxviz.networks.model import Model
 from jaxviz.objectives.arguments import Numbers, layer_with_channels, numbers
 from jaxviz.objectives.base import Objective
 from jaxviz.objectives.labels import aligned
 from jaxviz.objectives.layered import last
 from jaxviz.objectives.measures import gram
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["alignment", "diversity", "interpolation"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from jaxviz.errors import JaxvizError
 from jaxviz.objectives.arguments import Position
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["Texts", "aligned", "enclosed", "joined", "located", "numbered", "powers"]
 

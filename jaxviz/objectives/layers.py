@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.model import Activations, Model
+from jaxviz.networks.activations import Activations
+from jaxviz.networks.model import Model
 from jaxviz.objectives.arguments import Numbers, indices, layer_with_channels, numbers, vectors
 from jaxviz.objectives.base import Objective
 from jaxviz.objectives.labels import numbered

@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Activations, Model
+from jaxviz.networks.activations import Activations
+from jaxviz.networks.model import Model
 from jaxviz.objectives.arguments import Numbers, images, numbers
 from jaxviz.objectives.base import Objective, Weight
 from jaxviz.objectives.labels import numbered, powers
 from jaxviz.objectives.layered import Layered
 from jaxviz.objectives.measures import dot_cosine, norm
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["accentuation", "activation_difference", "caricature", "inversion"]
 

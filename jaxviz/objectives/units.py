@@ -10,8 +10,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Activations, Model
+from jaxviz.networks.activations import Activations
+from jaxviz.networks.model import Model
 from jaxviz.objectives.arguments import (
     Indices,
     Numbers,
@@ -27,6 +27,7 @@ from jaxviz.objectives.base import Objective
 from jaxviz.objectives.labels import located, numbered
 from jaxviz.objectives.layered import Layered, last
 from jaxviz.objectives.layers import WeightedChannels
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["Channel", "channel", "local_group", "neuron"]
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.model import Canvas
+from jaxviz.networks.layer import Canvas
 from jaxviz.parameterizations.fourier import Fourier
 from jaxviz.parameterizations.parameterization import Parameterization
 

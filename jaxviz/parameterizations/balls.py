@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.errors import JaxvizError
-from jaxviz.frozen_arrays import FrozenArray, frozen
-from jaxviz.model import Canvas
+from jaxviz.networks.layer import Canvas
 from jaxviz.parameterizations.parameterization import Parameterization
 from jaxviz.parameterizations.pixels import Pixels
-from jaxviz.quantities import above
+from jaxviz.values.errors import JaxvizError
+from jaxviz.values.frozen_arrays import FrozenArray, frozen
+from jaxviz.values.quantities import above
 
 __all__ = ["NormBall"]
 

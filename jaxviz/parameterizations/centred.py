@@ -5,9 +5,9 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.model import Canvas
+from jaxviz.layers.resampling import resample
+from jaxviz.networks.layer import Canvas
 from jaxviz.parameterizations.parameterization import Parameterization
-from jaxviz.resampling import resample
 
 __all__ = ["Centred"]
 

@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Canvas
+from jaxviz.networks.layer import Canvas
 from jaxviz.parameterizations.fields import Colours, Field
-from jaxviz.quantities import whole
+from jaxviz.values.errors import JaxvizError
+from jaxviz.values.quantities import whole
 
 __all__ = ["CPPN"]
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.model import Canvas
+from jaxviz.networks.layer import Canvas
 from jaxviz.parameterizations.parameterization import Free
 
 __all__ = ["Clip", "Colours", "Field", "Sigmoid", "Squash"]

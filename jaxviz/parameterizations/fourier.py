@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxviz.model import Canvas
+from jaxviz.networks.layer import Canvas
 from jaxviz.parameterizations.fields import Field
-from jaxviz.quantities import above, at_least
-from jaxviz.spectra import falloff, frequencies, from_spectrum, to_spectrum
+from jaxviz.parameterizations.spectra import falloff, frequencies, from_spectrum, to_spectrum
+from jaxviz.values.quantities import above, at_least
 
 __all__ = ["Fourier"]
 

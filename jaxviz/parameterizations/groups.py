@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.model import Canvas
+from jaxviz.layers.resampling import resize
+from jaxviz.networks.layer import Canvas
 from jaxviz.parameterizations.fields import Field
 from jaxviz.parameterizations.fourier import Fourier
 from jaxviz.parameterizations.parameterization import Free, Parameterization
 from jaxviz.parameterizations.pyramid import shrunk_shape
-from jaxviz.quantities import above, whole
-from jaxviz.resampling import resize
+from jaxviz.values.quantities import above, whole
 
 __all__ = ["Grouped", "Separate", "SharedLowRes", "SharedLowResGroup", "several"]
 

@@ -5,8 +5,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Canvas
+from jaxviz.networks.layer import Canvas
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["Free", "Parameterization", "check_start"]
 

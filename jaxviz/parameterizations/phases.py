@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxviz.errors import JaxvizError
-from jaxviz.frozen_arrays import FrozenArray, frozen
-from jaxviz.model import Canvas
+from jaxviz.networks.layer import Canvas
 from jaxviz.parameterizations.fields import Colours, Field
-from jaxviz.quantities import above
-from jaxviz.spectra import floored, frequencies, from_spectrum, self_conjugate, to_spectrum
+from jaxviz.parameterizations.spectra import floored, frequencies, from_spectrum, self_conjugate, to_spectrum
+from jaxviz.values.errors import JaxvizError
+from jaxviz.values.frozen_arrays import FrozenArray, frozen
+from jaxviz.values.quantities import above
 
 __all__ = ["FixedMagnitude", "magnitude_of"]
 

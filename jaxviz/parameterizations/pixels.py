@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxviz.model import Canvas
+from jaxviz.layers.resampling import smoothing, weigh
+from jaxviz.networks.layer import Canvas
 from jaxviz.parameterizations.fields import Colours, Field
-from jaxviz.quantities import at_least, in_order
-from jaxviz.resampling import smoothing, weigh
+from jaxviz.values.quantities import at_least, in_order
 
 __all__ = ["Pixels", "RangePixels", "SmoothPixels"]
 

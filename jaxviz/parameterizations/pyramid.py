@@ -5,10 +5,10 @@ import dataclasses
 import jax
 from jaxtyping import Array, Float
 
-from jaxviz.model import Canvas
+from jaxviz.layers.resampling import resize
+from jaxviz.networks.layer import Canvas
 from jaxviz.parameterizations.fields import Field
-from jaxviz.quantities import above, whole
-from jaxviz.resampling import resize
+from jaxviz.values.quantities import above, whole
 
 __all__ = ["Pyramid", "shrunk_shape"]
 

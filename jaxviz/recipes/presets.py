@@ -8,13 +8,13 @@ import difflib
 
 import optax
 
-from jaxviz import optimizers
-from jaxviz.deferral import Steps, deferred
-from jaxviz.errors import JaxvizError
 from jaxviz.parameterizations import Centred, FixedMagnitude, Fourier, Pixels, SmoothPixels
 from jaxviz.penalties import L1, Border, Midtones, TotalVariation
+from jaxviz.recipes import optimizers
 from jaxviz.recipes.recipe import Recipe
 from jaxviz.transforms import Affine, Jitter, Noise, Pad, RandomResizedCrop, Roll, Rotate, Scale, Sometimes
+from jaxviz.values.deferral import Steps, deferred
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["PRESETS", "find"]
 

@@ -4,12 +4,12 @@ import dataclasses
 
 import optax
 
-from jaxviz.deferral import Deferred, Steps
-from jaxviz.displays import Displayed
-from jaxviz.errors import JaxvizError
 from jaxviz.parameterizations import Parameterization
 from jaxviz.penalties import Penalty
 from jaxviz.transforms import Transform
+from jaxviz.values.deferral import Deferred, Steps
+from jaxviz.values.displays import Displayed
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["TARGETS", "UNITS", "Recipe", "Rest"]
 

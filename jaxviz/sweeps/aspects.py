@@ -1,25 +1,19 @@
 """Aspects: a layer and what is asked of its units -> an objective."""
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from jaxviz import objectives
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Layer, Model
+from jaxviz.networks.layer import Layer
+from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.sweeps.manifest import NetworkLayer
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["is_of_classes", "objective_of", "swept_layers", "units_of", "with_positions"]
-
-# Classes, of Keras and of Flax, whose units are learned weights.
-_LEARNED = re.compile(
-    r"(Depthwise|Separable)?Conv(olution)?[123]?D?(Transpose)?|Conv(olution)?[123]D\w*|ConvTranspose|ConvLocal"
-    r"|LocallyConnected[12]D|Dense|DenseGeneral|EinsumDense|Linear|LinearGeneral"
-)
 
 # What likeness costs, of what the unit reached alone. Four images of each of 16 filters of conv2d_3, after 64 steps:
 # they excite the filter to 0.92 of that (median), and their mean correlation is 0.12; at 0.5 to 0.78, and it is 0.09.
@@ -29,7 +23,7 @@ _LIKENESS = 0.25
 def swept_layers(layers: Iterable[Layer | NetworkLayer]) -> tuple[str, ...]:
     """Returns the layers whose units are learned, convolutions and dense layers; all with channels where none are."""
     counted = [layer for layer in layers if layer.channels]
-    learned = tuple(layer.name for layer in counted if _LEARNED.fullmatch(layer.kind))
+    learned = tuple(layer.name for layer in counted if layer.learned)
     return learned or tuple(layer.name for layer in counted)
 
 

@@ -8,17 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from jaxviz import images as pictures
-from jaxviz import measurements
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Canvas, Model
-from jaxviz.outputs import staged
+from jaxviz.files.outputs import staged
+from jaxviz.networks.layer import Canvas
+from jaxviz.networks.model import Model
+from jaxviz.networks.wiring import strongest
+from jaxviz.pictures import images as pictures
 from jaxviz.recipes import Recipe
-from jaxviz.reporting import report
-from jaxviz.reports import Report
+from jaxviz.reports import measurements
+from jaxviz.reports.report import Report
+from jaxviz.reports.reporting import report
 from jaxviz.sweeps.aspects import units_of
-from jaxviz.sweeps.results import REAL, REPORT, STRONGEST, SweptLayer
-from jaxviz.wiring import strongest
+from jaxviz.sweeps.swept_layers import REAL, REPORT, STRONGEST, SweptLayer
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["Given", "given", "is_measured", "measure"]
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxviz.errors import JaxvizError
+from jaxviz.values.errors import JaxvizError
 
 try:
     import fcntl

@@ -4,14 +4,14 @@ import dataclasses
 import json
 from pathlib import Path
 
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Canvas
-from jaxviz.outputs import staged
+from jaxviz.files.outputs import staged
+from jaxviz.networks.layer import Canvas, Layer
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["ASPECTS", "FILE", "Manifest", "NetworkLayer"]
 
 FILE = "sweep.json"
-FORMAT = 1
+FORMAT = 2
 
 ASPECTS = ("positive", "negative", "diversity")
 """What is made of each unit: what it answers to, what silences it, and several images of it that differ."""
@@ -21,21 +21,13 @@ _OPTIONAL = ("model file's sha256", "diversity", "chunk")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class NetworkLayer:
-    """One layer of the network that was swept, or of those around it.
+class NetworkLayer(Layer):
+    """One layer of the network, swept or not.
 
     Attributes:
-      name: its name.
-      kind: its class, such as ``Conv2D``.
-      output_shape: the shape for one image.
-      channels: how many filters or units it has; None for a layer without.
       inputs: the names of the layers that it reads; none where it reads the image, or where that is not known.
     """
 
-    name: str
-    kind: str
-    output_shape: tuple[int, ...]
-    channels: int | None
     inputs: tuple[str, ...] = ()
 
 

@@ -4,7 +4,8 @@ import contextlib
 import ctypes
 import gc
 
-from jaxviz import batches, measurements
+from jaxviz.ascent import batches
+from jaxviz.reports import measurements
 
 __all__ = ["release"]
 

@@ -1,5 +1,6 @@
 """Planning: a model and what is asked for -> the manifest of a sweep."""
 
+import dataclasses
 import fnmatch
 import hashlib
 import os
@@ -8,15 +9,16 @@ from pathlib import Path
 
 from jaxtyping import Array
 
-from jaxviz import batches
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Model, unknown_layer
+from jaxviz.ascent import batches
+from jaxviz.networks.layer import unknown_layer
+from jaxviz.networks.model import Model
+from jaxviz.networks.wiring import inputs_of
 from jaxviz.objectives.arguments import layer_with_channels
 from jaxviz.recipes import Recipe
+from jaxviz.recipes.provenance import provenance_of
 from jaxviz.sweeps.aspects import is_of_classes, swept_layers
 from jaxviz.sweeps.manifest import Manifest, NetworkLayer
-from jaxviz.visualization import provenance_of
-from jaxviz.wiring import inputs_of
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["planned"]
 
@@ -49,10 +51,7 @@ def planned(
         chunk=chunk or 0,
         network=tuple(
             NetworkLayer(
-                name=layer.name,
-                kind=layer.kind,
-                output_shape=layer.output_shape,
-                channels=layer.channels,
+                **{field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)},
                 inputs=reads.get(layer.name, ()),
             )
             for layer in model.layers

@@ -10,13 +10,15 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import Array, Float
 
-from jaxviz import batches
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Canvas, Model
+from jaxviz.ascent import batches
+from jaxviz.ascent.store import RUN, Store
+from jaxviz.networks.layer import Canvas
+from jaxviz.networks.model import Model
 from jaxviz.recipes import Recipe
-from jaxviz.store import RUN, Store
 from jaxviz.sweeps.aspects import objective_of
-from jaxviz.sweeps.results import Sweep, SweptLayer
+from jaxviz.sweeps.results import Sweep
+from jaxviz.sweeps.swept_layers import SweptLayer
+from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import assembled
 
 __all__ = ["STOPPED", "Run", "SweepProgress", "meet"]

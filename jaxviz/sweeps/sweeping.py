@@ -11,12 +11,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxviz import recipes
-from jaxviz.errors import JaxvizError
-from jaxviz.model import Model
-from jaxviz.outputs import UNFINISHED, staged
-from jaxviz.precision import in_precision
+from jaxviz.ascent.beginning import checked_key
+from jaxviz.ascent.store import Store
+from jaxviz.files.outputs import UNFINISHED, staged
+from jaxviz.networks.model import Model
+from jaxviz.networks.precision import in_precision
 from jaxviz.recipes import Recipe
-from jaxviz.store import Store
 from jaxviz.sweeps.evidence import given, is_measured, measure
 from jaxviz.sweeps.locks import locked
 from jaxviz.sweeps.manifest import ASPECTS, FILE, Manifest
@@ -24,7 +24,7 @@ from jaxviz.sweeps.memory import release
 from jaxviz.sweeps.planning import planned
 from jaxviz.sweeps.results import Sweep
 from jaxviz.sweeps.runs import STOPPED, Run, SweepProgress, meet
-from jaxviz.visualization import checked_key
+from jaxviz.values.errors import JaxvizError
 
 __all__ = ["sweep"]
 

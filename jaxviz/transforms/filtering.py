@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxviz.quantities import Quantity, at_least, in_order
-from jaxviz.resampling import smoothing, weigh
-from jaxviz.spectra import coloured_noise
+from jaxviz.layers.resampling import smoothing, weigh
+from jaxviz.parameterizations.spectra import coloured_noise
 from jaxviz.transforms.transform import drawn
+from jaxviz.values.quantities import Quantity, at_least, in_order
 
 __all__ = ["Blur", "Noise", "OverBackground"]
 

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxviz.errors import JaxvizError
-from jaxviz.quantities import Quantity, at_least, whole
+from jaxviz.values.errors import JaxvizError
+from jaxviz.values.quantities import Quantity, at_least, whole
 
 __all__ = ["CentreCrop", "Crop", "Flip", "Jitter", "Pad", "Roll"]
 

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxviz.errors import JaxvizError
-from jaxviz.quantities import Quantity, at_least
+from jaxviz.values.errors import JaxvizError
+from jaxviz.values.quantities import Quantity, at_least
 
 __all__ = ["Chain", "Sometimes", "Transform", "chain", "drawn", "needs_rank"]
 

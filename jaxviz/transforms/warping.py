@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxviz.quantities import Quantity, above, at_least, in_order
-from jaxviz.resampling import resample, warp
+from jaxviz.layers.resampling import resample, warp
 from jaxviz.transforms.transform import drawn, needs_rank
+from jaxviz.values.quantities import Quantity, above, at_least, in_order
 
 __all__ = ["Affine", "RandomResizedCrop", "Rotate", "Scale", "Shear"]
 

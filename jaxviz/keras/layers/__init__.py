@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 
-from jaxviz.errors import ModelFileError
-from jaxviz.keras import activations
-from jaxviz.keras.graph import Call
+from jaxviz.keras.config.graph import Call
 from jaxviz.keras.layers import (
+    activations,
     attention,
     convolution,
     custom,
@@ -22,12 +21,14 @@ from jaxviz.keras.layers import (
     scaling,
     shaping,
     tensorflow,
+    transposed_convolution,
     wrappers,
 )
 from jaxviz.keras.layers.computation import Built, Computation, Slices
 from jaxviz.keras.layers.settings import Settings, Signal
+from jaxviz.values.errors import ModelFileError
 
-__all__ = ["PREACTIVATION", "Node", "Signal", "nodes_of"]
+__all__ = ["LEARNED", "PREACTIVATION", "Node", "Signal", "nodes_of"]
 
 PREACTIVATION = "/preactivation"
 """Follows a layer's name to name what goes into its own activation function."""
@@ -47,10 +48,11 @@ _BUILDERS: dict[str, Callable[[Settings], Built]] = {
     **scaling.BUILDERS,
     **shaping.BUILDERS,
     **tensorflow.BUILDERS,
+    **transposed_convolution.BUILDERS,
     **wrappers.BUILDERS,
 }
-_ACTIVATED = frozenset({*convolution.BUILDERS, *dense.BUILDERS, *wrappers.BUILDERS})
-"""The layers that end in an activation function of their own, if they are told one."""
+LEARNED = frozenset({*convolution.BUILDERS, *dense.BUILDERS, *transposed_convolution.BUILDERS, *wrappers.BUILDERS})
+"""The classes whose units have weights of their own; they end in an activation function if their config names one."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,7 @@ def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: cus
     if slices == "channelwise" and settings.is_mixed:
         slices = None  # what counts channels in this layer counted something else below it
     node = Node(name=call.name, inputs=call.inputs, compute=compute, scope=scope, channel_axis=axis, slices=slices)
-    if theirs is not None or layer.kind not in _ACTIVATED:
+    if theirs is not None or layer.kind not in LEARNED:
         return [node]
     function = elementwise.activation(settings)
     if function is activations.identity:

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxviz.convolution import EXACT
-from jaxviz.keras.graph import Slot
+from jaxviz.keras.config.graph import Slot
 from jaxviz.keras.layers.computation import ONES, ZEROS, Built
 from jaxviz.keras.layers.settings import Settings
+from jaxviz.layers.convolution import EXACT
 
 __all__ = ["BUILDERS"]
 

@@ -1,4 +1,4 @@
-"""Convolutions of any rank: Conv, depthwise, separable, transposed."""
+"""Convolutions of any rank: plain, depthwise and separable."""
 
 import dataclasses
 import math
@@ -10,11 +10,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from jaxviz.convolution import EXACT, Padding, convolve, output_padding
 from jaxviz.keras.layers.computation import ZEROS, Built, Slices, pick
 from jaxviz.keras.layers.settings import Settings
+from jaxviz.layers.convolution import EXACT, Padding, convolve, output_padding
 
-__all__ = ["BUILDERS", "Conv", "ConvTranspose", "DepthwiseConv", "SeparableConv"]
+__all__ = ["BUILDERS", "Conv", "DepthwiseConv", "SeparableConv", "Window", "window_of"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,57 +124,6 @@ class SeparableConv(nn.Module):
         return jnp.moveaxis(y, -1, self.channel_axis)
 
 
-class ConvTranspose(nn.Module):
-    """Conv1DTranspose, 2D, 3D: the gradient of a convolution. Its kernel is ``[*size, filters, input channels]``."""
-
-    features: int
-    window: Window
-    output_padding: tuple[int, ...] | None
-    use_bias: bool
-    channel_axis: int
-    slices: ClassVar[Slices] = "output"
-
-    @nn.compact
-    def __call__(self, x: Array, index: Array | None = None) -> Array:
-        x = jnp.moveaxis(x, self.channel_axis, -1)
-        kernel = pick(self.param("kernel", ZEROS, (*self.window.size, self.features, x.shape[-1])), index, axis=-2)
-        rank = len(self.window.size)
-        letters = "XYZ"[:rank]
-        y = lax.conv_general_dilated(
-            x[None],
-            jnp.flip(kernel, range(rank)),
-            (1,) * rank,
-            self._zeros(),
-            lhs_dilation=self.window.strides,
-            rhs_dilation=self.window.dilation,
-            dimension_numbers=(f"N{letters}C", f"{letters}OI", f"N{letters}C"),
-            precision=EXACT,
-        )[0]
-        if self.use_bias:
-            y = y + pick(self.param("bias", ZEROS, (self.features,)), index)
-        return jnp.moveaxis(y, -1, self.channel_axis)
-
-    def _zeros(self) -> Padding:
-        """Returns the zeros around the spread image that give the length of output which Keras promises.
-
-        That is ``(n - 1) s + max(k, s)`` for ``valid`` and ``n s`` for ``same``, k the kernel's extent and s the
-        stride; with output padding p ``(n - 1) s + k + p`` and ``(n - 1) s + k % 2 + p``.
-        """
-        window, zeros = self.window, []
-        for axis, (size, stride, spread) in enumerate(zip(window.size, window.strides, window.dilation, strict=True)):
-            extent = (size - 1) * spread + 1
-            added = None if self.output_padding is None else self.output_padding[axis]
-            if window.padding == "valid":
-                before = extent - 1
-                after = before + (max(stride - extent, 0) if added is None else added)
-            else:
-                total = extent + stride - 2 if added is None else extent + extent % 2 - 2 + added
-                before = min((total + 1) // 2, extent - 1)
-                after = total - before
-            zeros.append((before, after))
-        return tuple(zeros)
-
-
 def _grouped(kernel: Array) -> Array:
     """Makes of a depthwise kernel one of a convolution in as many groups as channels."""
     return kernel.reshape(*kernel.shape[:-2], 1, -1)
@@ -183,7 +132,8 @@ def _grouped(kernel: Array) -> Array:
 _MOST_TAPS = 1 << 12  # of a kernel; the largest in use have some hundreds
 
 
-def _window(settings: Settings, *paddings: str) -> Window:
+def window_of(settings: Settings, *paddings: str) -> Window:
+    """Reads from a layer's settings how its kernel moves; ``paddings`` are allowed beside valid and same."""
     size = settings.sides("kernel_size")
     if math.prod(size) > _MOST_TAPS:
         raise settings.refuse(f"kernel_size is {size}, more than {_MOST_TAPS} taps")
@@ -202,7 +152,7 @@ def _conv(settings: Settings) -> Built:
         raise settings.refuse(f"{features} filters in {groups} groups")
     if settings.signal.shape[axis] % groups:
         raise settings.refuse(f"{settings.signal.shape[axis]} channels in {groups} groups")
-    window = _window(settings, *(["causal"] if settings.rank == 1 else []))
+    window = window_of(settings, *(["causal"] if settings.rank == 1 else []))
     use_bias = settings.flag("use_bias", True)
     return Conv(features=features, window=window, groups=groups, use_bias=use_bias, channel_axis=axis), axis
 
@@ -212,7 +162,7 @@ def _depthwise(settings: Settings) -> Built:
     conv = DepthwiseConv(
         channels=settings.signal.shape[axis],
         multiplier=settings.count("depth_multiplier", 1),
-        window=_window(settings, *(["causal"] if settings.rank == 1 else [])),
+        window=window_of(settings, *(["causal"] if settings.rank == 1 else [])),
         use_bias=settings.flag("use_bias", True),
         channel_axis=axis,
     )
@@ -224,19 +174,7 @@ def _separable(settings: Settings) -> Built:
     conv = SeparableConv(
         features=settings.count("filters"),
         multiplier=settings.count("depth_multiplier", 1),
-        window=_window(settings, *(["causal"] if settings.rank == 1 else [])),
-        use_bias=settings.flag("use_bias", True),
-        channel_axis=axis,
-    )
-    return conv, axis
-
-
-def _transpose(settings: Settings) -> Built:
-    axis = settings.image_axis()
-    conv = ConvTranspose(
-        features=settings.count("filters"),
-        window=_window(settings),
-        output_padding=settings.sides("output_padding", least=0) if settings.has("output_padding") else None,
+        window=window_of(settings, *(["causal"] if settings.rank == 1 else [])),
         use_bias=settings.flag("use_bias", True),
         channel_axis=axis,
     )
@@ -247,9 +185,6 @@ BUILDERS: dict[str, Callable[[Settings], Built]] = {
     "Conv1D": _conv,
     "Conv2D": _conv,
     "Conv3D": _conv,
-    "Conv1DTranspose": _transpose,
-    "Conv2DTranspose": _transpose,
-    "Conv3DTranspose": _transpose,
     "DepthwiseConv1D": _depthwise,
     "DepthwiseConv2D": _depthwise,
     "SeparableConv1D": _separable,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import flax.linen as nn
 from jaxtyping import Array
 
-from jaxviz.keras.graph import LayerConfig
+from jaxviz.keras.config.graph import LayerConfig
 from jaxviz.keras.layers import elementwise
 from jaxviz.keras.layers.computation import Apply, Built, Computation
 from jaxviz.keras.layers.settings import Settings

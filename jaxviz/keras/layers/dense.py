@@ -9,9 +9,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxviz.convolution import EXACT
 from jaxviz.keras.layers.computation import ZEROS, Built, Slices, pick
 from jaxviz.keras.layers.settings import Settings
+from jaxviz.layers.convolution import EXACT
 
 __all__ = ["BUILDERS", "LOOKUPS", "Dense", "EinsumDense"]
 

@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax
 from jaxtyping import Array
 
-from jaxviz.keras import activations
+from jaxviz.keras.layers import activations
 from jaxviz.keras.layers.computation import ZEROS, Apply, Built, Slices, pick
 from jaxviz.keras.layers.settings import Settings
 

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from jaxviz.convolution import EXACT
 from jaxviz.keras.layers.computation import Apply, Built, Slices
 from jaxviz.keras.layers.settings import Settings, Signal
+from jaxviz.layers.convolution import EXACT
 
 __all__ = ["MERGERS", "channels"]
 

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from jaxviz.convolution import output_padding
 from jaxviz.keras.layers.computation import Built, Slices
 from jaxviz.keras.layers.settings import Settings
-from jaxviz.pooling import average_pool, max_pool
+from jaxviz.layers.convolution import output_padding
+from jaxviz.layers.pooling import average_pool, max_pool
 
 __all__ = ["BUILDERS"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jaxviz.errors import ModelFileError
-from jaxviz.keras.graph import Call
+from jaxviz.keras.config.graph import Call
+from jaxviz.values.errors import ModelFileError
 
 __all__ = ["Settings", "Signal"]
 

@@ -1,0 +1,1 @@
+"""Assembly: an architecture and its weights -> a model."""

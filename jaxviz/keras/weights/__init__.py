@@ -1,0 +1,1 @@
+"""Weights: the arrays in a Keras file -> the variables that an architecture wants."""

@@ -1,0 +1,148 @@
+"""Model: a pure function of variables and one image to named activations, with what is known of its layers."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from jaxviz.networks.activations import Activations, Module
+from jaxviz.networks.layer import Canvas, Layer, unknown_layer
+from jaxviz.networks.preprocessing import Preprocessing, find
+from jaxviz.values.displays import Displayed
+from jaxviz.values.errors import JaxvizError
+
+__all__ = ["Model"]
+
+Answer = TypeVar("Answer")
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["variables"],
+    meta_fields=["module", "layers", "canvas", "output", "logits", "preprocess"],
+)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class Model(Displayed):
+    """A network whose units can be visualized: a pytree of its variables; all else is static.
+
+    Attributes:
+      variables: the weights, as Flax keeps them: ``{"params": {layer: {"kernel": …}}}``.
+      module: the network, a function of variables and one image.
+      layers: the layers, in the order of computation.
+      canvas: the image the network takes.
+      output: the name of the last layer.
+      logits: what ``output`` is before its softmax or sigmoid; ``output`` itself where there is none.
+      preprocess: makes of an image on the canvas what the network takes, channels last; None where that is the image.
+    """
+
+    variables: PyTree
+    module: Module
+    layers: tuple[Layer, ...]
+    canvas: Canvas
+    output: str
+    logits: str
+    preprocess: Callable[[Array], Array] | None = None
+
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.canvas.shape))
+        return f"Model({len(self.layers)} layers, {size} in {self.canvas.low:g}..{self.canvas.high:g} -> {self.output})"
+
+    def ask(self, image: Float[Array, "..."], question: Callable[[Activations], Answer]) -> Answer:
+        """Answers a question about the activations that one image excites."""
+        return self.module.apply(self.variables, self._preprocessed(image), question)
+
+    def _preprocessed(self, image: Array) -> Array:
+        if self.preprocess is None:
+            return image
+        axis = self.canvas.channel_axis
+        return jnp.moveaxis(self.preprocess(jnp.moveaxis(image, axis, -1)), -1, axis)
+
+    def __call__(self, images: Float[Array | np.ndarray, "batch ..."]) -> Mapping[str, Array]:
+        """Returns the activations of a batch of images, by layer name.
+
+        Args:
+          images: ``[batch, height, width, channels]`` float32 in the canvas's range (or channels first where the
+            network is).
+
+        Returns:
+          A mapping: layer name -> ``[batch, …]``, each computed when it is looked up.
+
+        Raises:
+          JaxvizError: the images have another shape than the network's input.
+        """
+        images = jnp.asarray(images, dtype=jnp.float32)
+        if images.shape[1:] != self.canvas.shape:
+            raise JaxvizError(
+                f"images of shape {images.shape}: this model takes [batch, {', '.join(map(str, self.canvas.shape))}]"
+            )
+        return _BatchActivations(self, images)
+
+    def layer(self, name: str) -> Layer:
+        """Returns a layer by its name.
+
+        Raises:
+          JaxvizError: the model has no such layer; the message lists the names there are.
+        """
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise unknown_layer(name, [layer.name for layer in self.layers])
+
+    def with_preprocessing(self, preprocessing: str | Preprocessing) -> "Model":
+        """Returns a copy that takes images of another range, and converts them to what the network was trained for.
+
+        It takes the place of any preprocessing that the model has; layers inside the network stay as they are.
+
+        Args:
+          preprocessing: ``"0-1"``, ``"0-255"``, ``"-1-1"``, ``"caffe"``, ``"torch"``, or a
+            ``jaxviz.Preprocessing(low=…, high=…, function=…)`` of one's own.
+
+        Raises:
+          JaxvizError: there is none of that name, or it makes no image of this model's shape.
+        """
+        chosen = find(preprocessing)
+        canvas = dataclasses.replace(self.canvas, low=float(chosen.low), high=float(chosen.high))
+        changed = self.replace(canvas=canvas, preprocess=chosen.function)
+        image = jax.ShapeDtypeStruct(canvas.shape, jnp.float32)
+        try:
+            shape = jax.eval_shape(changed._preprocessed, image).shape
+        except (TypeError, ValueError, IndexError) as error:
+            raise JaxvizError(f"preprocessing {preprocessing!r} fails on an image of shape {canvas.shape}") from error
+        if shape != canvas.shape:
+            raise JaxvizError(f"preprocessing {preprocessing!r} makes {shape} of images of shape {canvas.shape}")
+        return changed
+
+    def replace(self, **changes) -> "Model":
+        """Returns a copy with other values, such as ``variables`` of equal shapes (which retraces nothing)."""
+        return dataclasses.replace(self, **changes)
+
+
+class _BatchActivations(Mapping[str, Array]):
+    """Activations of a batch, by layer name: one compiled call a layer, made when it is looked up."""
+
+    def __init__(self, model: Model, images: Array):
+        self._model = model
+        self._images = images
+        self._known: dict[str, Array] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._known:
+            layer = self._model.layer(name)
+            self._known[name] = _layer_outputs(self._model, self._images, layer.name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (layer.name for layer in self._model.layers)
+
+    def __len__(self) -> int:
+        return len(self._model.layers)
+
+
+@partial(jax.jit, static_argnames="name")
+def _layer_outputs(model: Model, images: Array, name: str) -> Array:
+    return jax.vmap(lambda image: model.ask(image, lambda activations: activations[name]))(images)

@@ -1,0 +1,1 @@
+"""Pictures: figures, tiles, images, animations, self-contained pages, and what a notebook shows."""

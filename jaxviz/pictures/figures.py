@@ -1,0 +1,161 @@
+"""Figures: arrays -> matplotlib figures."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from jaxviz.pictures import images
+from jaxviz.pictures.tiles import tiles, titled
+from jaxviz.reports.findings import STATUSES
+from jaxviz.reports.report import Report
+from jaxviz.visualization import Visualization
+
+__all__ = ["collage", "report", "scores", "tiles_figure"]
+
+_MARGIN = 2  # pixels of an image between two tiles
+_CAPTION = 9  # more pixels above each row, for the captions
+_DOTS_PER_INCH = 100
+_LETTER = 9.5  # screen pixels of a title's letter
+
+# Told apart by people who do not see red or green as well: Okabe and Ito 2008, https://jfly.uni-koeln.de/color
+_STATUS_COLOURS = dict(zip(STATUSES, ("#0072b2", "#999999", "#d55e00", "#e69f00"), strict=True))
+_MOST_NAMED = 64  # bars with a name below each
+
+
+def collage(
+    visualization: Visualization,
+    *,
+    title: str | None = None,
+    render: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Figure:
+    """Draws all images of a visualization as one sheet: a caption over each, the dead crossed out.
+
+    Args:
+      visualization: what to draw.
+      title: the sheet's title; the layers' names when left out.
+      render: turns one image into 0..255. When left out: images that all lie in the range that the network was trained
+        for are shown as they are, others with their contrast normalized.
+
+    Example:
+      >>> import jaxviz
+      >>> some = jaxviz.visualize(jaxviz.default_model(), jaxviz.objectives.channel("conv2d_1", [3, 7]), steps=8)
+      >>> figure = collage(some)  # figure.savefig("conv2d_1.png") writes it
+      >>> [text.get_text() for text in figure.axes[0].texts]
+      ['3', '7']
+    """
+    layer, captions = titled(visualization.labels)
+    shown = tiles(visualization, render)
+    return tiles_figure(shown, captions=captions, title=title or layer, dead=visualization.dead)
+
+
+def tiles_figure(
+    tiles: UInt8[np.ndarray, "n height width channels"],
+    *,
+    captions: Sequence[str],
+    title: str,
+    dead: Bool[np.ndarray, " n"] | None = None,
+    columns: int | None = None,
+) -> Figure:
+    """Draws tiles in a grid on black, captions above them.
+
+    Args:
+      tiles: images of 1 channel (grey) or 3 (colour) in 0..255; any other number is averaged to grey.
+      captions: one a tile.
+      title: the sheet's title.
+      dead: tiles that are crossed out rather than shown.
+      columns: how many tiles a row has; chosen for their number when None.
+    """
+    dead = np.zeros(len(tiles), bool) if dead is None else dead
+    shown = images.grey_or_colour(tiles)
+    count, height, width, _ = shown.shape
+    rows, columns = images.grid_shape(count) if columns is None else (-(-count // columns), columns)
+    scale = images.magnification(height, width)
+    caption = -(-_CAPTION * 2 // scale)
+    padded = np.pad(np.where(dead[:, None, None, None], 0, shown), ((0, 0), (caption, 0), (0, 0), (0, 0)))
+    sheet = images.collage(padded.astype(np.uint8), rows=rows, columns=columns, margin=_MARGIN)
+    figure, axes = _sheet_figure(sheet, scale, title)
+    for place in range(count):
+        top = (place // columns) * (height + caption + _MARGIN) + caption
+        left = (place % columns) * (width + _MARGIN)
+        colour = "#ff6b6b" if dead[place] else "#c8c8c8"
+        text = f"{captions[place]} dead" if dead[place] else captions[place]
+        axes.text(left, top - 1, text, color=colour, fontsize=8, family="monospace", va="bottom")
+        if dead[place]:
+            right, bottom = left + width - 1, top + height - 1
+            axes.plot([left, right, np.nan, left, right], [top, bottom, np.nan, bottom, top], color=colour, lw=0.8)
+    return figure
+
+
+def scores(visualization: Visualization, *, title: str = "") -> Figure:
+    """Draws the score curve of each image.
+
+    Args:
+      visualization: what to draw.
+      title: the figure's title.
+    """
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for label, curve in zip(visualization.labels, visualization.scores, strict=True):
+        axes.plot(curve, lw=0.8, label=label)
+    axes.set(xlabel="step", ylabel="score", title=title)
+    if len(visualization) <= 10:
+        axes.legend(fontsize=8)
+    return figure
+
+
+def report(report: Report, *, title: str | None = None) -> Figure:
+    """Draws how far each image came as a bar, in the colour of its status: its ratio to the largest on real images.
+
+    Without real images the bar is the activation itself. A unit without such a number has a mark at 0.
+
+    Args:
+      report: what to draw.
+      title: the figure's title; the layers' names when left out.
+    """
+    compared = not np.isnan(report.ratio).all()
+    heights = report.ratio if compared else report.reached
+    layer, captions = titled(report.labels)
+    places = np.arange(len(report))
+    figure = Figure(figsize=(min(14.0, max(7.5, 2 + 0.2 * len(report))), 4), layout="constrained")
+    axes = figure.subplots()
+    for status, colour in _STATUS_COLOURS.items():
+        mine = np.array([one == status for one in report.status])
+        if mine.any():
+            axes.bar(places[mine], np.nan_to_num(heights[mine]), color=colour, label=f"{status}: {mine.sum()}")
+            missing = mine & (np.isnan(heights) | (heights == 0))
+            if missing.any():  # an empty line would take room at the figure's corner
+                axes.plot(places[missing], np.zeros(missing.sum()), "x", color=colour, clip_on=False, zorder=3)
+    if compared:
+        axes.axhline(1, color="black", lw=0.8, ls="--")
+    named = len(report) <= _MOST_NAMED
+    axes.set_xticks(places if named else [], captions if named else [], rotation=90, fontsize=7)
+    axes.set_xlim(-0.7, len(report) - 0.3)
+    axes.set(
+        ylabel="reached / largest on real images" if compared else "reached",
+    )
+    axes.set_title(title if title is not None else layer, loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper right", ncols=len(STATUSES), fontsize=8, frameon=False)
+    return figure
+
+
+def _sheet_figure(sheet: UInt8[np.ndarray, "height width channels"], scale: int, title: str) -> tuple[Figure, Axes]:
+    """A figure that shows an array pixel for pixel, ``scale`` times as large, a title above it."""
+    head = 28 if title else 6  # screen pixels
+    side = 8
+    width = max(sheet.shape[1] * scale, _LETTER * len(title)) + 2 * side
+    height = sheet.shape[0] * scale + head + side
+    figure = Figure(figsize=(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH, facecolor="black")
+    axes = figure.add_axes(
+        (side / width, side / height, sheet.shape[1] * scale / width, sheet.shape[0] * scale / height)
+    )
+    axes.imshow(
+        sheet.squeeze(-1) if sheet.shape[-1] == 1 else sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest"
+    )
+    axes.set_axis_off()
+    if title:
+        figure.text(side / width, 1 - 6 / height, title, color="white", fontsize=11, va="top", family="monospace")
+    return figure, axes

@@ -1,0 +1,77 @@
+"""Tiles: a visualization's images -> what a screen shows of them, and their captions."""
+
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from jaxviz.networks.layer import Canvas
+from jaxviz.pictures import images
+from jaxviz.values.errors import JaxvizError
+from jaxviz.visualization import Visualization
+
+__all__ = ["films", "tiles", "titled"]
+
+_UNIT = re.compile(r"(?P<layer>[^ ]+):(?P<unit>\d+(#\d+|@[\d,]+)?)")  # a sum of units has spaces
+
+Render = Callable[[np.ndarray], np.ndarray]
+
+
+def tiles(visualization: Visualization, render: Render | None = None) -> UInt8[np.ndarray, "n height width channels"]:
+    """Returns the images as they are shown: in 0..255, channels last, grey or colour.
+
+    Args:
+      visualization: whose.
+      render: turns one image into 0..255. When left out: images that all lie in the range that the network was trained
+        for are shown as they are, others with their contrast normalized.
+
+    Raises:
+      JaxvizError: they are of a shape that cannot be drawn.
+    """
+    canvas = visualization.canvas
+    return _rendered(images.channels_last(visualization.images, canvas.channel_axis), canvas, render)
+
+
+def films(
+    visualization: Visualization, render: Render | None = None
+) -> UInt8[np.ndarray, "n frames height width channels"]:
+    """Returns the frames as they are shown: each film is rendered as a whole, so that its brightness never jumps.
+
+    Args:
+      visualization: whose.
+      render: turns the frames of one film into 0..255; as for ``tiles`` when left out.
+
+    Raises:
+      JaxvizError: there are no frames, or they are of a shape that cannot be drawn.
+    """
+    frames, canvas = visualization.frames, visualization.canvas
+    if frames is None:
+        raise JaxvizError("this visualization has no frames; make it with visualize(…, frames=32)")
+    last = images.channels_last(frames.reshape(-1, *frames.shape[2:]), canvas.channel_axis)
+    return _rendered(last.reshape(*frames.shape[:2], *last.shape[1:]), canvas, render)
+
+
+def titled(labels: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """Splits labels into a title, which is their layer where that is one, and a caption for each.
+
+    Example:
+      >>> titled(["conv2d_3:7", "conv2d_3:9"])
+      ('conv2d_3', ('7', '9'))
+      >>> titled(["conv2d_3:7", "mine"])
+      ('', ['conv2d_3:7', 'mine'])
+      >>> titled(["conv2d_3:7 - 0.5*conv2d_4:3"])
+      ('conv2d_3:7 - 0.5*conv2d_4:3', ('',))
+    """
+    units = [_UNIT.fullmatch(label) for label in labels]
+    layers = {unit["layer"] for unit in units if unit}
+    if all(units) and len(layers) == 1:
+        return layers.pop(), tuple(unit["unit"] for unit in units if unit)
+    return ("", labels) if len(labels) > 1 else (labels[0], ("",))
+
+
+def _rendered(pictures: Float[np.ndarray, "n ..."], canvas: Canvas, render: Render | None) -> np.ndarray:
+    """Renders pictures that have their channels last; what is no number is as dark as can be."""
+    known = np.nan_to_num(pictures, nan=canvas.low, posinf=canvas.high, neginf=canvas.low)
+    render = render or images.rendering(known, canvas.low, canvas.high)
+    return images.grey_or_colour(np.stack([render(picture) for picture in known]))

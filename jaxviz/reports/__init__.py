@@ -1,0 +1,1 @@
+"""Reports: numbers beside the pictures."""

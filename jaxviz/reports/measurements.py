@@ -1,0 +1,212 @@
+"""Measurements: model + objectives + images -> scores, a chunk of images at a time."""
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxviz.ascent import chunks
+from jaxviz.ascent.views import channels_last, in_layout, plain_view, view
+from jaxviz.networks.activations import Activations
+from jaxviz.networks.layer import Canvas
+from jaxviz.networks.model import Model
+from jaxviz.objectives import Objective, class_probability, fold_key
+from jaxviz.objectives.base import BeforeActivation
+from jaxviz.objectives.classes import ClassLogOdds, ClassScore
+from jaxviz.objectives.layered import Layered, Whole
+from jaxviz.objectives.units import Channel, Neuron, channel
+from jaxviz.recipes import Recipe
+
+__all__ = [
+    "class_probabilities",
+    "classes",
+    "count_of",
+    "plain",
+    "reached",
+    "release",
+    "score_each",
+    "shown_to",
+    "units",
+]
+
+
+def count_of(objective: Objective) -> int:
+    """Returns how many objectives a resolved batch has."""
+    return len(objective.labels())
+
+
+def score_each(
+    model: Model, objective: Objective, images: Float[np.ndarray, "images ..."]
+) -> Float[np.ndarray, "images n"]:
+    """Scores every image by every objective.
+
+    Args:
+      model: the network.
+      objective: a resolved batch of n objectives, of one image each.
+      images: on the model's canvas.
+    """
+    batch = _spread(objective, count_of(objective))
+    return _in_chunks(lambda rows: np.asarray(_each(model, batch, images[rows])), model, len(images))
+
+
+def reached(
+    model: Model,
+    objective: Objective,
+    images: Float[np.ndarray, "images ..."],
+    *,
+    recipe: Recipe | None = None,
+    views: int = 1,
+    key: Array | None = None,
+) -> Float[np.ndarray, " n"]:
+    """Scores each image, or each group of images, by the objective that it was made for.
+
+    Args:
+      model: the network.
+      objective: a resolved batch of n objectives.
+      images: ``n * objective.group`` of them, as a visualization has them.
+      recipe: whose transforms are made, as at its last step; None for the images as they are.
+      views: over how many such views the score is averaged.
+      key: of their draws; none are made without a recipe.
+    """
+    count, key = count_of(objective), jax.random.key(0) if key is None else key
+    batch = _spread(objective, count)
+    groups = images.reshape(count, objective.group, *images.shape[1:])
+
+    def some(rows: np.ndarray) -> np.ndarray:
+        return np.asarray(_own(model, jax.tree.map(lambda leaf: leaf[rows], batch), groups[rows], key, recipe, views))
+
+    return _in_chunks(some, model, count, each=views * objective.group)
+
+
+def units(objective: Objective, model: Model) -> tuple[Objective, np.ndarray] | None:
+    """Returns the same question of all units of a layer, and which of them a resolved batch asks for ``[n]``.
+
+    A neuron is compared with the channels of its layer, by their means over all positions. None for objectives that
+    are not of single units.
+    """
+    if isinstance(objective, BeforeActivation):
+        found = units(objective.term, model)
+        return found and (dataclasses.replace(objective, term=found[0]), found[1])
+    if isinstance(objective, Neuron):
+        every: Objective = channel(objective.layer).resolve(model)
+    elif isinstance(objective, Channel | ClassScore | ClassLogOdds):
+        every = dataclasses.replace(objective, index=None).resolve(model)
+    else:
+        return None
+    return every, np.broadcast_to(np.asarray(objective.index), (count_of(objective),))
+
+
+def classes(objective: Objective, model: Model) -> np.ndarray | None:
+    """Returns which class each of a resolved batch asks for ``[n]``; None for objectives that are not of classes."""
+    if isinstance(objective, BeforeActivation):
+        return classes(objective.term, model)
+    of_output = isinstance(objective, Channel | Neuron) and objective.layer in (model.output, model.logits)
+    if not (of_output or isinstance(objective, ClassScore | ClassLogOdds)):
+        return None
+    if len(model.layer(model.output).output_shape) != 1:
+        return None
+    found = units(objective, model)
+    return found and found[1]
+
+
+def class_probabilities(model: Model, images: Float[np.ndarray, "images ..."]) -> Float[np.ndarray, "images classes"]:
+    """Returns the probability of each class in each image; no classes for a model that has none."""
+    if len(model.layer(model.output).output_shape) != 1:
+        return np.zeros((len(images), 0), np.float32)
+    return score_each(model, class_probability().resolve(model), images)
+
+
+def plain(images: Float[np.ndarray, "images ..."], canvas: Canvas) -> Float[np.ndarray, "images ..."]:
+    """Returns images as the network sees them: one with an opacity over the middle of the canvas's range."""
+    if images.shape[1:] == canvas.shape:
+        return images
+    looked = jax.vmap(lambda image: in_layout(_seen(image, canvas), canvas))(jnp.asarray(images))
+    return np.asarray(looked)
+
+
+def shown_to(images: Float[np.ndarray, "images ..."], canvas: Canvas, other: Canvas) -> Float[np.ndarray, "images ..."]:
+    """Returns images of one canvas in the range and the layout of another."""
+    if (canvas.low, canvas.high) != (other.low, other.high):
+        images = other.low + (other.high - other.low) / (canvas.high - canvas.low) * (images - canvas.low)
+    axes = [canvas.channel_axis % images[0].ndim + 1, other.channel_axis % images[0].ndim + 1]
+    return np.moveaxis(images, *axes).astype(np.float32)
+
+
+def release() -> None:
+    """Forgets the programs of all measurements; what is measured again is compiled again."""
+    for program in (_each, _own):
+        program.clear_cache()  # type: ignore[attr-defined]
+
+
+def _in_chunks(some: Callable[[np.ndarray], np.ndarray], model: Model, count: int, *, each: int = 1) -> np.ndarray:
+    """Calls a function with the rows of each chunk, and joins what it gives; ``each`` row is of so many images."""
+    way = chunks.plan(model, count, None, None)
+    width = max(1, way.width // each)
+    first, *rest = (chunks.rows_of(count, width, place) for place in range(-(-count // width)))
+    # The first one compiles, for all.
+    return np.concatenate([some(first), *chunks.in_parallel(some, rest, way.workers)])[:count]
+
+
+@jax.jit
+def _each(model: Model, objectives: Objective, images: Array) -> Array:
+    count = _batch_size(objectives)
+
+    def scores(image: Array) -> Array:
+        if not isinstance(objectives, Layered | ClassScore | ClassLogOdds):
+            return jax.vmap(lambda one: model.ask(image, one), axis_size=count)(objectives)
+        layer = objectives.layer
+
+        def question(activations: Activations) -> Array:
+            # All objectives read the layer that has been computed once, and whole.
+            whole = Whole(activations[layer], _axis(model, layer))
+            return jax.vmap(lambda one: one(whole), axis_size=count)(objectives)
+
+        return model.ask(image, question)
+
+    return jax.vmap(scores)(images)
+
+
+@partial(jax.jit, static_argnames=("recipe", "views"))
+def _own(model: Model, objectives: Objective, groups: Array, key: Array, recipe: Recipe | None, views: int) -> Array:
+    canvas = channels_last(model.canvas)
+
+    def look(key: Array, image: Array) -> Array:
+        if recipe is None:
+            return in_layout(_seen(image, model.canvas), model.canvas)
+        image = jnp.moveaxis(image, model.canvas.channel_axis, -1)
+        return in_layout(view(recipe, key, image, recipe.steps - 1, canvas), model.canvas)
+
+    def score(objective: Objective, group: Array, key: Array) -> Array:
+        seen = jax.vmap(look)(jax.random.split(key, len(group)), group)
+        if objective.group == 1:
+            return model.ask(seen[0], objective)
+        return objective.combine(jax.vmap(lambda one: model.ask(one, objective.read))(seen))
+
+    def average(objective: Objective, group: Array) -> Array:
+        keys = jax.random.split(fold_key(key, objective), views)
+        return jnp.mean(jax.vmap(lambda key: score(objective, group, key))(keys))
+
+    return jax.vmap(average, axis_size=len(groups))(objectives, groups)
+
+
+def _seen(image: Array, canvas: Canvas) -> Array:
+    return plain_view(jnp.moveaxis(image, canvas.channel_axis, -1), channels_last(canvas))
+
+
+def _spread(objective: Objective, count: int) -> Objective:
+    return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count, *np.shape(leaf)[1:])), objective)
+
+
+def _batch_size(objectives: Objective) -> int:
+    return len(next(iter(jax.tree.leaves(objectives)), (None,)))
+
+
+def _axis(model: Model, name: str) -> int:
+    """Returns the channel axis of a layer's output, or of what goes into its activation function."""
+    known = {n: layer.channel_axis for layer in model.layers for n in (layer.name, layer.preactivation)}
+    axis = known.get(name)
+    return model.canvas.channel_axis if axis is None else axis

@@ -1,0 +1,93 @@
+"""Real images: a ``.npy`` or ``.npz`` file -> images in a canvas's own range, and their labels where it has any."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from jaxviz.files.arrays import read_array, read_arrays
+from jaxviz.networks.layer import Canvas
+from jaxviz.values.errors import JaxvizError
+
+__all__ = ["read_real_images"]
+
+_IMAGES, _LABELS = ("images", "x"), ("labels", "y")
+_SLACK = 1e-3  # of the range: what rounding does to images that were scaled to it
+
+
+def read_real_images(
+    path: str | os.PathLike, canvas: Canvas
+) -> tuple[Float[np.ndarray, "images ..."], Integer[np.ndarray, " images"] | None]:
+    """Reads real images to compare with.
+
+    Bytes (uint8) are taken for 0..255 and mapped to the canvas's range; other numbers must lie in it. Images without
+    channels get one, and images with their channels last are turned round for a canvas that has them first.
+
+    Args:
+      path: a ``.npy`` file of images, or a ``.npz`` file that holds them as ``images`` or ``x``, or as its only array,
+        and may hold their classes as ``labels`` or ``y``.
+      canvas: what the model takes.
+
+    Returns:
+      Images ``[images, *canvas.shape]`` float32, and a whole number for each; None where the file has none.
+
+    Raises:
+      JaxvizError: the file is missing or something else, or its images have another shape or range.
+    """
+    found, labels = _arrays(Path(path))
+    images = _laid_out(found, canvas, path)
+    return _ranged(images, canvas, path), _labels(labels, len(images), path)
+
+
+def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    if path.suffix != ".npz":
+        return read_array(path), None
+    arrays = read_arrays(path)
+    images = next((arrays[name] for name in _IMAGES if name in arrays), None)
+    labels = next((arrays[name] for name in _LABELS if name in arrays), None)
+    if images is None and len(arrays) == 1:
+        images = next(iter(arrays.values()))
+    if images is None:
+        raise JaxvizError(f"{path} holds {', '.join(arrays) or 'nothing'}; name its images 'images' or 'x'")
+    if images.dtype.kind not in "fiub":
+        raise JaxvizError(f"the images in {path} are {images.dtype}, not numbers")
+    return images, labels
+
+
+def _laid_out(images: np.ndarray, canvas: Canvas, path: str | os.PathLike) -> np.ndarray:
+    axis = canvas.channel_axis % len(canvas.shape)
+    plain = canvas.shape[:axis] + canvas.shape[axis + 1 :]
+    if images.ndim and images.shape[1:] == plain and canvas.shape[axis] == 1:
+        images = np.expand_dims(images, axis + 1)
+    elif images.ndim and images.shape[1:] == (*plain, canvas.shape[axis]):
+        images = np.moveaxis(images, -1, axis + 1)
+    if images.shape[1:] != canvas.shape or not len(images):
+        wanted = ", ".join(map(str, canvas.shape))
+        raise JaxvizError(f"images of shape {images.shape} in {path}: this model takes [images, {wanted}]")
+    return images
+
+
+def _ranged(images: np.ndarray, canvas: Canvas, path: str | os.PathLike) -> np.ndarray:
+    low, high = canvas.low, canvas.high
+    if images.dtype == np.uint8:
+        return images.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
+    least, most = float(images.min()), float(images.max())
+    slack = _SLACK * (high - low)
+    if not (low - slack <= least and most <= high + slack):  # NaN is refused as well
+        raise JaxvizError(
+            f"images from {least:g} to {most:g} in {path}: this model's go from {low:g} to {high:g}; "
+            "give them in that range, or as uint8"
+        )
+    return images.astype(np.float32)
+
+
+def _labels(labels: np.ndarray | None, count: int, path: str | os.PathLike) -> np.ndarray | None:
+    if labels is None:
+        return None
+    if labels.shape != (count,) or labels.dtype.kind not in "iu":
+        raise JaxvizError(
+            f"labels of shape {labels.shape} and {labels.dtype} in {path}: "
+            f"give a whole number for each of the {count} images"
+        )
+    return labels

@@ -1,0 +1,197 @@
+"""Swept layers: a folder of a sweep -> the pictures and numbers of one layer, a block of units at a time."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from jaxviz.ascent.store import RUN, Store
+from jaxviz.files.arrays import read_arrays
+from jaxviz.networks.wiring import Strongest
+from jaxviz.reports.report import Report
+from jaxviz.sweeps import commands
+from jaxviz.sweeps.aspects import with_positions
+from jaxviz.sweeps.manifest import Manifest, NetworkLayer
+from jaxviz.values.errors import JaxvizError
+from jaxviz.visualization import Visualization, assembled
+
+__all__ = ["BLOCK_BYTES", "REAL", "REPORT", "STRONGEST", "RealImages", "SweptLayer"]
+
+
+REPORT, STRONGEST, REAL = "units.json", "weights.npz", "real.npz"
+
+
+BLOCK_BYTES = 64 << 20
+"""Of images that are held at a time."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RealImages:
+    """The real images that excite each unit of a layer most, best first.
+
+    Attributes:
+      indices: which of the given images ``[units, best]``.
+      activations: how much they excite it ``[units, best]``.
+      tiles: small copies ``[m, height, width, channels]`` of those that excite any unit; 1 channel or 3, in 0..255.
+      places: where in ``tiles`` each is ``[units, best]``.
+    """
+
+    indices: Int[np.ndarray, "units best"]
+    activations: Float[np.ndarray, "units best"]
+    tiles: UInt8[np.ndarray, "m height width channels"]
+    places: Int[np.ndarray, "units best"]
+
+
+@dataclasses.dataclass(frozen=True)
+class SweptLayer:
+    """One layer of a sweep, read as it is asked for.
+
+    Attributes:
+      directory: its folder.
+      manifest: what the sweep is.
+      name: the layer's name.
+    """
+
+    directory: Path
+    manifest: Manifest
+    name: str
+
+    @property
+    def kind(self) -> str:
+        """The layer's class, with the activation function that comes after it."""
+        return self._network.description
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """The shape of its output for one image."""
+        return self._network.output_shape
+
+    @property
+    def channels(self) -> int:
+        """How many units it has."""
+        return self._network.channels or 0
+
+    @property
+    def aspects(self) -> tuple[str, ...]:
+        """What was begun of it: of ``"positive"``, ``"negative"``, ``"diversity"``."""
+        return tuple(aspect for aspect in self.manifest.aspects if (self.directory / aspect / RUN).is_file())
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """What is to be made of it; images that differ need positions to differ in."""
+        differ = with_positions(self.manifest.network, self.name) is not None
+        return tuple(aspect for aspect in self.manifest.aspects if differ or aspect != "diversity")
+
+    @property
+    def done(self) -> int:
+        """How many units have their own picture."""
+        return self._finished("positive")
+
+    @property
+    def complete(self) -> bool:
+        """True where all is there: every aspect of every unit, and its numbers."""
+        whole = all(self._finished(aspect) == self.channels for aspect in self.wanted)
+        return whole and (self.directory / REPORT).is_file()
+
+    @property
+    def report(self) -> Report | None:
+        """The numbers of all units; None before the layer is complete."""
+        path = self.directory / REPORT
+        return Report.load(path) if path.is_file() else None
+
+    @property
+    def strongest(self) -> Strongest | None:
+        """The strongest weights to each unit; None where there are none to tell of."""
+        arrays = self._optional(STRONGEST)
+        if arrays is None:
+            return None
+        return Strongest(layer=str(arrays["layer"]), channels=arrays["channels"], weights=arrays["weights"])
+
+    @property
+    def real(self) -> RealImages | None:
+        """The real images that excite each unit most; None where none were given."""
+        arrays = self._optional(REAL)
+        return None if arrays is None else RealImages(**arrays)
+
+    def blocks(
+        self, aspect: str = "positive", *, most_bytes: int = BLOCK_BYTES
+    ) -> Iterator[tuple[Int[np.ndarray, " k"], Visualization]]:
+        """Yields units and their pictures, those that are finished, some tens of megabytes at a time.
+
+        Args:
+          aspect: one of `aspects`. A visualization of ``"diversity"`` has several images of each unit in a row, whose
+            labels end in ``#0``, ``#1``, ….
+          most_bytes: how much is held at a time, about.
+        """
+        folder = self.directory / aspect
+        if aspect not in self.aspects:
+            return
+        store = Store(folder)
+        size = self._chunk(folder)
+        waiting: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
+        held = 0
+        for chunk in range(-(-self.channels // size)):
+            if not store.has(chunk):
+                continue
+            units = np.arange(chunk * size, min((chunk + 1) * size, self.channels))
+            arrays = {name: array[: len(units)] for name, array in store.read(chunk).items()}
+            waiting.append((units, arrays))
+            held += sum(array.nbytes for array in arrays.values())
+            if held >= most_bytes:
+                yield self._block(waiting, aspect)
+                waiting, held = [], 0
+        if waiting:
+            yield self._block(waiting, aspect)
+
+    def visualization(self, aspect: str = "positive") -> Visualization:
+        """Returns all pictures of an aspect that are finished, at once.
+
+        Raises:
+          JaxvizError: there are none.
+        """
+        found = [block for _, block in self.blocks(aspect)]
+        if not found:
+            raise JaxvizError(f"{self.directory}: no {aspect} pictures of {self.name!r} are finished")
+        return found[0] if len(found) == 1 else Visualization.concatenate(found)
+
+    def command(self, unit: int) -> str:
+        """Returns the command that makes one unit's picture again; empty where the command line cannot say it."""
+        return commands.of_unit(self.manifest, self.name, unit)
+
+    def labels(self, units: Int[np.ndarray, " k"], aspect: str = "positive") -> tuple[str, ...]:
+        """Names units: ``conv2d_3:17``, and with a minus sign what silences it."""
+        sign = "-" if aspect == "negative" else ""
+        return tuple(f"{sign}{self.name}:{unit}" for unit in units)
+
+    def _block(self, parts: list[tuple[np.ndarray, dict[str, np.ndarray]]], aspect: str):
+        units = np.concatenate([some for some, _ in parts])
+        arrays = {name: np.concatenate([part[name] for _, part in parts]) for name in parts[0][1]}
+        group = self.manifest.diversity if aspect == "diversity" else 1
+        facts = dict(self.manifest.facts)
+        if aspect == "negative":
+            facts["target"] = "preactivation"
+        return units, assembled(arrays, self.labels(units, aspect), group, self.manifest.canvas, facts)
+
+    def _finished(self, aspect: str) -> int:
+        folder = self.directory / aspect
+        if not (folder / RUN).is_file():
+            return 0
+        size, store = self._chunk(folder), Store(folder)
+        chunks = range(-(-self.channels // size))
+        return sum(min(size, self.channels - chunk * size) for chunk in chunks if store.has(chunk))
+
+    def _chunk(self, folder: Path) -> int:
+        told = (Store.facts_of(folder) or {}).get("chunk", "")
+        if not told.isdecimal() or not 0 < int(told) <= 1 << 20:
+            raise JaxvizError(f"{folder / RUN} is damaged; sweep again, which makes its pictures anew")
+        return int(told)
+
+    def _optional(self, name: str) -> dict[str, np.ndarray] | None:
+        path = self.directory / name
+        return read_arrays(path) if path.is_file() else None
+
+    @property
+    def _network(self) -> NetworkLayer:
+        return next(layer for layer in self.manifest.network if layer.name == self.name)

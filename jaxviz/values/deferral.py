@@ -1,0 +1,93 @@
+"""Deferred: a function and its arguments, as a value that is equal to another of the same kind."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from jaxviz.values.errors import JaxvizError
+
+__all__ = ["Deferred", "Steps", "deferred"]
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """Stands among deferred arguments for the steps that are made, or a share of them.
+
+    So a schedule stretches with the recipe: ``deferred(optax.cosine_decay_schedule, 0.1, Steps())``.
+
+    Attributes:
+      share: of all steps, from 0 to 1.
+    """
+
+    share: int | float = 1.0
+
+    def __post_init__(self):
+        if not 0 <= self.share <= 1:
+            raise JaxvizError(f"Steps({self.share:g}): give a share of all steps, from 0 to 1")
+
+    def of(self, steps: int) -> int:
+        """Returns how many that are: 1 or more."""
+        return max(1, round(self.share * steps))
+
+    def __str__(self) -> str:
+        return "steps" if self.share == 1 else f"{self.share:g}*steps"
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Deferred(Generic[T]):
+    """A call that is made later, and compares by what it will do.
+
+    ``optax.adam(0.05)`` made twice gives two unequal values, so a compiled function that is told of it compiles
+    twice. ``deferred(optax.adam, 0.05)`` made twice gives equal values and is built inside the compiled function.
+    """
+
+    function: Callable[..., T]
+    arguments: tuple[Hashable, ...] = ()
+    keywords: tuple[tuple[str, Hashable], ...] = ()
+
+    def build(self, steps: int = 1) -> T:
+        """Makes the call; arguments that are deferred themselves, or are in tuples of such, are built first.
+
+        Args:
+          steps: what ``Steps()`` stands for.
+        """
+        keywords = {name: _built(value, steps) for name, value in self.keywords}
+        return self.function(*(_built(value, steps) for value in self.arguments), **keywords)
+
+    def __repr__(self) -> str:
+        # The same in every process, so that a run is known again: a function's own text holds its address.
+        inside = [_shown(value) for value in self.arguments]
+        inside += [f"{name}={_shown(value)}" for name, value in self.keywords]
+        return f"{_shown(self.function)}({', '.join(inside)})"
+
+
+def deferred(function: Callable[..., T], *arguments: Hashable, **keywords: Hashable) -> Deferred[T]:
+    """Notes a call to be made later.
+
+    Example:
+      >>> import optax
+      >>> deferred(optax.adam, 0.05) == deferred(optax.adam, 0.05)
+      True
+      >>> print(deferred(optax.sgd, deferred(optax.constant_schedule, 0.1)))
+      sgd(constant_schedule(0.1))
+    """
+    return Deferred(function, arguments, tuple(sorted(keywords.items())))
+
+
+def _built(value, steps: int):
+    if isinstance(value, Steps):
+        return value.of(steps)
+    if type(value) is tuple:
+        return tuple(_built(one, steps) for one in value)
+    return value.build(steps) if isinstance(value, Deferred) else value
+
+
+def _shown(value) -> str:
+    if type(value) is tuple:
+        return f"({', '.join(map(_shown, value))})"
+    if isinstance(value, functools.partial):  # as optax.nadam is, of optax.adam
+        return _shown(value.func)
+    return getattr(value, "__name__", None) or str(value)

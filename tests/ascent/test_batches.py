@@ -1,0 +1,124 @@
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pytest
+
+import jaxviz
+from jaxviz import objectives as obj
+from jaxviz.ascent import batches
+
+PROCESS = """
+import os, signal, sys
+import jax
+import jaxviz
+from jaxviz import store
+
+process, port, kept, out, victim = int(sys.argv[1]), sys.argv[2], sys.argv[3] or None, sys.argv[4], sys.argv[5]
+store._PATIENCE = 5.0
+jax.distributed.initialize(f"127.0.0.1:{port}", 2, process, heartbeat_timeout_seconds=60)
+def progress(images):
+    if victim == str(process):
+        os.kill(os.getpid(), signal.SIGKILL)
+objective = jaxviz.objectives.channel("conv2d_1", range(13))
+try:
+    result = jaxviz.visualize(
+        jaxviz.default_model(), objective, "seed", steps=16, chunk=2, keep=kept, progress=progress
+    )
+except jaxviz.JaxvizError as error:
+    print(error, flush=True)
+    os._exit(3)
+result.save(f"{out}-{process}.npz")
+"""
+
+
+def two_processes(out, keep="", victim=""):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = os.environ | {"JAX_PLATFORMS": "cpu"}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, str(process), port, str(keep), str(out), victim],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for process in range(2)
+    ]
+    texts = [process.communicate(timeout=240)[0] for process in running]
+    return [process.returncode for process in running], texts
+
+
+def alone(**settings):
+    objective = obj.channel("conv2d_1", range(13))
+    return jaxviz.visualize(jaxviz.default_model(), objective, "seed", steps=16, chunk=2, **settings)
+
+
+def assert_equal(some, others):
+    for name in ("images", "starts", "scores", "final_scores"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(others, name))
+    assert some.labels == others.labels
+
+
+def test_two_processes_equal_one(tmp_path):
+    codes, texts = two_processes(tmp_path / "out")
+    assert codes == [0, 0], texts
+    for process in range(2):
+        assert_equal(jaxviz.Visualization.load(tmp_path / f"out-{process}.npz"), alone())
+
+
+def test_one_of_two_is_killed_and_nothing_finished_is_lost(tmp_path):
+    begin = time.monotonic()
+    codes, texts = two_processes(tmp_path / "out", keep=tmp_path / "kept", victim="1")
+    assert time.monotonic() - begin < 120
+    assert codes == [3, -9], texts
+    assert "process 1 ended before its work was done: 2 of the 7 chunks are missing" in texts[0]
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").glob("chunk-*")}
+    assert len(kept) == 5  # all four of process 0, and the one that process 1 had finished
+    images = []
+    assert_equal(alone(keep=tmp_path / "kept", progress=images.append), alone())
+    assert images == [9, 2, 2]  # those that were there, and a chunk each
+    assert all((tmp_path / "kept" / name).stat().st_mtime_ns == when for name, when in kept.items())
+
+
+def test_an_interrupted_run_goes_on(tiny, tmp_path):
+    def stop(images):
+        raise KeyboardInterrupt
+
+    objective = obj.channel("second")
+    with pytest.raises(KeyboardInterrupt):
+        jaxviz.visualize(tiny, objective, "seed", steps=3, chunk=1, keep=tmp_path, progress=stop)
+    assert (tmp_path / "chunk-00000.npz").exists()
+    resumed = jaxviz.visualize(tiny, objective, "seed", steps=3, chunk=1, keep=tmp_path)
+    assert_equal(resumed, jaxviz.visualize(tiny, objective, "seed", steps=3, chunk=1))
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"steps": 4}, "steps"),
+        ({"key": jax.random.key(1)}, "key"),
+        ({"chunk": 2}, "chunk"),
+        ({"precision": "bfloat16"}, "precision"),
+        ({}, "weights, objectives and starts"),
+    ],
+)
+def test_another_run_is_refused_with_the_difference_named(tiny, tmp_path, change, name):
+    settings = {"steps": 3, "chunk": 1, "keep": tmp_path}
+    jaxviz.visualize(tiny, obj.channel("second"), "seed", **settings)
+    if name.startswith("weights"):
+        change = {"start": np.zeros(tiny.canvas.shape, np.float32)}
+    with pytest.raises(jaxviz.JaxvizError, match=f"keeps another run: its {name} is "):
+        jaxviz.visualize(tiny, obj.channel("second"), "seed", **settings | change)
+
+
+def test_other_weights_are_another_run(tiny, tmp_path):
+    other = tiny.replace(variables=jax.tree.map(lambda leaf: leaf * 2, tiny.variables))
+    digests = {batches.digest(model, ["second:1"]) for model in (tiny, other)}
+    assert len(digests) == 2

@@ -1,0 +1,184 @@
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import jaxviz
+from jaxviz.ascent.relus import redirect_relus
+
+# Lucid's own truth table: the gradient of what is descended, the input, what comes through.
+TABLE = [(1, -1, 0), (-1, -1, -1), (1, 1, 1), (-1, 1, -1)]
+
+
+@jax.custom_jvp
+def stretched(x):
+    """A relu with another derivative of its own."""
+    return jnp.maximum(x, 0)
+
+
+stretched.defjvps(lambda tangent, _, x: tangent * jnp.where(x > 0, 3.0, 0.0))
+
+RELUS = {
+    "jax.nn.relu": jax.nn.relu,
+    "relu6": jax.nn.relu6,
+    "maximum": lambda x: jnp.maximum(x, 0),
+    "maximum, turned around": lambda x: jnp.maximum(0.0, x),
+    "capped": lambda x: jnp.minimum(jnp.maximum(x, 0.0), 4.0),
+    "in jit": jax.jit(jax.jit(jax.nn.relu)),
+    "keras": jaxviz.keras.activations.Rectifier(),
+    "keras, capped": jaxviz.keras.activations.Rectifier(largest=6.0),
+}
+EVERY = pytest.mark.parametrize("relu", RELUS.values(), ids=RELUS)
+
+
+def pulled(function, x, gradient):
+    """What comes through a function when a gradient comes back to it."""
+    return jax.vjp(function, jnp.asarray(x, jnp.float32))[1](jnp.asarray(gradient, jnp.float32))[0]
+
+
+@EVERY
+@pytest.mark.parametrize(("gradient", "x", "through"), TABLE)
+def test_the_truth_table(relu, gradient, x, through):
+    assert pulled(redirect_relus(relu, True), [x], [gradient]) == through
+
+
+@EVERY
+def test_inactive_is_the_usual_gradient_and_values_never_change(relu):
+    x = jnp.array([-2.0, -0.0, 0.0, 1.0, 9.0])
+    for gradient in (jnp.arange(5.0) - 2, jnp.array([-1.0, 1, -1, 0, 0])):
+        np.testing.assert_array_equal(pulled(redirect_relus(relu, False), x, gradient), pulled(relu, x, gradient))
+    for active in (True, False):
+        np.testing.assert_array_equal(redirect_relus(relu, active)(x), relu(x))
+
+
+@EVERY
+def test_only_where_the_relu_is_dead_as_a_whole(relu):
+    """One unit that is on and asked for is enough."""
+    x, gradient = jnp.array([-1.0, -1.0, 2.0]), jnp.array([-1.0, 1.0, -1.0])
+    np.testing.assert_array_equal(pulled(redirect_relus(relu, True), x, gradient), [0, 0, -1])
+    # The unit that is on is not asked for: the others go through.
+    gradient = jnp.array([-1.0, 1.0, 0.0])
+    np.testing.assert_array_equal(pulled(redirect_relus(relu, True), x, gradient), [-1, 0, 0])
+
+
+def test_each_image_for_itself():
+    def slope(x, active):
+        return jax.grad(redirect_relus(lambda x: -jax.nn.relu(x).sum(), active))(x)
+
+    images = jnp.array([[-1.0, 2.0], [-1.0, -2.0], [-3.0, -3.0]])
+    found = jax.jit(jax.vmap(slope))(images, jnp.array([True, True, False]))
+    np.testing.assert_array_equal(found, [[0, -1], [-1, -1], [0, 0]])
+
+
+def test_several_relus_one_after_the_other():
+    def network(x):
+        return -jax.nn.relu(jax.jit(jax.nn.relu)(x) - 1.0).sum()
+
+    x = jnp.array([-1.0, -2.0])
+    assert (jax.grad(network)(x) == 0).all()
+    np.testing.assert_array_equal(jax.grad(redirect_relus(network, True))(x), [-1, -1])
+
+
+def test_functions_with_derivatives_of_their_own_keep_them():
+    @jax.custom_vjp
+    def doubled(x):
+        return x
+
+    doubled.defvjp(lambda x: (x, None), lambda _, gradient: (2 * gradient,))
+
+    def network(x):
+        return -jax.nn.relu(doubled(x)).sum()
+
+    x = jnp.array([-1.0, -2.0])
+    np.testing.assert_array_equal(jax.grad(redirect_relus(network, True))(x), [-2, -2])
+    np.testing.assert_array_equal(jax.grad(redirect_relus(network, True))(-x), [-2, -2])
+    # A relu of another derivative has that one wherever it is alive.
+    np.testing.assert_array_equal(pulled(redirect_relus(stretched, True), [1.0, -1.0], [1.0, -1.0]), [3, 0])
+    np.testing.assert_array_equal(pulled(redirect_relus(stretched, True), [-1.0, -1.0], [1.0, -1.0]), [0, -1])
+
+
+def test_other_maxima_are_left_alone():
+    x = jnp.array([-1.0, -2.0])
+    for other in (lambda x: jnp.maximum(x, 1.0), lambda x: jnp.maximum(x, x * 0.5 + 3), jax.nn.leaky_relu):
+        np.testing.assert_array_equal(pulled(redirect_relus(other, True), x, [-1, -1]), pulled(other, x, [-1, -1]))
+
+
+def test_any_tree_comes_back():
+    found = redirect_relus(lambda x: {"a": x + 1, "b": (jax.nn.relu(x), 2.0)}, True)(jnp.array([-1.0]))
+    assert found["a"] == 0
+    assert found["b"][0] == 0
+    assert found["b"][1] == 2
+
+
+class LinenNetwork(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        x = nn.Conv(3, (3, 3), bias_init=nn.initializers.constant(-50.0), name="conv")(x)
+        return nn.Dense(2, name="dense")(nn.relu(x).mean((-3, -2)))
+
+
+class NNXNetwork(nnx.Module):
+    def __init__(self):
+        self.conv = nnx.Conv(1, 3, (3, 3), rngs=nnx.Rngs(0))
+        self.conv.bias[...] = jnp.full(3, -50.0)
+        self.dense = nnx.Linear(3, 2, rngs=nnx.Rngs(1))
+
+    def __call__(self, x):
+        return self.dense(nnx.relu(self.conv(x)).mean((-3, -2)))
+
+
+def keras_network(tmp_path):
+    import keras
+
+    network = keras.Sequential(
+        [
+            keras.layers.Input((6, 6, 1)),
+            keras.layers.Conv2D(3, 3, name="conv"),
+            keras.layers.ReLU(name="relu"),
+            keras.layers.Flatten(name="flat"),
+            keras.layers.Dense(2, name="dense"),
+        ]
+    )
+    shapes = [weights.shape for weights in network.get_weights()]
+    rng = np.random.default_rng(0)
+    network.set_weights([np.full(shape, -50.0) if len(shape) == 1 else rng.normal(size=shape) for shape in shapes])
+    network.save(tmp_path / "dead.h5")
+    return jaxviz.keras.load(tmp_path / "dead.h5")
+
+
+def linen_network(tmp_path):
+    variables = jax.jit(LinenNetwork().init)(jax.random.key(0), jnp.zeros((1, 6, 6, 1)))
+    return jaxviz.from_linen(LinenNetwork(), variables, input_shape=(6, 6, 1))
+
+
+def nnx_network(tmp_path):
+    return jaxviz.from_nnx(NNXNetwork(), input_shape=(6, 6, 1))
+
+
+def function_network(tmp_path):
+    def forward(kernel, image):
+        return {"dense": jax.nn.relu(image.ravel() @ kernel - 50.0) @ jnp.array([[1.0, -1.0], [-1.0, 1.0]])}
+
+    return jaxviz.from_function(forward, jnp.ones((36, 2)), (6, 6, 1))
+
+
+@pytest.mark.parametrize("make", [keras_network, linen_network, nnx_network, function_network])
+def test_networks_of_every_kind(make, tmp_path):
+    model = make(tmp_path)
+    image = jax.random.uniform(jax.random.key(1), (6, 6, 1))
+
+    def loss(image, active, wrap):
+        network = functools.partial(model.ask, question=lambda activations: activations["dense"])
+        return -(redirect_relus(network, active) if wrap else network)(image)[0]
+
+    slope = jax.jit(jax.value_and_grad(loss), static_argnames="wrap")
+    value, usual = slope(image, False, wrap=False)
+    assert (usual == 0).all()
+    assert (slope(image, False, wrap=True)[1] == 0).all()
+    same, redirected = slope(image, True, wrap=True)
+    assert same == value
+    assert (redirected != 0).any()

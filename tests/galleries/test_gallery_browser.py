@@ -1,0 +1,273 @@
+"""A gallery in Chromium, from the file system: what a reader does with it, and what nobody should find in it."""
+
+import shutil
+from importlib import util
+from urllib.parse import quote
+
+import pytest
+
+import jaxviz
+from experiments.gallery_scale import QUIET
+from experiments.materials.synthetic_sweeps import synthetic_sweep
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium"),
+    pytest.mark.skipif(util.find_spec("playwright") is None, reason="playwright is not installed"),
+]
+HOSTILE = "</script><img src=x onerror=alert(1)>/a b%2F\u2028\"'"
+PAGES = {"network": "#/", "layer": "#/conv2d_2", "unit": "#/conv2d_2/17"}
+LIGHTS = [("dark", 1280), ("light", 1280), ("dark", 360), ("light", 360)]
+
+
+@pytest.fixture(scope="module")
+def gallery(swept):
+    return jaxviz.gallery(swept).as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, "--disable-gpu", "--no-first-run"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def window(browser):
+    """Opens windows; whatever any of them says to the console or asks for elsewhere is a failure."""
+    contexts, said, asked = [], [], []
+
+    def page(uri, scheme="dark", width=1280):
+        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+        contexts.append(context)
+        made = context.new_page()
+        made.set_default_timeout(20_000)
+        made.on("console", lambda message: said.append((message.type, message.text)))
+        made.on("pageerror", lambda error: said.append(("error", str(error))))
+        made.on("requestfailed", lambda request: said.append(("failed", request.url)))
+        made.on("request", lambda request: asked.append(request.url))
+        made.goto(uri)
+        made.wait_for_selector("h1")
+        made.folder = uri.partition("#")[0].rpartition("/")[0]
+        return made
+
+    yield page
+    folders = {page.folder for context in contexts for page in context.pages}
+    for context in contexts:
+        context.close()
+    assert said == []
+    assert asked
+    assert [url for url in asked if not any(url.startswith(f"{folder}/") for folder in folders)] == []
+
+
+def heading(page, text):
+    page.wait_for_function("text => document.querySelector('h1')?.textContent === text", arg=text)
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.getAttribute('href') ?? document.activeElement.tagName")
+
+
+def indices(page):
+    return [int(text.split()[0]) for text in page.locator(".tile .caption").all_inner_texts()]
+
+
+def test_from_the_network_to_a_unit_and_back(window, gallery):
+    page = window(gallery)
+    assert page.title() == "mnist_cnn"
+    names = page.locator(".layers .name").all_inner_texts()
+    assert names == [layer.name for layer in jaxviz.default_model().layers]
+    page.click("a.box:has-text('conv2d_2')")
+    heading(page, "conv2d_2")
+    assert indices(page) == list(range(32))
+    page.click(".tile[href$='/17']")
+    heading(page, "conv2d_2:17")
+    assert page.title() == "conv2d_2:17 - mnist_cnn"
+    assert page.locator(".curve").get_attribute("aria-label").startswith("Score by step: ")
+    headings = page.locator("h2").all_inner_texts()
+    assert {"How far it came", "How it climbed", "Real images that excite it most", "Make it again"} <= {*headings}
+    before = page.locator(".other.tile").first
+    reads = before.get_attribute("href")
+    assert reads.startswith("#/conv2d_1/")
+    before.click()
+    heading(page, reads.removeprefix("#/").replace("/", ":"))
+    page.go_back()
+    heading(page, "conv2d_2:17")
+    page.go_back()
+    heading(page, "conv2d_2")
+    assert focused(page) == "#/conv2d_2/17"
+    page.go_back()
+    heading(page, "mnist_cnn")
+    page.go_forward()
+    heading(page, "conv2d_2")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("conv2d_2:17", "conv2d_2:17"), ("conv2d_2 17", "conv2d_2:17"), ("DENSE", "dense_3"), ("conv 9", "conv2d_1:9")],
+)
+def test_search(window, gallery, text, found):
+    page = window(gallery)
+    page.keyboard.press("/")
+    page.keyboard.type(text)
+    assert page.locator("#found [aria-selected=true]").inner_text() == found
+    page.keyboard.press("Enter")
+    heading(page, found)
+    assert page.locator("#found").is_hidden()
+
+
+def test_search_for_what_is_not_there(window, gallery):
+    page = window(gallery)
+    page.fill("#query", "conv9")
+    assert page.locator("#found").inner_text() == "No layer or unit of that name"
+    page.keyboard.press("Escape")
+    assert page.locator("#query").input_value() == ""
+    for address in ("#/conv9", "#/conv2d_2/32", "#/conv2d_2/1/2", "#/%E0%A4%A"):
+        page.evaluate("address => { location.hash = address; }", address)
+        heading(page, "Not here")
+
+
+def test_sort_and_filter(window, gallery):
+    page = window(f"{gallery}#/conv2d_1")
+    heading(page, "conv2d_1")
+    reached = page.evaluate("jaxviz.data.get('000-conv2d_1/units').numbers.reached")
+    dead = page.evaluate("jaxviz.data.get('000-conv2d_1/units').places.map(place => place === null)")
+    assert any(dead)
+    page.select_option("#sort", "reached")
+    assert indices(page) == sorted(range(32), key=lambda unit: (-reached[unit], unit))
+    page.click("text=Reverse")
+    assert indices(page) == sorted(range(32), key=lambda unit: (reached[unit], unit))
+    page.click("text=Reverse")
+    page.select_option("#sort", "dead-first")
+    assert indices(page) == sorted(range(32), key=lambda unit: (not dead[unit], unit))
+    page.select_option("#sort", "dead-last")
+    assert indices(page) == sorted(range(32), key=lambda unit: (dead[unit], unit))
+    page.select_option("#show", "dead")
+    captions = page.locator(".tile .caption").all_inner_texts()
+    assert captions == [f"{unit} dead" for unit in range(32) if dead[unit]]
+    assert page.locator(".tile .picture:not(.none)").count() == 0
+    page.select_option("#show", "alive")
+    assert page.locator(".tile .picture.none").count() == 0
+    assert page.locator("#said").inner_text() == f"{32 - sum(dead)} units, sorted by dead last"
+
+
+def test_keys(window, gallery):
+    page = window(f"{gallery}#/conv2d_2")
+    heading(page, "conv2d_2")
+    press = page.keyboard.press
+    press("ArrowRight")  # into the wall
+    assert focused(page) == "#/conv2d_2/0"
+    press("ArrowRight")
+    press("ArrowDown")
+    columns = page.evaluate("document.querySelector('.row').children.length")
+    assert focused(page) == f"#/conv2d_2/{columns + 1}"
+    press("ArrowUp")
+    press("ArrowLeft")
+    press("ArrowLeft")  # there is none before the first
+    assert focused(page) == "#/conv2d_2/0"
+    press("End")
+    assert focused(page) == "#/conv2d_2/31"
+    wide = page.locator(".tile .picture").first.bounding_box()["width"]
+    press("+")
+    assert page.locator(".tile .picture").first.bounding_box()["width"] > wide
+    assert focused(page) == "#/conv2d_2/31"
+    press("-")
+    press("Enter")
+    heading(page, "conv2d_2:31")
+    press("ArrowLeft")
+    heading(page, "conv2d_2:30")
+    press("Escape")
+    heading(page, "conv2d_2")
+    assert focused(page) == "#/conv2d_2/30"
+    press("Escape")
+    heading(page, "mnist_cnn")
+    press("ArrowDown")
+    press("ArrowDown")
+    assert focused(page) == "#/conv2d_2"
+    press("?")
+    assert page.locator("#keys").is_visible()
+    press("Escape")
+    assert page.locator("#keys").is_hidden()
+    assert page.locator("h1").inner_text() == "mnist_cnn"
+
+
+def test_the_chosen_light_is_kept(window, gallery):
+    page = window(gallery, scheme="dark")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(paper)
+    page.click("#theme")
+    assert page.evaluate(paper) != dark
+    page.reload()
+    page.wait_for_selector("h1")
+    assert page.locator("#theme").inner_text() == "Dark"
+    assert page.evaluate(paper) != dark
+
+
+@pytest.mark.parametrize(("scheme", "width"), LIGHTS)
+def test_accessibility(window, gallery, scheme, width):
+    from axe_playwright_python.sync_playwright import Axe
+
+    for place, address in PAGES.items():
+        page = window(gallery + address, scheme, width)
+        page.wait_for_selector({"network": ".lines path", "layer": ".tile", "unit": ".curve"}[place], state="attached")
+        results = Axe().run(page, options={"preload": False})  # it would ask for the style sheet once more
+        assert results.violations_count == 0, f"{place}: {results.generate_report()}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_names_are_text(window, tmp_path):
+    uri = jaxviz.gallery(synthetic_sweep({HOSTILE: 3, "__proto__": 2}, model=HOSTILE), tmp_path).as_uri()
+    page = window(uri)
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    assert page.locator("h1").text_content() == HOSTILE
+    page.click("a.box >> nth=0")
+    heading(page, HOSTILE)
+    page.fill("#query", f"{HOSTILE} 1")
+    page.keyboard.press("Enter")
+    heading(page, f"{HOSTILE}:1")
+    page.goto(f"{uri}#/{quote('__proto__')}/1")
+    heading(page, "__proto__:1")
+    assert page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize("name", ["", "half \ud800", "~0041", "0"])
+def test_names_that_no_address_can_hold(window, tmp_path, name):
+    page = window(jaxviz.gallery(synthetic_sweep({"first": 3, name: 3}), tmp_path).as_uri())
+    page.wait_for_selector("a.box")
+    page.evaluate("location.hash = document.querySelectorAll('a.box')[1].hash")
+    page.wait_for_selector(".tile")
+    page.evaluate("location.hash = document.querySelectorAll('.tile')[1].hash")
+    page.wait_for_selector("div.unit")
+    assert page.evaluate("document.querySelector('h1').textContent.endsWith(':1')")
+    assert page.evaluate("jaxviz.parts()[0] === jaxviz.data.get('data/network').swept[1].name")
+
+
+def test_an_unfinished_sweep(window, tmp_path):
+    page = window(jaxviz.gallery(synthetic_sweep({"first": 8, "second": 8}, share=0.5), tmp_path).as_uri())
+    assert "not finished" in page.locator(".note").inner_text()
+    page.evaluate("location.hash = '#/second'")
+    heading(page, "second")
+    assert indices(page) == [0, 1, 2, 3]
+    assert page.locator("#sort option").all_inner_texts() == ["Index", "Activation reached", "Dead last", "Dead first"]
+    page.evaluate("location.hash = '#/second/2'")
+    heading(page, "second:2")
+    page.evaluate("location.hash = '#/second/6'")
+    heading(page, "Not here")
+    assert "second:6 is not finished yet" in page.locator("main").inner_text()
+
+
+def test_a_wall_of_thousands_has_few_elements(window, tmp_path):
+    sweep = synthetic_sweep({"wide": 1200}, (8, 8, 1))
+    page = window(f"{jaxviz.gallery(sweep, tmp_path).as_uri()}#/wide")
+    page.wait_for_selector(".tile")
+    assert page.locator(".tile").count() < 400
+    page.focus(".tile[tabindex='0']")
+    page.keyboard.press("End")
+    assert focused(page) == "#/wide/1199"
+    assert page.locator(".tile").count() < 400
+    shown = indices(page)
+    assert shown == sorted(shown)
+    assert page.locator("[aria-posinset='1200'][aria-setsize='1200']").count() == 1

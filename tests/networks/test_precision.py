@@ -1,0 +1,39 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxviz
+from jaxviz import objectives as obj
+from jaxviz.networks.precision import in_precision
+
+
+def test_the_network_is_bfloat16_and_what_goes_in_and_comes_out_float32(tiny):
+    coarse = in_precision(tiny, "bfloat16")
+    assert {leaf.dtype for leaf in jax.tree.leaves(coarse.variables)} == {jnp.dtype("bfloat16")}
+    image = jnp.zeros(tiny.canvas.shape)
+    program = str(jax.make_jaxpr(lambda image: coarse.ask(image, lambda activations: activations["second"]))(image))
+    products = [line for line in program.splitlines() if "dot_general" in line]
+    assert products
+    assert all("bf16[" in line and "f32[" not in line for line in products)
+    answer = coarse.ask(image, lambda activations: (activations["second"], activations.channel("second", jnp.array(1))))
+    assert [array.dtype for array in answer] == [jnp.float32, jnp.float32]
+
+
+def test_scores_stay_near(tiny):
+    exact = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=4)
+    coarse = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=4, precision="bfloat16")
+    assert coarse.images.dtype == np.float32
+    assert coarse.provenance["precision"] == "bfloat16"
+    assert (coarse.scores != exact.scores).any()
+    # 8 bits of mantissa, and a few sums: some parts in a thousand.
+    np.testing.assert_allclose(coarse.scores, exact.scores, rtol=0.03, atol=0.03 * exact.scores.max())
+
+
+def test_float32_is_the_model_itself(tiny):
+    assert in_precision(tiny, "float32") is tiny
+
+
+def test_unknown(tiny):
+    with pytest.raises(jaxviz.JaxvizError, match=r"^unknown precision 'half'; there are float32, bfloat16$"):
+        jaxviz.visualize(tiny, obj.channel("second"), precision="half")
