@@ -216,12 +216,12 @@ def test_wrong_use(tiny, tmp_path, settings, message):
 def test_directories_that_hold_no_sweep(tmp_path):
     with pytest.raises(JaxvizError, match=r"holds no sweep: there is no sweep\.json; `jaxviz sweep` makes one"):
         jaxviz.Sweep.open(tmp_path)
-    for text in ("", "[]", "{}", '{"format": 1}', "[" * 100_000):
+    for text in ("", "[]", "{}", '{"format": 2}', "[" * 100_000):
         (tmp_path / "sweep.json").write_text(text)
         with pytest.raises(JaxvizError, match=r"sweep\.json is damaged; restore it, or sweep into another directory"):
             jaxviz.Sweep.open(tmp_path)
-    (tmp_path / "sweep.json").write_text('{"format": 2}')
-    with pytest.raises(JaxvizError, match=r"has format 2; this jaxviz reads 1"):
+    (tmp_path / "sweep.json").write_text('{"format": 1}')
+    with pytest.raises(JaxvizError, match=r"has format 1; this jaxviz reads 2"):
         jaxviz.Sweep.open(tmp_path)
 
 
