@@ -6,6 +6,7 @@ can do, and what is in ``lowerings`` at most of it (docs/performance.md has the 
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -74,14 +75,23 @@ def convolve(
     rank = image.ndim - 1
     strides, dilation = tuple(strides or (1,) * rank), tuple(dilation or (1,) * rank)
     padding = padding or ((0, 0),) * rank
-    if jax.default_backend() != "cpu":
-        return _by_xla(image, kernel, strides, padding, dilation, groups)
+    # The choice is made when the program is lowered for a device, not by the devices of the process that traces it.
+    on_cpu = partial(_on_cpu, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    by_xla = partial(_by_xla, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    return lax.platform_dependent(image, kernel, cpu=on_cpu, default=by_xla)
+
+
+def _on_cpu(
+    image: Array,
+    kernel: Array,
+    *,
+    strides: Sequence[int],
+    padding: Padding,
+    dilation: Sequence[int],
+    groups: int,
+) -> Array:
     if any(map(any, padding)):
         image = lax.pad(image, jnp.zeros((), image.dtype), [(*side, 0) for side in (*padding, (0, 0))])
-    return _on_cpu(image, kernel, strides, dilation, groups)
-
-
-def _on_cpu(image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int], groups: int) -> Array:
     *taps, channels, features = kernel.shape
     sides = lowerings.output_sides(image, taps, strides, dilation)
     if 0 in sides:  # the window is larger than the image
@@ -103,7 +113,13 @@ def _on_cpu(image: Array, kernel: Array, strides: Sequence[int], dilation: Seque
 
 
 def _by_xla(
-    image: Array, kernel: Array, strides: Sequence[int], padding: Padding, dilation: Sequence[int], groups: int
+    image: Array,
+    kernel: Array,
+    *,
+    strides: Sequence[int],
+    padding: Padding,
+    dilation: Sequence[int],
+    groups: int,
 ) -> Array:
     rank = len(strides)
     batched, last = (0, rank + 1, *range(1, rank + 1)), (rank + 1, rank, *range(rank))
@@ -140,7 +156,8 @@ def conv_general_dilated(
     >>> import flax.linen as nn
     >>> layer = nn.Conv(32, (3, 3), conv_general_dilated=conv_general_dilated)
 
-    Elsewhere than on a CPU, and where the output is to be of another type or sharded, it calls ``lax``.
+    On other devices, and when the output has another type or a sharding, it calls ``lax``. The device is the one that
+    the program is lowered for.
 
     Args:
       lhs: the images, ``[batch, height, width, channels]`` or as ``dimension_numbers`` say.
@@ -156,8 +173,9 @@ def conv_general_dilated(
       preferred_element_type: of the sums; likewise.
       out_sharding: where the output's parts lie; likewise.
     """
-    special = batch_group_count != 1 or preferred_element_type not in (None, lhs.dtype) or out_sharding is not None
-    if special or jax.default_backend() != "cpu":
+    sharded = {} if out_sharding is None else {"out_sharding": out_sharding}
+
+    def by_lax(lhs: Array, rhs: Array) -> Array:
         return lax.conv_general_dilated(
             lhs,
             rhs,
@@ -170,26 +188,50 @@ def conv_general_dilated(
             batch_group_count,
             precision,
             preferred_element_type,
-            **({} if out_sharding is None else {"out_sharding": out_sharding}),
+            **sharded,
         )
-    layout = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
+
+    if batch_group_count != 1 or preferred_element_type not in (None, lhs.dtype) or out_sharding is not None:
+        return by_lax(lhs, rhs)
+    on_cpu = partial(
+        _batch_on_cpu,
+        strides=tuple(window_strides),
+        padding=padding,
+        apart=lhs_dilation,
+        spread=rhs_dilation,
+        layout=lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers),
+        groups=feature_group_count,
+    )
+    return lax.platform_dependent(lhs, rhs, cpu=on_cpu, default=by_lax)
+
+
+def _batch_on_cpu(
+    lhs: Array,
+    rhs: Array,
+    *,
+    strides: tuple[int, ...],
+    padding: str | Sequence[tuple[int, int]],
+    apart: Sequence[int] | None,
+    spread: Sequence[int] | None,
+    layout: lax.ConvDimensionNumbers,
+    groups: int,
+) -> Array:
     batch, channels, *sides = layout.lhs_spec
     images = lhs.transpose(batch, *sides, channels)
     features, inputs, *taps = layout.rhs_spec
     kernel = rhs.transpose(*taps, inputs, features)
-    rank = len(sides)
-    strides, spread = window_strides, tuple(rhs_dilation or (1,) * rank)
-    apart = tuple(lhs_dilation or (1,) * rank)
+    ones = (1,) * len(sides)
+    spread, apart = tuple(spread or ones), tuple(apart or ones)
     lengths = [(side - 1) * gap + 1 for side, gap in zip(images.shape[1:-1], apart, strict=True)]
     if isinstance(padding, str):
         extents = [(count - 1) * gap + 1 for count, gap in zip(kernel.shape[:-2], spread, strict=True)]
         padding = lax.padtype_to_pads(lengths, extents, strides, padding)
-    zero = jnp.zeros((), images.dtype)
     margins = [(*side, gap - 1) for side, gap in zip(padding, apart, strict=True)]
-    images = lax.pad(images, zero, [(0, 0, 0), *margins, (0, 0, 0)])
-    out = jax.vmap(lambda image: convolve(image, kernel, strides=strides, dilation=spread, groups=feature_group_count))
+    images = lax.pad(images, jnp.zeros((), images.dtype), [(0, 0, 0), *margins, (0, 0, 0)])
+    none = ((0, 0),) * len(sides)
+    one = partial(_on_cpu, strides=strides, padding=none, dilation=spread, groups=groups)
     batch, channels, *sides = layout.out_spec
-    return out(images).transpose(_inverse((batch, *sides, channels)))
+    return jax.vmap(lambda image: one(image, kernel))(images).transpose(_inverse((batch, *sides, channels)))
 
 
 def _inverse(order: Sequence[int]) -> list[int]:

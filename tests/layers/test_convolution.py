@@ -83,7 +83,8 @@ def test_equals_lax_forward_and_backward(case):
         return out, pull(jnp.cos(jnp.arange(out.size, dtype=jnp.float32)).reshape(out.shape))
 
     jax.tree.map(assert_close, both_ways(ours, image, kernel), both_ways(theirs, image, kernel))
-    assert_close(convolution._by_xla(image, kernel, strides, zeros, dilation, groups), theirs(image, kernel))
+    settings = {"strides": strides, "padding": zeros, "dilation": dilation, "groups": groups}
+    assert_close(convolution._by_xla(image, kernel, **settings), theirs(image, kernel))
 
 
 @pytest.mark.parametrize("form", [lowerings.patches, lowerings.shifted, lowerings.taps_first])
@@ -182,3 +183,22 @@ def test_serves_flax_modules():
     layer = nnx.Conv(3, 5, (3, 3), **settings, conv_general_dilated=conv_general_dilated, rngs=nnx.Rngs(0))
     layer.kernel[...] = kernel
     assert_close(layer(images), plain.apply(variables, images))
+
+
+@pytest.mark.parametrize("platform", ["cpu", "cuda", "rocm", "tpu"])
+@pytest.mark.parametrize("through", ["convolve", "flax"])
+def test_the_device_that_a_program_is_lowered_for_decides(platform, through):
+    """Under vmap, grad and scan, on a machine that has a CPU alone."""
+    image, kernel = drawn((8, 8), 8, 8, (3, 3))
+
+    def score(image):
+        if through == "convolve":
+            return jnp.sum(convolve(image, kernel) ** 2)
+        layer = nn.Conv(8, (3, 3), use_bias=False, conv_general_dilated=conv_general_dilated)
+        return jnp.sum(layer.apply({"params": {"kernel": kernel}}, image[None]) ** 2)
+
+    def climb(images):
+        return lax.scan(lambda at, _: (at + jax.vmap(jax.grad(score))(at), None), images, length=3)[0]
+
+    lowered = jax.export.export(jax.jit(climb), platforms=[platform])(image[None])
+    assert ("stablehlo.convolution" in lowered.mlir_module()) == (platform != "cpu")
