@@ -13,7 +13,7 @@ from jaxviz.cli.options import (
     Images,
     ModelFile,
     Precision,
-    RecipeName,
+    RecipeNames,
     Restarts,
     Seed,
     Steps,
@@ -49,7 +49,7 @@ def sweep(
             autocompletion=complete_layer,
         ),
     ] = None,
-    recipe: RecipeName = "quick",
+    recipe: RecipeNames = None,
     steps: Steps = None,
     seed: Seed = 0,
     restarts: Restarts = None,
@@ -84,7 +84,7 @@ def sweep(
             model,
             out,
             layers=layer or None,
-            recipe=recipe,
+            recipe=recipe or "quick",
             key=key_of(seed),
             steps=steps,
             restarts=restarts,
@@ -114,16 +114,17 @@ class _Shown:
         self._bars, self._pictures = bars, pictures
         self._whole = bars.task("in all", 0)
         self._part: Bar | None = None
-        self._of: tuple[str, str] | None = None
+        self._of: tuple[str, str, str] | None = None
         self._done, self._last = 0, time.monotonic()
 
     def __call__(self, event: "SweepProgress") -> None:
         import jax
 
-        part = (event.layer, event.aspect)
+        part = (event.layer, event.recipe, event.aspect)
         if self._part is None or self._of != part:
             jax.clear_caches()  # of this process, which does nothing else: its memory is then the same in each layer
-            name = event.layer if event.aspect == "positive" else f"{event.layer} {event.aspect}"
+            words = [event.layer, event.recipe if event.recipes > 1 else "", event.aspect.removeprefix("positive")]
+            name = " ".join(filter(None, words))
             # What came before the first chunk, compiling above all, is this part's.
             measured = event.aspect == "numbers"
             steps, silent = (0, _SHORT) if measured else (event.steps, 0.0)
@@ -149,4 +150,5 @@ def _described(made: "Sweep") -> dict[str, object]:
         }
         for one in made.layers
     ]
-    return {"directory": str(made.directory), "units": made.units, "facts": made.facts, "layers": layers}
+    whole = {"directory": str(made.directory), "units": made.units, "facts": made.facts, "recipes": made.recipes}
+    return whole | {"layers": layers}

@@ -52,8 +52,15 @@ class Sweep:
 
     @property
     def facts(self) -> dict[str, str]:
-        """Recipe, key, precision and versions, as text."""
-        return self.manifest.facts
+        """Recipe, key, precision and versions, as text; of several recipes only their names."""
+        if len(self.recipes) == 1:
+            return self.manifest.provenance(self.recipes[0])
+        return {"recipe": ", ".join(self.recipes), **self.manifest.facts}
+
+    @property
+    def recipes(self) -> tuple[str, ...]:
+        """The names of the recipes by which each unit's pictures are made."""
+        return tuple(self.manifest.recipes)
 
     @property
     def command(self) -> str:
@@ -90,7 +97,7 @@ class Sweep:
 
     @property
     def done(self) -> int:
-        """How many of them have their picture."""
+        """How many of them have their picture, by every recipe."""
         return sum(layer.done for layer in self.layers)
 
     @property
