@@ -1,6 +1,7 @@
 """``jaxviz sweep``: a whole network -> a directory of images and numbers."""
 
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["sweep"]
 
 _SHORT = 2.0  # seconds that are not worth a line
+_NAMES = 5  # layers that are named in a line
 
 
 def sweep(
@@ -103,8 +105,44 @@ def sweep(
         print_json(_described(made))
         return
     counted = "1 layer" if len(made.layers) == 1 else f"{len(made.layers)} layers"
-    dead = sum(int(one.report.dead.sum()) for one in made.layers if one.report)
-    print(f"{out}: {made.units} units of {counted}, {dead} of them dead")
+    print(f"{out}: {made.units} units of {counted}, {_dead(made)}")
+    for line in _notes(made, all_meant=not layer):
+        print(line)
+
+
+def _dead(made: "Sweep") -> str:
+    """Says how many units are dead, for each recipe."""
+    counts = {
+        recipe: sum(int(found.dead.sum()) for one in made.layers if (found := one.report_of(recipe)))
+        for recipe in made.recipes
+    }
+    if len(counts) == 1:
+        return f"{counts[made.recipes[0]]} of them dead"
+    return "of them dead " + ", ".join(f"{count} by {recipe}" for recipe, count in counts.items())
+
+
+def _notes(made: "Sweep", *, all_meant: bool) -> Iterator[str]:
+    """Yields what a sweep leaves out and why, a line for each reason.
+
+    Args:
+      made: the sweep.
+      all_meant: no layers were named; else layers that were not asked for are not listed.
+    """
+    from jaxviz.sweeps.selection import NOT_ASKED_FOR, before_activation
+
+    if early := before_activation(made.network, made.manifest.swept):
+        yield f"shown before the activation function, whose output cannot be read: {_listed(early)}"
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in made.left_out.items():
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        if all_meant and reason != NOT_ASKED_FOR:
+            yield f"not swept ({reason}): {_listed(names)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMES])
+    return shown if len(names) <= _NAMES else f"{shown} and {len(names) - _NAMES} more"
 
 
 class _Shown:
@@ -151,4 +189,4 @@ def _described(made: "Sweep") -> dict[str, object]:
         for one in made.layers
     ]
     whole = {"directory": str(made.directory), "units": made.units, "facts": made.facts, "recipes": made.recipes}
-    return whole | {"layers": layers}
+    return whole | {"layers": layers, "left_out": made.left_out}

@@ -5,9 +5,9 @@ import shlex
 from pathlib import Path
 
 from jaxviz.recipes import PRESETS
-from jaxviz.sweeps.aspects import swept_layers
 from jaxviz.sweeps.manifest import Manifest
 from jaxviz.sweeps.recipe_facts import preset_of
+from jaxviz.sweeps.selection import swept_layers
 
 __all__ = ["of_sweep", "of_unit"]
 

@@ -11,13 +11,14 @@ from jaxtyping import Array, Float, UInt8
 from jaxviz.files.outputs import staged
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
-from jaxviz.networks.wiring import strongest
+from jaxviz.networks.wiring import Strongest, strongest
 from jaxviz.pictures import images as pictures
 from jaxviz.recipes import Recipe
 from jaxviz.reports import measurements
 from jaxviz.reports.report import Report
 from jaxviz.reports.reporting import report
 from jaxviz.sweeps.aspects import units_of
+from jaxviz.sweeps.selection import shown_in
 from jaxviz.sweeps.swept_layers import REAL, REPORT, STRONGEST, RealImages, SweptLayer
 from jaxviz.values.errors import JaxvizError
 
@@ -98,7 +99,7 @@ def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None)
         asked = dataclasses.replace(visualization, labels=tuple(objective.labels()))
         told = report(model, objective, asked, recipe=recipe, images=images)
         parts.append(dataclasses.replace(told, labels=visualization.labels))
-    found = strongest(model, layer.name)
+    found = _strongest(model, layer)
     whole = Report.concatenate(parts)
     facts = dict(whole.facts)
     if found is not None:
@@ -116,6 +117,17 @@ def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None)
         if images is not None and not kept:
             np.savez(stage / REAL, allow_pickle=False, **_exciting(model, layer.name, images))
     dataclasses.replace(whole, facts=facts).save(layer.folder(recipe.name) / REPORT)
+
+
+def _strongest(model: Model, layer: SweptLayer) -> Strongest | None:
+    """Finds the strongest weights to each unit; layers are named by where their units are shown."""
+    shown = shown_in(model.layers)
+    learned = next((name for name, where in shown.items() if where == layer.name), layer.name)
+    found = strongest(model, learned)
+    if found is None:
+        return None
+    where = shown.get(found.layer, found.layer)
+    return dataclasses.replace(found, layer=where if where in layer.manifest.swept else found.layer)
 
 
 def _keeps_real_images(layer: SweptLayer, real: Given | None) -> bool:

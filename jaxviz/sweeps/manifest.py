@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jaxviz.files.outputs import staged
 from jaxviz.networks.layer import Canvas, Layer
+from jaxviz.sweeps.selection import left_out
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["ASPECTS", "FILE", "Manifest", "NetworkLayer"]
@@ -76,6 +77,7 @@ class Manifest:
         try:
             told = json.loads(path.read_text())
             version = told.pop("format")
+            told.pop("left_out", None)  # derived from the rest
             if version != FORMAT:
                 raise JaxvizError(f"{path} has format {version}; this jaxviz reads {FORMAT}")
             canvas = told.pop("canvas")
@@ -93,7 +95,7 @@ class Manifest:
 
     def write(self, directory: Path) -> None:
         """Writes the manifest, whole or not at all."""
-        told = {"format": FORMAT, **dataclasses.asdict(self)}
+        told = {"format": FORMAT, **dataclasses.asdict(self), "left_out": self.left_out}
         with staged(directory) as stage:
             (stage / FILE).write_text(json.dumps(told, indent=1) + "\n")
 
@@ -133,6 +135,11 @@ class Manifest:
         )
         joined.check_recipe_folders()
         return joined
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Why other layers are not swept, by their names; see `selection.left_out`."""
+        return left_out(self.network, self.swept, self.aspects)
 
     def provenance(self, recipe: str) -> dict[str, str]:
         """Returns how the pictures of a recipe were made: its name and values, key, precision and versions."""

@@ -16,9 +16,10 @@ from jaxviz.networks.wiring import inputs_of
 from jaxviz.objectives.arguments import layer_with_channels
 from jaxviz.recipes import Recipe
 from jaxviz.recipes.provenance import provenance_of
-from jaxviz.sweeps.aspects import is_of_classes, swept_layers
+from jaxviz.sweeps.aspects import is_of_classes
 from jaxviz.sweeps.manifest import Manifest, NetworkLayer
 from jaxviz.sweeps.recipe_facts import facts_of
+from jaxviz.sweeps.selection import swept_layers
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["planned"]

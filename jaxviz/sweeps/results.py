@@ -25,6 +25,13 @@ class Sweep:
     directory: Path
     manifest: Manifest
 
+    def __repr__(self) -> str:
+        counted = "1 layer" if len(self.manifest.swept) == 1 else f"{len(self.manifest.swept)} layers"
+        recipes = f"recipe {self.recipes[0]}" if len(self.recipes) == 1 else f"recipes {', '.join(self.recipes)}"
+        done, units = self.done, self.units
+        made = f"{units} units" if done == units else f"{done} of {units} units"
+        return f"Sweep({self.directory}: {made} of {counted}, {recipes})"
+
     @classmethod
     def open(cls, directory: str | os.PathLike) -> "Sweep":
         """Opens a directory that `jaxviz.sweep` wrote.
@@ -71,6 +78,11 @@ class Sweep:
     def network(self) -> tuple[NetworkLayer, ...]:
         """All layers of the network, swept or not."""
         return self.manifest.network
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Why the other layers are not swept, by their names."""
+        return self.manifest.left_out
 
     @property
     def layers(self) -> tuple[SweptLayer, ...]:

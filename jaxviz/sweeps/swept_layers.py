@@ -12,8 +12,8 @@ from jaxviz.files.arrays import read_arrays
 from jaxviz.networks.wiring import Strongest
 from jaxviz.reports.report import Report
 from jaxviz.sweeps import commands
-from jaxviz.sweeps.aspects import with_positions
 from jaxviz.sweeps.manifest import Manifest, NetworkLayer
+from jaxviz.sweeps.selection import with_positions
 from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import Visualization, assembled
 
