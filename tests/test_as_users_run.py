@@ -8,9 +8,9 @@ import pytest
 from conftest import QUICK, ROOT
 
 TESTS = [
-    "test_keras.py::test_the_default_model_equals_keras",
+    "keras/test_keras.py::test_the_default_model_equals_keras",
     "test_visualization.py::test_one_alone_equals_one_among_all",
-    "test_seed.py::test_filters_equal_the_loop[conv2d_1]",
+    "experiments/test_seed.py::test_filters_equal_the_loop[conv2d_1]",
 ]
 
 

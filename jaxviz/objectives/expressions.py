@@ -44,7 +44,7 @@ def parse(text: str) -> Objective:
     """Reads an objective as it is written on the command line.
 
     Args:
-      text: an expression, as the table in `jaxviz.expressions` shows.
+      text: an expression, as the table in `jaxviz.objectives.expressions` shows.
 
     Returns:
       The objective, not yet resolved: layers and channels are looked up in a model later.

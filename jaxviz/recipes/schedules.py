@@ -22,7 +22,7 @@ def at_step(setting: Any, step: Num[Array, ""] | int, steps: int) -> Any:
 
     Example:
       >>> import optax
-      >>> from jaxviz.deferral import Steps, deferred
+      >>> from jaxviz.values.deferral import Steps, deferred
       >>> @dataclasses.dataclass(frozen=True)
       ... class Noise:
       ...     deviation: object

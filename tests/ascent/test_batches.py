@@ -16,7 +16,7 @@ PROCESS = """
 import os, signal, sys
 import jax
 import jaxviz
-from jaxviz import store
+from jaxviz.ascent import store
 
 process, port, kept, out, victim = int(sys.argv[1]), sys.argv[2], sys.argv[3] or None, sys.argv[4], sys.argv[5]
 store._PATIENCE = 5.0

@@ -9,6 +9,7 @@ from flax import nnx
 
 import jaxviz
 from jaxviz.ascent.relus import redirect_relus
+from jaxviz.keras.layers import activations
 
 # Lucid's own truth table: the gradient of what is descended, the input, what comes through.
 TABLE = [(1, -1, 0), (-1, -1, -1), (1, 1, 1), (-1, 1, -1)]
@@ -29,8 +30,8 @@ RELUS = {
     "maximum, turned around": lambda x: jnp.maximum(0.0, x),
     "capped": lambda x: jnp.minimum(jnp.maximum(x, 0.0), 4.0),
     "in jit": jax.jit(jax.jit(jax.nn.relu)),
-    "keras": jaxviz.keras.activations.Rectifier(),
-    "keras, capped": jaxviz.keras.activations.Rectifier(largest=6.0),
+    "keras": activations.Rectifier(),
+    "keras, capped": activations.Rectifier(largest=6.0),
 }
 EVERY = pytest.mark.parametrize("relu", RELUS.values(), ids=RELUS)
 

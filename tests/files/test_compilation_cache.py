@@ -7,7 +7,8 @@ from jaxviz.files import compilation_cache
 
 COMPILE = """
 import sys, jaxviz
-from jaxviz import compilation_cache, objectives
+from jaxviz import objectives
+from jaxviz.files import compilation_cache
 {before}
 compilation_cache.enable()
 import jax, jax.monitoring

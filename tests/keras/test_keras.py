@@ -9,6 +9,7 @@ from conftest import OTHERS, relative_difference
 from keras import layers
 
 import jaxviz
+from jaxviz.keras.default import default_path
 
 BOUND = 1e-5  # of the layer's largest output
 
@@ -182,7 +183,7 @@ def test_linen_names_are_keras_names(tiny):
 
 
 def test_the_default_model_equals_keras(mnist, digits):
-    reference = keras.models.load_model(jaxviz.default.default_path(), compile=False)
+    reference = keras.models.load_model(default_path(), compile=False)
     images, labels = digits[0][:64], digits[1]
     outputs = keras.Model(reference.inputs[0], [layer.output for layer in reference.layers])(images)
     activations = mnist(images)

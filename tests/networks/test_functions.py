@@ -36,7 +36,7 @@ def single(variables, image):
 
 def test_layers_are_found_in_the_order_of_computation():
     model = jaxviz.from_function(batched, WEIGHTS, (6, 6, 1), batched=True)
-    assert [(layer.name, layer.kind, layer.output_shape, layer.channels) for layer in model.layers] == [
+    assert [(layer.name, layer.description, layer.output_shape, layer.channels) for layer in model.layers] == [
         ("convolved", "conv_general_dilated (before relu)", (4, 4, 4), 4),
         ("hidden", "relu", (4, 4, 4), 4),
         ("logits", "dot_general", (3,), 3),

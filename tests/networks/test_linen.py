@@ -54,7 +54,7 @@ def network():
 
 
 def test_layers(network):
-    assert [(layer.name, layer.kind, layer.output_shape) for layer in network.layers] == [
+    assert [(layer.name, layer.description, layer.output_shape) for layer in network.layers] == [
         ("Conv_0", "Conv (before relu)", (6, 6, 4)),
         ("Block_0/Conv_0", "Conv", (4, 4, 6)),
         ("Block_0/BatchNorm_0", "BatchNorm (before relu)", (4, 4, 6)),

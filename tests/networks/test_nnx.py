@@ -57,7 +57,7 @@ def network():
 
 
 def test_layers(network):
-    assert [(layer.name, layer.kind, layer.output_shape) for layer in network.layers] == [
+    assert [(layer.name, layer.description, layer.output_shape) for layer in network.layers] == [
         ("stem", "Conv (before relu)", (3, 3, 4)),
         ("blocks/0/conv", "Conv", (3, 3, 6)),
         ("blocks/0/norm", "BatchNorm (before relu)", (3, 3, 6)),
