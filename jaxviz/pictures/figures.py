@@ -21,7 +21,7 @@ _DOTS_PER_INCH = 100
 _LETTER = 9.5  # screen pixels of a title's letter
 
 # Told apart by people who do not see red or green as well: Okabe and Ito 2008, https://jfly.uni-koeln.de/color
-_STATUS_COLOURS = dict(zip(STATUSES, ("#0072b2", "#999999", "#d55e00", "#e69f00"), strict=True))
+_STATUS_COLOURS = dict(zip(STATUSES, ("#0072b2", "#999999", "#d55e00", "#e69f00", "#cc79a7"), strict=True))
 _MOST_NAMED = 64  # bars with a name below each
 
 
