@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from jaxviz.reports.reporting import report
     from jaxviz.sweeps import Sweep, sweep
     from jaxviz.values.deferral import deferred
-    from jaxviz.values.errors import JaxvizError, ModelFileError
+    from jaxviz.values.errors import JaxvizError, JaxvizWarning, ModelFileError
     from jaxviz.visualization import Visualization, visualize
 
 __all__ = [
     "JaxvizError",
+    "JaxvizWarning",
     "Model",
     "ModelFileError",
     "Preprocessing",
@@ -76,6 +77,7 @@ _MODULES = {
 }
 _OBJECTS = {
     "JaxvizError": "jaxviz.values.errors",
+    "JaxvizWarning": "jaxviz.values.errors",
     "Model": "jaxviz.networks.model",
     "ModelFileError": "jaxviz.values.errors",
     "Preprocessing": "jaxviz.networks.preprocessing",

@@ -3,11 +3,12 @@
 import dataclasses
 import json
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxviz import recipes
 from jaxviz.ascent.batches import climb
@@ -22,11 +23,12 @@ from jaxviz.objectives import Objective, function
 from jaxviz.recipes import Recipe
 from jaxviz.recipes.provenance import provenance_of
 from jaxviz.values.displays import Displayed
-from jaxviz.values.errors import JaxvizError
+from jaxviz.values.errors import JaxvizError, JaxvizWarning
 
 __all__ = ["Visualization", "assembled", "visualize"]
 
 _ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames")
+_MOST_NAMED = 5  # images that a warning names
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -64,25 +66,61 @@ class Visualization(Displayed):
     def __repr__(self) -> str:
         shown = self.labels[0] if len(self) == 1 else f"{self.labels[0]} … {self.labels[-1]}"
         size, recipe = " x ".join(map(str, self.canvas.shape)), self.provenance.get("recipe", "unknown")
-        return f"Visualization({shown}: {len(self)} of {size}, recipe {recipe}, {self.dead.sum()} dead)"
+        broken = f", {count} not a number" if (count := self.not_a_number.sum()) else ""
+        return f"Visualization({shown}: {len(self)} of {size}, recipe {recipe}, {self.dead.sum()} dead{broken})"
+
+    @property
+    def not_a_number(self) -> Bool[np.ndarray, " n"]:
+        """True where the last image or its final score is NaN or infinite. Such an image is not `dead`."""
+        axes = tuple(range(1, self.images.ndim))
+        return ~(np.isfinite(self.images).all(axis=axes) & np.isfinite(self.final_scores))
+
+    @property
+    def nan_from(self) -> Int[np.ndarray, " n"]:
+        """The step from which on the score is NaN or infinite; -1 for an image that is not `not_a_number`.
+
+        It is 0 where the first image scores so, and the number of steps where only the last image does.
+        """
+        steps = self.scores.shape[1]
+        known = np.isfinite(self.scores)
+        lasting = np.where(known.any(axis=1), known[:, ::-1].argmax(axis=1), steps)
+        return np.where(self.not_a_number, steps - lasting, -1)
 
     @property
     def dead(self) -> Bool[np.ndarray, " n"]:
-        """True where there is no picture: the image never moved, or the last score is not a number, or 0 and no rise.
+        """True where the image never moved, or its final score is 0 and no rise; False where it is `not_a_number`.
 
-        A rise to 0 is one: that is where the objective of silencing a unit ends.
+        A score that rises to 0 is no dead one: 0 is where the objective of silencing a unit ends.
         """
         axes = tuple(range(1, self.images.ndim))
         still = (self.images == self.starts).all(axis=axes)
         # Before their activation functions, scores rise from below 0 whether or not the unit wakes.
         silenced = (self.scores[:, 0] < 0) & (self.provenance.get("target") != "preactivation")
         silent = (self.final_scores == 0) & ~silenced
-        return still | silent | ~np.isfinite(self.final_scores)
+        return (still | silent) & ~self.not_a_number
 
     @property
     def dead_labels(self) -> tuple[str, ...]:
-        """The labels of the dead."""
+        """The labels of the images that are `dead`."""
         return tuple(label for label, dead in zip(self.labels, self.dead, strict=True) if dead)
+
+    def warn_of_nan(self, stacklevel: int = 2) -> None:
+        """Warns once of all images that are `not_a_number`, with the step at which each became so.
+
+        Args:
+          stacklevel: as of ``warnings.warn``: 2 names the line that calls this method.
+        """
+        found = [(label, step) for label, step in zip(self.labels, self.nan_from, strict=True) if step >= 0]
+        if not found:
+            return
+        named = [f"{label} from step {step}" for label, step in found[:_MOST_NAMED]]
+        more = [f"and {len(found) - _MOST_NAMED} more"] if len(found) > _MOST_NAMED else []
+        warnings.warn(
+            f"the score is NaN or infinite for {len(found)} of {len(self)} images: {', '.join([*named, *more])}; look "
+            "for 0/0, a root or logarithm of 0, or an overflow in the objective, the weights or the starting image",
+            JaxvizWarning,
+            stacklevel=stacklevel + 1,
+        )
 
     @classmethod
     def concatenate(cls, parts: Sequence["Visualization"]) -> "Visualization":
@@ -174,6 +212,9 @@ def visualize(
       JaxvizError: the model has no such layer or channel, the start has another shape or holds NaN, or a number is out
         of its range.
 
+    Warns:
+      JaxvizWarning: the score or the image became NaN or infinite; see `Visualization.nan_from`.
+
     Example:
       >>> import jaxviz
       >>> some = visualize(jaxviz.default_model(), jaxviz.objectives.channel("conv2d_1", [3, 7]), steps=8)
@@ -216,7 +257,9 @@ def visualize(
         progress=progress,
         watch=shown,
     )
-    return assembled(whole, labels, objective.group, model.canvas, provenance)
+    result = assembled(whole, labels, objective.group, model.canvas, provenance)
+    result.warn_of_nan()
+    return result
 
 
 def _misfit(arrays: dict[str, np.ndarray], labels: tuple[str, ...], canvas: Canvas) -> str | None:

@@ -193,6 +193,47 @@ def test_a_unit_driven_to_silence_is_no_dead_one(tiny):
     assert not result.dead[silenced & (result.scores[:, 0] < 0)].any()
 
 
+@pytest.mark.parametrize("restarts", [1, 2])
+def test_nan_is_no_death_and_is_warned_of_once(tiny, restarts):
+    with pytest.warns(jaxviz.JaxvizWarning) as warned:
+        start = jaxviz.visualize(
+            tiny, lambda activations: activations["first"].mean() * jnp.nan, "seed", steps=3, restarts=restarts
+        )
+    assert [str(one.message) for one in warned] == [
+        "the score is NaN or infinite for 1 of 1 images: <lambda> from step 0; look for 0/0, a root or logarithm of 0, "
+        "or an overflow in the objective, the weights or the starting image"
+    ]
+    assert (start.nan_from.tolist(), start.not_a_number.tolist(), start.dead.tolist()) == ([0], [True], [False])
+    assert repr(start).endswith("0 dead, 1 not a number)")
+
+
+def test_the_step_at_which_nan_begins(tiny):
+    def rising(activations):
+        score = activations["second"][..., 0].mean()
+        return score + 1e-6 * jnp.sqrt(limit - score)
+
+    whole = jaxviz.visualize(tiny, obj.channel("second", 0), "seed", steps=12)
+    limit = float(whole.scores[0, 6] + whole.scores[0, 7]) / 2
+    assert (np.diff(whole.scores[0]) > 0).all()
+    with pytest.warns(jaxviz.JaxvizWarning, match="rising from step 7"):
+        result = jaxviz.visualize(tiny, rising, "seed", steps=12, start=whole.starts[0])
+    assert result.nan_from.tolist() == [7]
+    assert whole.nan_from.tolist() == [-1]
+    assert not whole.not_a_number.any()
+
+
+def test_nan_of_the_last_image_alone_and_of_finite_scores(tiny):
+    result = jaxviz.visualize(tiny, obj.channel("second", [0, 1, 2, 3]), steps=5)
+    result.scores[1, 2] = np.inf  # and finite again
+    result.final_scores[2] = np.inf
+    result.images[3, 0, 0, 0] = np.nan
+    assert result.nan_from.tolist() == [-1, -1, 5, 5]
+    assert result.not_a_number.tolist() == [False, False, True, True]
+    assert not result.dead.any()
+    with pytest.warns(jaxviz.JaxvizWarning, match=r"for 2 of 4 images: second:2 from step 5, second:3 from step 5;"):
+        result.warn_of_nan()
+
+
 def test_any_optax_optimizer(tiny):
     recipe = jaxviz.Recipe(
         name="mine",

@@ -44,15 +44,17 @@ class SyntheticLayer(SweptLayer):
     def _dead(self, units: np.ndarray) -> np.ndarray:
         return units % _DEAD == _DEAD - 1
 
-    def blocks(self, aspect: str = "positive", *, most_bytes: int = 0) -> Iterator[tuple[np.ndarray, Visualization]]:
+    def blocks(
+        self, aspect: str = "positive", *, recipe: str | None = None, most_bytes: int = 0
+    ) -> Iterator[tuple[np.ndarray, Visualization]]:
         for first in range(0, self.done, _BLOCK):
             units = np.arange(first, min(first + _BLOCK, self.done))
             group = self.manifest.diversity if aspect == "diversity" else 1
-            yield units, self._shown(np.repeat(units, group), aspect, group)
+            yield units, self._shown(np.repeat(units, group), aspect, group, recipe or self.recipes[0])
 
-    def _shown(self, units: np.ndarray, aspect: str, group: int) -> Visualization:
+    def _shown(self, units: np.ndarray, aspect: str, group: int, recipe: str) -> Visualization:
         canvas, dead = self.manifest.canvas, self._dead(units)
-        turns = np.arange(len(units)) % group + len(aspect)
+        turns = np.arange(len(units)) % group + len(aspect) + self.recipes.index(recipe)
         pairs = zip(units.tolist(), turns.tolist(), strict=True)
         images = np.stack([_stripes(canvas, unit, turn) for unit, turn in pairs])
         images[dead] = 0
@@ -65,13 +67,12 @@ class SyntheticLayer(SweptLayer):
             final_scores=reached,
             labels=tuple(f"{label}#{place % group}" for place, label in enumerate(labels)) if group > 1 else labels,
             canvas=canvas,
-            provenance=self.manifest.facts,
+            provenance=self.manifest.provenance(recipe),
             restarts=np.stack([images, np.flip(images, 1)], axis=1) if aspect == "positive" else None,
             restart_scores=np.stack([reached, reached / 2], axis=1) if aspect == "positive" else None,
         )
 
-    @property
-    def report(self) -> Report | None:
+    def report_of(self, recipe: str | None = None) -> Report | None:
         if not self.complete:
             return None
         units = np.arange(self.channels)
@@ -126,6 +127,7 @@ def synthetic_sweep(
     shape: tuple[int, ...] = (28, 28, 1),
     *,
     aspects: tuple[str, ...] = ("positive",),
+    recipes: tuple[str, ...] = ("stripes",),
     share: float = 1.0,
     model: str = "synthetic",
     channel_axis: int = -1,
@@ -136,6 +138,7 @@ def synthetic_sweep(
       counts: by layer, how many units it has; between any two there is a layer that is not swept.
       shape: of its images.
       aspects: what there is of each unit; two images that differ.
+      recipes: the names of recipes; stripes of each stand at another angle.
       share: how much of the last layer is finished.
       model: what the network is called.
       channel_axis: where its images have their channels.
@@ -160,7 +163,8 @@ def synthetic_sweep(
         source={},
         weights="",
         canvas=Canvas(shape=shape, channel_axis=channel_axis),
-        facts={"recipe": "stripes", "steps": str(_STEPS)},
+        facts={},
+        recipes={recipe: {"steps": str(_STEPS)} for recipe in recipes},
         diversity=2 if "diversity" in aspects else 0,
         network=tuple(network),
         swept=tuple(counts),

@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def _main() -> None:
-    code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
+    code = app(sys.argv[1:] or ["--help"], prog_name="jaxviz", standalone_mode=False) or 0
     if code == STOPPED:  # what typer makes of Ctrl-C; `run` has more to say and to do about it
         raise KeyboardInterrupt
     sys.exit(code)

@@ -69,7 +69,7 @@ def bench(
 
 
 def _layers(model: "Model", patterns: list[str]) -> tuple[str, ...]:
-    from jaxviz.sweeps.aspects import swept_layers
+    from jaxviz.sweeps.selection import swept_layers
 
     if not patterns:
         return swept_layers(model.layers)

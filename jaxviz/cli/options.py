@@ -17,6 +17,7 @@ __all__ = [
     "ModelFile",
     "Precision",
     "RecipeName",
+    "RecipeNames",
     "Restarts",
     "Seed",
     "Steps",
@@ -59,6 +60,15 @@ RecipeName = Annotated[
     str,
     typer.Option(
         metavar="NAME", help="How to climb; `jaxviz recipes` lists the recipes.", autocompletion=complete_recipe
+    ),
+]
+RecipeNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="How to climb; `jaxviz recipes` lists the recipes. May be given several times: each unit then has a "
+        "picture by each recipe. quick when left out.",
+        autocompletion=complete_recipe,
     ),
 ]
 Steps = Annotated[int | None, typer.Option(metavar="N", help="How many steps; the recipe's own number when left out.")]

@@ -12,7 +12,10 @@ from jaxviz.cli.printing import print_json, print_table
 from jaxviz.values.errors import JaxvizError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jaxviz import Report, Sweep
+    from jaxviz.sweeps import SweptLayer
 
 __all__ = ["report"]
 
@@ -25,6 +28,10 @@ def report(
     layer: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A layer of the sweep, or a pattern, to show its units; may be given again."),
+    ] = None,
+    recipe: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A recipe of the sweep; may be given again. All when left out."),
     ] = None,
     sort: Annotated[
         str | None,
@@ -45,13 +52,15 @@ def report(
     if path.suffix == ".npz":
         if layer:
             raise JaxvizError(f"--layer {layer[0]} goes with a sweep's directory; {path} has one objective")
+        if recipe:
+            raise JaxvizError(f"--recipe {recipe[0]} goes with a sweep's directory; {path} has one recipe")
         found = _of_file(path, model, images, objective, architecture)
         _print_one(found, sort, as_json)
         return
     given = {"--model": model, "--images": images, "--objective": objective, "--architecture": architecture}
     if wrong := [name for name, value in given.items() if value is not None]:
         raise JaxvizError(f"{', '.join(wrong)}: goes with a FILE.npz, and {path} is none; a sweep has its own numbers")
-    _print_sweep(path, layer or [], sort, as_json)
+    _print_sweep(path, layer or [], recipe or [], sort, as_json)
 
 
 def _of_file(
@@ -87,7 +96,7 @@ def _print_one(found: "Report", sort: str | None, as_json: bool) -> None:
     print(found.to_json() if as_json else found.table())
 
 
-def _print_sweep(path: Path, patterns: list[str], sort: str | None, as_json: bool) -> None:
+def _print_sweep(path: Path, patterns: list[str], recipes: list[str], sort: str | None, as_json: bool) -> None:
     import fnmatch
 
     import jaxviz
@@ -97,40 +106,56 @@ def _print_sweep(path: Path, patterns: list[str], sort: str | None, as_json: boo
     for pattern in patterns:
         if not fnmatch.filter(names, pattern):
             raise JaxvizError(f"no layer of {path} is called {pattern!r}; it has {', '.join(names)}")
-    chosen = [one for one in sweep.layers if not patterns or any(fnmatch.fnmatch(one.name, each) for each in patterns)]
-    reports = {one.name: None if one.report is None else _sorted(one.report, sort) for one in chosen}
+    for recipe in recipes:
+        if recipe not in sweep.recipes:
+            raise JaxvizError(f"no recipe of {path} is called {recipe!r}; it has {', '.join(sweep.recipes)}")
+    layers = [one for one in sweep.layers if not patterns or any(fnmatch.fnmatch(one.name, each) for each in patterns)]
+    chosen = [(one, recipe) for one in layers for recipe in sweep.recipes if not recipes or recipe in recipes]
     if as_json:
-        layers = [
-            {"name": name, "report": None if each is None else json.loads(each.to_json())}
-            for name, each in reports.items()
+        found = [
+            {"name": one.name, "recipe": recipe, "report": None if each is None else json.loads(each.to_json())}
+            for one, recipe in chosen
+            for each in [_report_of(one, recipe, sort)]
         ]
-        print_json({"directory": str(path), "complete": sweep.complete, "facts": sweep.facts, "layers": layers})
+        print_json({"directory": str(path), "complete": sweep.complete, "facts": sweep.facts, "layers": found})
     elif patterns or sort:
-        for one in chosen:
-            each = reports[one.name]
-            print(f"{one.name}: {one.done} of {one.channels} units are done" if each is None else each.table())
+        for one, recipe in chosen:
+            each = _report_of(one, recipe, sort)
+            if len(sweep.recipes) > 1:
+                print(f"{one.name}, recipe {recipe}")
+            done = f"{one.name}: {one.finished(recipe=recipe)} of {one.channels} units are done"
+            print(done if each is None else each.table())
             print()
     else:
-        _print_summary(sweep)
+        _print_summary(sweep, chosen)
 
 
-def _print_summary(sweep: "Sweep") -> None:
+def _report_of(layer: "SweptLayer", recipe: str, sort: str | None) -> "Report | None":
+    found = layer.report_of(recipe)
+    return None if found is None else _sorted(found, sort)
+
+
+def _print_summary(sweep: "Sweep", chosen: "Sequence[tuple[SweptLayer, str]]") -> None:
+    """Prints a row for each layer and recipe; the column of recipes is left out where there is one."""
     import numpy as np
 
     rows = []
-    for one in sweep.layers:
-        cells = ["-", "-", "-", "-"]
-        if one.report is not None:
-            alive = ~one.report.dead
-            cells[0] = str(int(one.report.dead.sum()))
+    several = len(sweep.recipes) > 1
+    for one, recipe in chosen:
+        cells, found = ["-", "-", "-", "-"], one.report_of(recipe)
+        if found is not None:
+            alive = ~found.dead
+            cells[0] = str(int(found.dead.sum()))
             for place, name in enumerate(("reached", "ratio", "selectivity"), 1):
-                values = getattr(one.report, name)[alive]
+                values = getattr(found, name)[alive]
                 if not np.isnan(values).all():
                     cells[place] = f"{np.nanmedian(values):.4g}"
-        rows.append((one.name, one.kind, f"{one.done}/{one.channels}", *cells))
+        named = (one.name, one.kind, *([recipe] if several else []))
+        rows.append((*named, f"{one.finished(recipe=recipe)}/{one.channels}", *cells))
+    middle = ["recipe"] if several else []
     print_table(
         rows,
-        headings=("layer", "class", ">units", ">dead", ">reached", ">ratio", ">selectivity"),
+        headings=("layer", "class", *middle, ">units", ">dead", ">reached", ">ratio", ">selectivity"),
         title=f"{sweep.directory}: {sweep.done} of {sweep.units} units; medians of those that are alive",
     )
 

@@ -1,6 +1,7 @@
 """``jaxviz sweep``: a whole network -> a directory of images and numbers."""
 
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from jaxviz.cli.options import (
     Images,
     ModelFile,
     Precision,
-    RecipeName,
+    RecipeNames,
     Restarts,
     Seed,
     Steps,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["sweep"]
 
 _SHORT = 2.0  # seconds that are not worth a line
+_NAMES = 5  # layers that are named in a line
 
 
 def sweep(
@@ -49,7 +51,7 @@ def sweep(
             autocompletion=complete_layer,
         ),
     ] = None,
-    recipe: RecipeName = "quick",
+    recipe: RecipeNames = None,
     steps: Steps = None,
     seed: Seed = 0,
     restarts: Restarts = None,
@@ -84,7 +86,7 @@ def sweep(
             model,
             out,
             layers=layer or None,
-            recipe=recipe,
+            recipe=recipe or "quick",
             key=key_of(seed),
             steps=steps,
             restarts=restarts,
@@ -103,8 +105,44 @@ def sweep(
         print_json(_described(made))
         return
     counted = "1 layer" if len(made.layers) == 1 else f"{len(made.layers)} layers"
-    dead = sum(int(one.report.dead.sum()) for one in made.layers if one.report)
-    print(f"{out}: {made.units} units of {counted}, {dead} of them dead")
+    print(f"{out}: {made.units} units of {counted}, {_dead(made)}")
+    for line in _notes(made, all_meant=not layer):
+        print(line)
+
+
+def _dead(made: "Sweep") -> str:
+    """Says how many units are dead, for each recipe."""
+    counts = {
+        recipe: sum(int(found.dead.sum()) for one in made.layers if (found := one.report_of(recipe)))
+        for recipe in made.recipes
+    }
+    if len(counts) == 1:
+        return f"{counts[made.recipes[0]]} of them dead"
+    return "of them dead " + ", ".join(f"{count} by {recipe}" for recipe, count in counts.items())
+
+
+def _notes(made: "Sweep", *, all_meant: bool) -> Iterator[str]:
+    """Yields what a sweep leaves out and why, a line for each reason.
+
+    Args:
+      made: the sweep.
+      all_meant: no layers were named; else layers that were not asked for are not listed.
+    """
+    from jaxviz.sweeps.selection import NOT_ASKED_FOR, before_activation
+
+    if early := before_activation(made.network, made.manifest.swept):
+        yield f"shown before the activation function, whose output cannot be read: {_listed(early)}"
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in made.left_out.items():
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        if all_meant and reason != NOT_ASKED_FOR:
+            yield f"not swept ({reason}): {_listed(names)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMES])
+    return shown if len(names) <= _NAMES else f"{shown} and {len(names) - _NAMES} more"
 
 
 class _Shown:
@@ -114,16 +152,17 @@ class _Shown:
         self._bars, self._pictures = bars, pictures
         self._whole = bars.task("in all", 0)
         self._part: Bar | None = None
-        self._of: tuple[str, str] | None = None
+        self._of: tuple[str, str, str] | None = None
         self._done, self._last = 0, time.monotonic()
 
     def __call__(self, event: "SweepProgress") -> None:
         import jax
 
-        part = (event.layer, event.aspect)
+        part = (event.layer, event.recipe, event.aspect)
         if self._part is None or self._of != part:
             jax.clear_caches()  # of this process, which does nothing else: its memory is then the same in each layer
-            name = event.layer if event.aspect == "positive" else f"{event.layer} {event.aspect}"
+            words = [event.layer, event.recipe if event.recipes > 1 else "", event.aspect.removeprefix("positive")]
+            name = " ".join(filter(None, words))
             # What came before the first chunk, compiling above all, is this part's.
             measured = event.aspect == "numbers"
             steps, silent = (0, _SHORT) if measured else (event.steps, 0.0)
@@ -149,4 +188,5 @@ def _described(made: "Sweep") -> dict[str, object]:
         }
         for one in made.layers
     ]
-    return {"directory": str(made.directory), "units": made.units, "facts": made.facts, "layers": layers}
+    whole = {"directory": str(made.directory), "units": made.units, "facts": made.facts, "recipes": made.recipes}
+    return whole | {"layers": layers, "left_out": made.left_out}

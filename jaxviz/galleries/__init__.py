@@ -22,6 +22,7 @@ _MEANINGS = (
     "no real image moves it from 0, whatever the ascent found",
     "the image never moved, or its score was never a number other than 0",
     "it had a score, and lost it",
+    "its score or its image became NaN or infinite",
 )
 _MOST_READERS = 8
 

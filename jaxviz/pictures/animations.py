@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from jaxviz.files.outputs import staged
 from jaxviz.pictures import images
-from jaxviz.pictures.tiles import films, titled
+from jaxviz.pictures.tiles import films, marks, titled
 from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import Visualization
 
@@ -23,6 +23,7 @@ _TICK = 10  # milliseconds, in which GIF counts
 _SHORTEST = 2  # ticks; what is shorter, browsers show for ten
 _LONGEST = 30.0  # seconds; a frame of an APNG can say 65, and equal frames are written as one
 _GREY = 200  # of the text
+_HAIRLINE = 110  # the grey of the line around each image
 _SAMPLE = 1 << 22  # pixels by which a palette is chosen
 
 Render = Callable[[np.ndarray], np.ndarray]
@@ -37,8 +38,8 @@ def gif(
     loop: bool = True,
     captions: bool = True,
     render: Render | None = None,
-) -> None:
-    """Writes the ascents as one animated GIF, all side by side: greys exactly, colours in the 256 that fit them best.
+) -> Path:
+    """Writes the ascents as one animated GIF, side by side: greys exactly, colours in the 256 that fit them best.
 
     Args:
       visualization: one with frames, as ``visualize(…, frames=32)`` makes it.
@@ -50,11 +51,14 @@ def gif(
       render: turns the frames of one image into 0..255. When left out: where all of them lie in the range that the
         network was trained for they are shown as they are, else the contrast of each film is normalized as a whole.
 
+    Returns:
+      The path of the file.
+
     Raises:
       JaxvizError: there are no frames, or a time is out of its range.
     """
     film = sheets(visualization, captions=captions, render=render)
-    _write(_greys(film) if film.shape[-1] == 1 else _in_one_palette(film), path, "GIF", duration, hold, loop)
+    return _write(_greys(film) if film.shape[-1] == 1 else _in_one_palette(film), path, "GIF", duration, hold, loop)
 
 
 def apng(
@@ -66,8 +70,8 @@ def apng(
     loop: bool = True,
     captions: bool = True,
     render: Render | None = None,
-) -> None:
-    """Writes the ascents as one animated PNG, which is lossless, and shows its first frame where animation is unknown.
+) -> Path:
+    """Writes the ascents as one animated PNG, which is lossless. Programs without animation show its first frame.
 
     Args:
       visualization: one with frames, as ``visualize(…, frames=32)`` makes it.
@@ -78,18 +82,21 @@ def apng(
       captions: whether each tile has its label above it.
       render: turns the frames of one image into 0..255; as for ``gif`` when left out.
 
+    Returns:
+      The path of the file.
+
     Raises:
       JaxvizError: there are no frames, or a time is out of its range.
     """
     film = sheets(visualization, captions=captions, render=render)
     frames = _greys(film) if film.shape[-1] == 1 else [Image.fromarray(sheet) for sheet in film]
-    _write(frames, path, "PNG", duration, hold, loop)
+    return _write(frames, path, "PNG", duration, hold, loop)
 
 
 def sheets(
     visualization: Visualization, *, captions: bool = True, render: Render | None = None
 ) -> UInt8[np.ndarray, "frames sheet_height sheet_width channels"]:
-    """Returns the frames of all images side by side, as large as can be looked at, on black.
+    """Returns the frames of all images side by side on black, magnified, with a thin grey line around each image.
 
     Args:
       visualization: one with frames.
@@ -103,7 +110,8 @@ def sheets(
     rows, columns = images.grid_shape(len(shown))
     scale = min(images.magnification(*shown.shape[2:4]), max(1, _WIDE // (columns * shown.shape[3])))
     shown = shown.repeat(scale, axis=2).repeat(scale, axis=3)
-    padded = np.pad(shown, ((0, 0), (0, 0), (_LINE if captions else 0, 0), (0, 0), (0, 0)))
+    framed = np.pad(shown, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)), constant_values=_HAIRLINE)
+    padded = np.pad(framed, ((0, 0), (0, 0), (_LINE if captions else 0, 0), (0, 0), (0, 0)))
     frames = range(shown.shape[1])
     laid = [images.collage(padded[:, frame], rows=rows, columns=columns, margin=_MARGIN) for frame in frames]
     return _captioned(np.stack(laid), visualization, columns, padded.shape[2:4]) if captions else np.stack(laid)
@@ -128,9 +136,9 @@ def _captioned(
         draw.text((left, above), words, _GREY, font)
 
     put(title, 0, 0, film.shape[2])
-    for place, (name, dead) in enumerate(zip(names, visualization.dead, strict=True)):
+    for place, (name, mark) in enumerate(zip(names, marks(visualization), strict=True)):
         left, above = place % columns * (cell[1] + _MARGIN), top + place // columns * (cell[0] + _MARGIN)
-        put(f"{name} dead" if dead else name, left, above, cell[1])
+        put(f"{name} {mark}" if mark else name, left, above, cell[1])
     return np.maximum(film, np.asarray(text)[..., None])
 
 
@@ -152,7 +160,7 @@ def _write(
     duration: int | float,
     hold: int | float,
     loop: bool,
-) -> None:
+) -> Path:
     for name, seconds in (("duration", duration), ("hold", hold)):
         if not 0 < seconds <= _LONGEST:
             raise JaxvizError(f"{name} of {seconds}: give seconds, more than 0 and up to {_LONGEST:g}")
@@ -161,3 +169,4 @@ def _write(
     target, again = Path(path), {"loop": 0} if loop else {} if kind == "GIF" else {"loop": 1}
     with staged(target.parent) as stage:
         film[0].save(stage / target.name, kind, save_all=True, append_images=film[1:], duration=times, **again)
+    return target

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Int, UInt8
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from jaxviz.pictures import images
@@ -18,10 +19,12 @@ __all__ = ["collage", "report", "scores", "tiles_figure"]
 _MARGIN = 2  # pixels of an image between two tiles
 _CAPTION = 9  # more pixels above each row, for the captions
 _DOTS_PER_INCH = 100
+_HAIRLINE = "#6e6e6e"
+_CROSSED = "#ff6b6b"
 _LETTER = 9.5  # screen pixels of a title's letter
 
 # Told apart by people who do not see red or green as well: Okabe and Ito 2008, https://jfly.uni-koeln.de/color
-_STATUS_COLOURS = dict(zip(STATUSES, ("#0072b2", "#999999", "#d55e00", "#e69f00"), strict=True))
+_STATUS_COLOURS = dict(zip(STATUSES, ("#0072b2", "#999999", "#d55e00", "#e69f00", "#cc79a7"), strict=True))
 _MOST_NAMED = 64  # bars with a name below each
 
 
@@ -31,7 +34,9 @@ def collage(
     title: str | None = None,
     render: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Figure:
-    """Draws all images of a visualization as one sheet: a caption over each, the dead crossed out.
+    """Draws all images of a visualization as one sheet, with a caption over each.
+
+    A dead image is replaced by a cross. An image that became NaN is crossed out, and the step is written over it.
 
     Args:
       visualization: what to draw.
@@ -48,7 +53,9 @@ def collage(
     """
     layer, captions = titled(visualization.labels)
     shown = tiles(visualization, render)
-    return tiles_figure(shown, captions=captions, title=title or layer, dead=visualization.dead)
+    return tiles_figure(
+        shown, captions=captions, title=title or layer, dead=visualization.dead, nan_from=visualization.nan_from
+    )
 
 
 def tiles_figure(
@@ -57,18 +64,21 @@ def tiles_figure(
     captions: Sequence[str],
     title: str,
     dead: Bool[np.ndarray, " n"] | None = None,
+    nan_from: Int[np.ndarray, " n"] | None = None,
     columns: int | None = None,
 ) -> Figure:
-    """Draws tiles in a grid on black, captions above them.
+    """Draws tiles in a grid on black, captions above them and a thin grey line around each.
 
     Args:
       tiles: images of 1 channel (grey) or 3 (colour) in 0..255; any other number is averaged to grey.
       captions: one a tile.
       title: the sheet's title.
       dead: tiles that are crossed out rather than shown.
+      nan_from: the step from which on the score of a tile is NaN, -1 for other tiles; the former are crossed out.
       columns: how many tiles a row has; chosen for their number when None.
     """
     dead = np.zeros(len(tiles), bool) if dead is None else dead
+    nan_from = np.full(len(tiles), -1) if nan_from is None else nan_from
     shown = images.grey_or_colour(tiles)
     count, height, width, _ = shown.shape
     rows, columns = images.grid_shape(count) if columns is None else (-(-count // columns), columns)
@@ -77,16 +87,50 @@ def tiles_figure(
     padded = np.pad(np.where(dead[:, None, None, None], 0, shown), ((0, 0), (caption, 0), (0, 0), (0, 0)))
     sheet = images.collage(padded.astype(np.uint8), rows=rows, columns=columns, margin=_MARGIN)
     figure, axes = _sheet_figure(sheet, scale, title)
-    for place in range(count):
-        top = (place // columns) * (height + caption + _MARGIN) + caption
-        left = (place % columns) * (width + _MARGIN)
-        colour = "#ff6b6b" if dead[place] else "#c8c8c8"
-        text = f"{captions[place]} dead" if dead[place] else captions[place]
-        axes.text(left, top - 1, text, color=colour, fontsize=8, family="monospace", va="bottom")
-        if dead[place]:
+    places = np.arange(count)
+    tops = (places // columns) * (height + caption + _MARGIN) + caption
+    lefts = (places % columns) * (width + _MARGIN)
+    _frame(axes, tops, lefts, (height, width), scale)
+    for place, (top, left) in enumerate(zip(tops.tolist(), lefts.tolist(), strict=True)):
+        step = nan_from[place]
+        mark = " NaN" if step >= 0 else " dead" if dead[place] else ""
+        colour = _CROSSED if mark else "#c8c8c8"
+        axes.text(
+            left,
+            top - 0.5 - 3 / scale,
+            captions[place] + mark,
+            color=colour,
+            fontsize=8,
+            family="monospace",
+            va="bottom",
+        )
+        if mark:
             right, bottom = left + width - 1, top + height - 1
             axes.plot([left, right, np.nan, left, right], [top, bottom, np.nan, bottom, top], color=colour, lw=0.8)
+        if step >= 0:
+            box = {"facecolor": "black", "edgecolor": "none", "pad": 1}
+            middle = left + (width - 1) / 2, top + (height - 1) / 2
+            axes.text(*middle, f"from {step}", color=colour, fontsize=7, ha="center", va="center", bbox=box)
     return figure
+
+
+def _frame(axes: Axes, tops: np.ndarray, lefts: np.ndarray, size: tuple[int, int], scale: int) -> None:
+    """Draws a line of one screen pixel around each tile, so that a black tile is told from the black sheet."""
+    (height, width), half = size, 0.5 / scale  # half a screen pixel: the line lies outside the tile
+    above, before = tops - 0.5 - half, lefts - 0.5 - half
+    below, after = above + height + 2 * half, before + width + 2 * half
+    corners = [(before, above), (after, above), (after, below), (before, below)]
+    outlines = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)
+    lines = PolyCollection(
+        list(outlines),
+        facecolors="none",
+        edgecolors=_HAIRLINE,
+        linewidths=72 / _DOTS_PER_INCH,  # points: one screen pixel
+        antialiaseds=False,  # smoothed, a line would tint the pixels of the tile
+        snap=False,
+        clip_on=False,
+    )
+    axes.add_collection(lines, autolim=False)
 
 
 def scores(visualization: Visualization, *, title: str = "") -> Figure:

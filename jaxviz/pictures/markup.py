@@ -22,10 +22,11 @@ STYLE = """
 .jaxviz p{margin:.4em 0}
 .jaxviz .tiles{display:flex;flex-wrap:wrap;gap:8px}
 .jaxviz figure{margin:0;max-width:100%}
-.jaxviz figure img{display:block;max-width:100%;background:#000;image-rendering:pixelated}
+.jaxviz figure img{display:block;max-width:100%;background:#000;image-rendering:pixelated;box-shadow:0 0 0 1px #888}
 .jaxviz figure svg{display:block}
 .jaxviz figcaption{font:11px/1.4 ui-monospace,monospace;overflow-wrap:anywhere}
 .jaxviz .dead img{opacity:.3;outline:2px dashed;outline-offset:-2px}
+.jaxviz .nan img{outline:2px dotted;outline-offset:-2px}
 .jaxviz .scroll{max-height:28em;overflow:auto}
 .jaxviz table{border-collapse:collapse;font-size:12px;font-variant-numeric:tabular-nums}
 .jaxviz th,.jaxviz td{padding:2px 10px 2px 0;text-align:left;vertical-align:top}
@@ -92,10 +93,17 @@ def curve(scores: Float[np.ndarray, " steps"]) -> Markup:
     return element("svg", line, width=width, height=height, role="img", aria_label=told)
 
 
-def figure(image: Markup, *lines: str, title: str, dead: bool) -> Markup:
-    """Writes an image with lines below it, and what shows while the pointer is on it."""
+def figure(image: Markup, *lines: str, title: str, state: str) -> Markup:
+    """Writes an image with lines below it.
+
+    Args:
+      image: the image.
+      lines: what stands below it.
+      title: what shows while the pointer is on it.
+      state: ``alive``, ``dead`` or ``nan``, by which the style sheet marks it.
+    """
     below = (line if isinstance(line, Markup) else element("figcaption", line) for line in lines)
-    return element("figure", image, *below, title=title, class_="dead" if dead else "alive")
+    return element("figure", image, *below, title=title, class_=state)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numbers: Iterable[str] = ()) -> Markup:

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxviz.networks.model import Model
 from jaxviz.pictures.markup import STYLE, Markup, curve, element, facts, figure, picture, table
-from jaxviz.pictures.tiles import tiles, titled
+from jaxviz.pictures.tiles import marks, tiles, titled
 from jaxviz.recipes import Recipe
 from jaxviz.reports.report import Report
 from jaxviz.values.errors import JaxvizError
@@ -38,7 +38,7 @@ def html(value: object) -> str:
 
 
 def pictures(visualization: Visualization, *, most: int | None = None, details: bool = True) -> Iterator[Markup]:
-    """Yields each image with its caption, the dead marked.
+    """Yields each image with its caption; images that are dead or became NaN are marked.
 
     Args:
       visualization: whose images.
@@ -49,16 +49,16 @@ def pictures(visualization: Visualization, *, most: int | None = None, details: 
       JaxvizError: they are of a shape that cannot be drawn.
     """
     _, captions = titled(visualization.labels)
-    dead = visualization.dead
+    dead, broken, marked = visualization.dead, visualization.not_a_number, marks(visualization)
     for place, image in enumerate(tiles(visualization)):
         label, caption = visualization.labels[place], captions[place]
         score = f"{visualization.final_scores[place]:.4g}"
         yield figure(
             picture(image, label, most),
-            f"{caption} dead" if dead[place] else caption,
+            f"{caption} {marked[place]}".strip(),
             *((f"score {score}", curve(visualization.scores[place])) if details else ()),
             title=f"{label}, score {score}",
-            dead=bool(dead[place]),
+            state="nan" if broken[place] else "dead" if dead[place] else "alive",
         )
 
 
@@ -82,7 +82,8 @@ def told(visualization: Visualization) -> str:
     size, (count, steps) = " x ".join(map(str, visualization.canvas.shape)), visualization.scores.shape
     recipe = visualization.provenance.get("recipe", "unknown")
     many = f"{count} images" if count > 1 else "1 image"
-    return f"{many} of {size}, recipe {recipe}, {steps} steps, {visualization.dead.sum()} dead"
+    broken = f", {count} not a number" if (count := visualization.not_a_number.sum()) else ""
+    return f"{many} of {size}, recipe {recipe}, {steps} steps, {visualization.dead.sum()} dead{broken}"
 
 
 @html.register(Model)

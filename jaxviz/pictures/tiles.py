@@ -11,9 +11,11 @@ from jaxviz.pictures import images
 from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import Visualization
 
-__all__ = ["films", "tiles", "titled"]
+__all__ = ["films", "marks", "tiles", "titled"]
 
 _UNIT = re.compile(r"(?P<layer>[^ ]+):(?P<unit>\d+(#\d+|@[\d,]+)?)")  # a sum of units has spaces
+
+_CROSS = 128  # the grey of the cross over an image that holds NaN
 
 Render = Callable[[np.ndarray], np.ndarray]
 
@@ -25,6 +27,9 @@ def tiles(visualization: Visualization, render: Render | None = None) -> UInt8[n
       visualization: whose.
       render: turns one image into 0..255. When left out: images that all lie in the range that the network was trained
         for are shown as they are, others with their contrast normalized.
+
+    Returns:
+      The tiles. An image that holds NaN or infinity is crossed out.
 
     Raises:
       JaxvizError: they are of a shape that cannot be drawn.
@@ -52,6 +57,14 @@ def films(
     return _rendered(last.reshape(*frames.shape[:2], *last.shape[1:]), canvas, render)
 
 
+def marks(visualization: Visualization) -> list[str]:
+    """Returns the word that stands beside each caption: ``dead``, ``NaN from 7``, or nothing."""
+    return [
+        f"NaN from {step}" if step >= 0 else "dead" if dead else ""
+        for dead, step in zip(visualization.dead, visualization.nan_from, strict=True)
+    ]
+
+
 def titled(labels: Sequence[str]) -> tuple[str, Sequence[str]]:
     """Splits labels into a title, which is their layer where that is one, and a caption for each.
 
@@ -71,7 +84,12 @@ def titled(labels: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 
 def _rendered(pictures: Float[np.ndarray, "n ..."], canvas: Canvas, render: Render | None) -> np.ndarray:
-    """Renders pictures that have their channels last; what is no number is as dark as can be."""
+    """Renders pictures that have their channels last; one that holds NaN or infinity is crossed out."""
     known = np.nan_to_num(pictures, nan=canvas.low, posinf=canvas.high, neginf=canvas.low)
     render = render or images.rendering(known, canvas.low, canvas.high)
-    return images.grey_or_colour(np.stack([render(picture) for picture in known]))
+    shown = images.grey_or_colour(np.stack([render(picture) for picture in known]))
+    height, width = shown.shape[-3:-1]
+    rows, columns = np.indices((height, width))
+    falling = 2 * np.abs(rows * (width - 1) - columns * (height - 1)) <= max(height, width) - 1
+    broken = ~np.isfinite(pictures).all(axis=(-3, -2, -1))
+    return np.where(broken[..., None, None, None] & (falling | falling[:, ::-1])[..., None], np.uint8(_CROSS), shown)

@@ -7,30 +7,32 @@ from jaxviz.visualization import Visualization
 
 __all__ = ["SILENT", "STATUSES", "agreement", "rank", "selectivity", "share_below", "spread", "statuses"]
 
-STATUSES = ("alive", "never active on the data", "dead at the start", "died on the way")
+STATUSES = ("alive", "never active on the data", "dead at the start", "died on the way", "not a number")
 
 SILENT = 1e-6
 """A unit whose score is no farther from 0 than this on any real image is never active on them: rounding, in float32."""
 
 
 def statuses(visualization: Visualization, on_data: Float[np.ndarray, "images n"] | None) -> tuple[str, ...]:
-    """Tells the living from the dead, and the dead apart.
+    """Returns the status of each image.
 
-    - *never active on the data*: no real image takes its score farther from 0 than `SILENT`, whatever the ascent found;
-    - *dead at the start*: it has no picture (`Visualization.dead`), and its image never moved or its score was never
-      a number other than 0;
-    - *died on the way*: it has no picture, moved, and once had such a score;
-    - *alive*: all others.
+    The first of these that holds is the status:
+
+    - *not a number*: the score or the image became NaN or infinite (`Visualization.not_a_number`);
+    - *never active on the data*: no real image takes the score farther from 0 than `SILENT`, whatever the ascent found;
+    - *dead at the start*: the image is dead (`Visualization.dead`), and it never moved or its score was always 0;
+    - *died on the way*: the image is dead, but it moved and had a score other than 0 at some step;
+    - *alive*: none of the above.
 
     Args:
       visualization: the ascents.
-      on_data: the scores of real images; None for none.
+      on_data: the scores of real images; None without real images.
     """
     axes = tuple(range(1, visualization.images.ndim))
     moved = (visualization.images != visualization.starts).any(axis=axes)
     scored = (np.isfinite(visualization.scores) & (visualization.scores != 0)).any(axis=1)
     silent = np.zeros(len(visualization), bool) if on_data is None else (np.abs(on_data) <= SILENT).all(axis=0)
-    found = np.select([silent, ~visualization.dead, ~(moved & scored)], [1, 0, 2], 3)
+    found = np.select([visualization.not_a_number, silent, ~visualization.dead, ~(moved & scored)], [4, 1, 0, 2], 3)
     return tuple(STATUSES[kind] for kind in found)
 
 

@@ -32,6 +32,7 @@ COLUMNS = {
     "probability": ("p", "the model's probability of that class"),
     "rank": ("rank", "its place among all classes"),
     "second_probability": ("p second", "the second model's probability of that class"),
+    "nan_from": ("NaN from", "the step from which on the score is NaN or infinite"),
 }
 """The columns of numbers: heading, and what the caption says."""
 
@@ -58,9 +59,9 @@ class Report(Displayed):
 
     Attributes:
       labels: what each image shows.
-      status: ``alive``, ``never active on the data``, ``dead at the start`` or ``died on the way``; see
-        `jaxviz.findings.statuses`.
-      dead: True where there is no picture.
+      status: ``alive``, ``never active on the data``, ``dead at the start``, ``died on the way`` or ``not a number``;
+        see `jaxviz.reports.findings.statuses`.
+      dead: True where the image never moved or its score is 0; see `Visualization.dead`.
       reached: the objective of the image as it is.
       with_transforms: its mean over random views, drawn by the recipe's transforms as at the last step.
       largest: the largest score of the real images.
@@ -75,6 +76,7 @@ class Report(Displayed):
       probability: what the model gives for that class.
       rank: its place among all classes, the likeliest 1.
       second_probability: what the second model gives for it.
+      nan_from: the step from which on the score is NaN or infinite; NaN for an image whose score stays finite.
       judges: by the name of each judge, the class that it reads.
       facts: what was measured with: the recipe, and how many real images and views.
     """
@@ -95,6 +97,7 @@ class Report(Displayed):
     probability: Float[np.ndarray, " n"]
     rank: Float[np.ndarray, " n"]
     second_probability: Float[np.ndarray, " n"]
+    nan_from: Float[np.ndarray, " n"]
     judges: dict[str, Float[np.ndarray, " n"]]
     facts: dict[str, str]
 

@@ -97,6 +97,7 @@ def report(
         dead=visualization.dead,
         agreement=findings.agreement(visualization.restarts, len(visualization)),
         spread=findings.spread(visualization.restart_scores, len(visualization)),
+        nan_from=np.where(visualization.not_a_number, visualization.nan_from, np.nan),
         judges={name: _read(name, judge, shown) for name, judge in (judges or {}).items()},
         facts=facts,
         **{name: np.asarray(values, float) for name, values in numbers.items()},

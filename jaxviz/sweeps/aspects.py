@@ -1,30 +1,19 @@
 """Aspects: a layer and what is asked of its units -> an objective."""
 
-import math
-from collections.abc import Iterable, Sequence
-
 import numpy as np
 from jaxtyping import Float
 
 from jaxviz import objectives
-from jaxviz.networks.layer import Layer
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
-from jaxviz.sweeps.manifest import NetworkLayer
+from jaxviz.sweeps.selection import with_positions
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["is_of_classes", "objective_of", "swept_layers", "units_of", "with_positions"]
+__all__ = ["is_of_classes", "objective_of", "units_of"]
 
 # What likeness costs, of what the unit reached alone. Four images of each of 16 filters of conv2d_3, after 64 steps:
 # they excite the filter to 0.92 of that (median), and their mean correlation is 0.12; at 0.5 to 0.78, and it is 0.09.
 _LIKENESS = 0.25
-
-
-def swept_layers(layers: Iterable[Layer | NetworkLayer]) -> tuple[str, ...]:
-    """Returns the layers whose units are learned, convolutions and dense layers; all with channels where none are."""
-    counted = [layer for layer in layers if layer.channels]
-    learned = tuple(layer.name for layer in counted if layer.learned)
-    return learned or tuple(layer.name for layer in counted)
 
 
 def is_of_classes(model: Model, layer: str) -> bool:
@@ -37,13 +26,6 @@ def units_of(model: Model, layer: str, units: np.ndarray | None = None) -> Objec
     if is_of_classes(model, layer):
         return objectives.class_log_odds(units).resolve(model)
     return objectives.channel(layer, units).resolve(model)
-
-
-def with_positions(layers: Sequence[Layer | NetworkLayer], layer: str) -> str | None:
-    """Returns the layer by which images of a unit can differ: itself, or the last before it that has positions."""
-    before = layers[: [each.name for each in layers].index(layer) + 1]
-    fit = [each.name for each in before if each.channels and math.prod(each.output_shape) > each.channels]
-    return fit[-1] if fit else None
 
 
 def objective_of(

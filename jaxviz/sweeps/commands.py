@@ -1,56 +1,66 @@
 """Commands: a manifest -> what to type to make a sweep, or one of its pictures, again."""
 
-import dataclasses
 import re
 import shlex
 from pathlib import Path
 
 from jaxviz.recipes import PRESETS
-from jaxviz.sweeps.aspects import swept_layers
 from jaxviz.sweeps.manifest import Manifest
+from jaxviz.sweeps.recipe_facts import preset_of
+from jaxviz.sweeps.selection import swept_layers
 
 __all__ = ["of_sweep", "of_unit"]
 
 
 def of_sweep(manifest: Manifest, directory: Path) -> str:
-    """Returns the command that makes a sweep; empty where none does, as for a recipe or a key of one's own."""
-    options = _options(manifest)
-    if options is None:
-        return ""
+    """Returns the command that makes a sweep; empty where none does, as for a recipe or a key of one's own.
+
+    Recipes with different numbers of steps or restarts take a command each, joined by ``&&``.
+    """
+    common, recipes = _common(manifest), [_recipe_options(manifest, name) for name in manifest.recipes]
+    together: dict[tuple[str, ...], list[str]] = {}
+    for name, numbers in zip(manifest.recipes, recipes, strict=True):
+        if numbers is None or common is None:
+            return ""
+        together.setdefault(numbers, []).extend(("--recipe", name))
     chosen = [] if manifest.swept == swept_layers(manifest.network) else manifest.swept
     layers = [word for layer in chosen for word in ("--layer", layer)]
     aspects = ["--negative"] if "negative" in manifest.aspects else []
     aspects += ["--diversity", str(manifest.diversity)] if manifest.diversity else []
-    return shlex.join(
-        ["jaxviz", "sweep", manifest.source["file"], *layers, *options, *aspects, "--out", directory.name or "."]
+    begin, out = ["jaxviz", "sweep", manifest.source["file"], *layers], ["--out", directory.name or "."]
+    return " && ".join(
+        shlex.join([*begin, *names, *numbers, *(common or []), *aspects, *out]) for numbers, names in together.items()
     )
 
 
-def of_unit(manifest: Manifest, layer: str, unit: int) -> str:
-    """Returns the command that makes the picture of one unit; empty where none does."""
-    options = _options(manifest)
-    if options is None:
+def of_unit(manifest: Manifest, layer: str, unit: int, recipe: str) -> str:
+    """Returns the command that makes the picture of one unit by one recipe; empty where none does."""
+    common, numbers = _common(manifest), _recipe_options(manifest, recipe)
+    if common is None or numbers is None:
         return ""
     if layer in manifest.classes:
         asked = ["--objective", f"log_odds({unit})"]
     else:
         asked = ["--layer", layer, "--channels", str(unit)]
-    return shlex.join(["jaxviz", "visualize", manifest.source["file"], *asked, *options, "--out", "pictures"])
+    words = [manifest.source["file"], *asked, "--recipe", recipe, *numbers, *common, "--out", "pictures"]
+    return shlex.join(["jaxviz", "visualize", *words])
 
 
-def _options(manifest: Manifest) -> list[str] | None:
-    """Returns recipe, steps, seed and precision as options; None where they cannot be typed."""
+def _common(manifest: Manifest) -> list[str] | None:
+    """Returns seed and precision as options; None where the network or the key cannot be typed."""
     facts = manifest.facts
-    preset = PRESETS.get(facts.get("recipe", ""))
     key = re.fullmatch(r"threefry2x32 \[0, (\d+)\]", facts.get("key", ""))
-    if preset is None or key is None or "file" not in manifest.source:
+    if key is None or "file" not in manifest.source:
         return None
-    made = preset.replace(steps=int(facts["steps"]), restarts=int(facts["restarts"]))
-    chosen = {field.name: str(getattr(made, field.name)) for field in dataclasses.fields(made) if field.name != "name"}
-    if any(facts.get(name) != value for name, value in chosen.items()):
-        return None  # a recipe of one's own, under the name of a preset
-    options = ["--recipe", made.name]
-    options += ["--steps", facts["steps"]] if made.steps != preset.steps else []
-    options += ["--restarts", facts["restarts"]] if made.restarts != preset.restarts else []
-    options += ["--seed", key[1]] if key[1] != "0" else []
+    options = ["--seed", key[1]] if key[1] != "0" else []
     return options + (["--precision", facts["precision"]] if facts["precision"] != "float32" else [])
+
+
+def _recipe_options(manifest: Manifest, recipe: str) -> tuple[str, ...] | None:
+    """Returns steps and restarts of a recipe as options; None for a recipe that is no preset."""
+    made = preset_of(recipe, manifest.recipes[recipe])
+    if made is None:
+        return None
+    preset = PRESETS[recipe]
+    options = ["--steps", str(made.steps)] if made.steps != preset.steps else []
+    return (*options, *(["--restarts", str(made.restarts)] if made.restarts != preset.restarts else []))

@@ -11,14 +11,15 @@ from jaxtyping import Array, Float, UInt8
 from jaxviz.files.outputs import staged
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
-from jaxviz.networks.wiring import strongest
+from jaxviz.networks.wiring import Strongest, strongest
 from jaxviz.pictures import images as pictures
 from jaxviz.recipes import Recipe
 from jaxviz.reports import measurements
 from jaxviz.reports.report import Report
 from jaxviz.reports.reporting import report
 from jaxviz.sweeps.aspects import units_of
-from jaxviz.sweeps.swept_layers import REAL, REPORT, STRONGEST, SweptLayer
+from jaxviz.sweeps.selection import shown_in
+from jaxviz.sweeps.swept_layers import REAL, REPORT, STRONGEST, RealImages, SweptLayer
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["Given", "given", "is_measured", "measure"]
@@ -58,10 +59,13 @@ def given(images: Float[Array | np.ndarray, "m ..."], model: Model) -> Given:
     return Given(real, digest.hexdigest())
 
 
-def is_measured(layer: SweptLayer, real: Given | None) -> bool:
-    """Tells whether a layer has its numbers, whole and its own, and beside these real images, if any are given."""
+def is_measured(layer: SweptLayer, recipe: str, real: Given | None) -> bool:
+    """Tells whether a recipe's pictures of a layer have their numbers, beside these real images if any are given.
+
+    Numbers that are damaged, incomplete or another layer's count as missing.
+    """
     try:
-        there = layer.report
+        there = layer.report_of(recipe)
         if there is None or there.labels != layer.labels(np.arange(layer.channels)):
             return False
         digest, wired = there.facts.get(_DIGEST), there.facts.get(_WIRED, "nothing known")
@@ -70,13 +74,17 @@ def is_measured(layer: SweptLayer, real: Given | None) -> bool:
         return False
     if real is not None and digest != real.digest:
         return False
-    shown = len(best.places) == layer.channels if best is not None else digest is None
+    # Without a digest of its own, real images may be there that another recipe's numbers were measured with.
+    expected = digest or any(_digest_of(layer, other) for other in layer.recipes)
+    shown = _is_whole(best, layer) if expected else best is None
     known = len(weights.channels) == layer.channels if weights is not None else wired == "nothing known"
     return shown and known
 
 
 def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None) -> None:
-    """Writes the numbers of a layer all of whose pictures are finished.
+    """Writes the numbers of a layer all of whose pictures by a recipe are finished.
+
+    The strongest weights and the real images stand once in the folder of the layer, for all recipes.
 
     Args:
       model: the network.
@@ -86,27 +94,69 @@ def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None)
     """
     parts = []
     images = None if real is None else real.images
-    for units, visualization in layer.blocks(most_bytes=_TOGETHER):
+    for units, visualization in layer.blocks(recipe=recipe.name, most_bytes=_TOGETHER):
         objective = units_of(model, layer.name, units)
         asked = dataclasses.replace(visualization, labels=tuple(objective.labels()))
         told = report(model, objective, asked, recipe=recipe, images=images)
         parts.append(dataclasses.replace(told, labels=visualization.labels))
-    found = strongest(model, layer.name)
+    found = _strongest(model, layer)
     whole = Report.concatenate(parts)
     facts = dict(whole.facts)
     if found is not None:
         facts[_WIRED] = found.layer
     if real is not None:
         facts[_DIGEST] = real.digest
-    # It says that the others are there, and which: so it goes first, and comes back last.
-    (layer.directory / REPORT).unlink(missing_ok=True)
-    (layer.directory / REAL).unlink(missing_ok=True)
+    # A report says that the other files are there, and which: so it is removed first, and written last.
+    (layer.folder(recipe.name) / REPORT).unlink(missing_ok=True)
+    kept = _keeps_real_images(layer, real)
+    if not kept:
+        (layer.directory / REAL).unlink(missing_ok=True)
     with staged(layer.directory) as stage:
         if found is not None:
             np.savez(stage / STRONGEST, allow_pickle=False, **dataclasses.asdict(found))
-        if images is not None:
+        if images is not None and not kept:
             np.savez(stage / REAL, allow_pickle=False, **_exciting(model, layer.name, images))
-    dataclasses.replace(whole, facts=facts).save(layer.directory / REPORT)
+    dataclasses.replace(whole, facts=facts).save(layer.folder(recipe.name) / REPORT)
+
+
+def _strongest(model: Model, layer: SweptLayer) -> Strongest | None:
+    """Finds the strongest weights to each unit; layers are named by where their units are shown."""
+    shown = shown_in(model.layers)
+    learned = next((name for name, where in shown.items() if where == layer.name), layer.name)
+    found = strongest(model, learned)
+    if found is None:
+        return None
+    where = shown.get(found.layer, found.layer)
+    return dataclasses.replace(found, layer=where if where in layer.manifest.swept else found.layer)
+
+
+def _keeps_real_images(layer: SweptLayer, real: Given | None) -> bool:
+    """Returns True where another recipe's numbers need the real images that the layer's folder has.
+
+    Numbers that were measured with other real images than the given ones are removed.
+    """
+    digests = {recipe: _digest_of(layer, recipe) for recipe in layer.recipes}
+    for recipe, digest in digests.items():
+        if real is not None and digest is not None and digest != real.digest:
+            (layer.folder(recipe) / REPORT).unlink(missing_ok=True)
+            digests[recipe] = None
+    try:
+        return any(digests.values()) and _is_whole(layer.real, layer)
+    except (JaxvizError, TypeError):  # damaged
+        return False
+
+
+def _is_whole(real: RealImages | None, layer: SweptLayer) -> bool:
+    return real is not None and len(real.places) == layer.channels
+
+
+def _digest_of(layer: SweptLayer, recipe: str) -> str | None:
+    """Returns the digest of the real images that a recipe's numbers were measured with; None where it is not known."""
+    try:
+        there = layer.report_of(recipe)
+    except JaxvizError:
+        return None
+    return None if there is None else there.facts.get(_DIGEST)
 
 
 def _exciting(model: Model, layer: str, images: np.ndarray) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jaxviz.files.outputs import staged
 from jaxviz.networks.layer import Canvas, Layer
+from jaxviz.sweeps.selection import left_out
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["ASPECTS", "FILE", "Manifest", "NetworkLayer"]
@@ -40,7 +41,8 @@ class Manifest:
       source: the path, as given, and the sha256 of the file that it came from; empty where it came from none.
       weights: a sha256 of its layers and variables.
       canvas: shape, range and layout of the images.
-      facts: recipe, key, precision and versions, as text.
+      facts: key, precision and versions, as text: what the pictures of all recipes have in common.
+      recipes: the values of each recipe, as text, by its name; at least one.
       diversity: how many images of a unit differ, where there are such; else 0.
       chunk: how many images climb together on each device, where that was asked for; else 0.
       network: all layers of the network.
@@ -54,6 +56,7 @@ class Manifest:
     weights: str
     canvas: Canvas
     facts: dict[str, str]
+    recipes: dict[str, dict[str, str]]
     diversity: int
     chunk: int
     network: tuple[NetworkLayer, ...]
@@ -74,6 +77,7 @@ class Manifest:
         try:
             told = json.loads(path.read_text())
             version = told.pop("format")
+            told.pop("left_out", None)  # derived from the rest
             if version != FORMAT:
                 raise JaxvizError(f"{path} has format {version}; this jaxviz reads {FORMAT}")
             canvas = told.pop("canvas")
@@ -81,6 +85,8 @@ class Manifest:
             found = cls(**_frozen(told), canvas=Canvas(**_frozen(canvas)), network=layers)
             if not set(found.swept) <= {layer.name for layer in layers} or not set(found.aspects) <= set(ASPECTS):
                 raise ValueError("it names what there is not")
+            if not found.recipes or not all(isinstance(facts, dict) for facts in found.recipes.values()):
+                raise ValueError("it names no recipe")
             return found
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             if isinstance(error, JaxvizError):
@@ -89,15 +95,16 @@ class Manifest:
 
     def write(self, directory: Path) -> None:
         """Writes the manifest, whole or not at all."""
-        told = {"format": FORMAT, **dataclasses.asdict(self)}
+        told = {"format": FORMAT, **dataclasses.asdict(self), "left_out": self.left_out}
         with staged(directory) as stage:
             (stage / FILE).write_text(json.dumps(told, indent=1) + "\n")
 
     def joined(self, other: "Manifest", directory: Path) -> "Manifest":
-        """Returns this manifest with the layers and aspects of another, earlier one of the same sweep.
+        """Returns this manifest with the layers, recipes and aspects of another, earlier one of the same sweep.
 
         Raises:
-          JaxvizError: the earlier one is another sweep's; the message names what differs.
+          JaxvizError: the earlier one is another sweep's, or has a recipe of the same name and other values; the
+            message names what differs.
         """
         mine, others = _told(self), _told(other)
         for name, value in mine.items():
@@ -107,24 +114,57 @@ class Manifest:
                 raise JaxvizError(
                     f"{directory} keeps another sweep: its {name} is {there}, not {value}; give another directory"
                 )
+        for recipe in self.recipes.keys() & other.recipes.keys():
+            mine, others = self.recipes[recipe], other.recipes[recipe]
+            for name in mine | others:
+                if mine.get(name) != others.get(name):
+                    raise JaxvizError(
+                        f"{directory} keeps pictures by the recipe {recipe} with {name} of {others.get(name)}, "
+                        f"not {mine.get(name)}; give another directory"
+                    )
         swept = {*self.swept, *other.swept}
-        return dataclasses.replace(
+        joined = dataclasses.replace(
             self,
             model=other.model,
             source=other.source or self.source,
             diversity=self.diversity or other.diversity,
             chunk=self.chunk or other.chunk,
             swept=tuple(layer.name for layer in self.network if layer.name in swept),
+            recipes=other.recipes | self.recipes,
             aspects=tuple(aspect for aspect in ASPECTS if aspect in (*self.aspects, *other.aspects)),
         )
+        joined.check_recipe_folders()
+        return joined
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Why other layers are not swept, by their names; see `selection.left_out`."""
+        return left_out(self.network, self.swept, self.aspects)
+
+    def provenance(self, recipe: str) -> dict[str, str]:
+        """Returns how the pictures of a recipe were made: its name and values, key, precision and versions."""
+        return {"recipe": recipe, **self.recipes[recipe], **self.facts}
 
     def folder(self, layer: str) -> str:
         """Returns the folder of a layer: its place in the network, and what a file name can hold of its name."""
         place = [each.name for each in self.network].index(layer)
-        plain = "".join(
-            letter if letter.isascii() and (letter.isalnum() or letter in "_-") else "_" for letter in layer
-        )
-        return f"{place:03}-{plain[:64]}"
+        return f"{place:03}-{_plain(layer)}"
+
+    def recipe_folder(self, recipe: str) -> str:
+        """Returns the folder of a recipe in that of a layer: what a file name can hold of its name."""
+        return _plain(recipe) or "_"
+
+    def check_recipe_folders(self) -> None:
+        """Checks that no two recipes have the same folder.
+
+        Raises:
+          JaxvizError: two have.
+        """
+        folders: dict[str, str] = {}
+        for recipe in self.recipes:
+            other = folders.setdefault(self.recipe_folder(recipe), recipe)
+            if other != recipe:
+                raise JaxvizError(f"recipes {other!r} and {recipe!r} have the same folder; rename one of them")
 
 
 def _told(manifest: Manifest) -> dict[str, str]:
@@ -132,6 +172,11 @@ def _told(manifest: Manifest) -> dict[str, str]:
     optional = (manifest.source.get("sha256", ""), str(manifest.diversity or ""), str(manifest.chunk or ""))
     strict = {"weights": manifest.weights, "canvas": str(manifest.canvas)}
     return {**manifest.facts, **strict, **dict(zip(_OPTIONAL, optional, strict=True))}
+
+
+def _plain(name: str) -> str:
+    """Returns what a file name can hold of a name: letters, digits, ``-`` and ``_``."""
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_-") else "_" for letter in name)[:64]
 
 
 def _frozen(values: dict) -> dict:

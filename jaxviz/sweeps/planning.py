@@ -16,8 +16,10 @@ from jaxviz.networks.wiring import inputs_of
 from jaxviz.objectives.arguments import layer_with_channels
 from jaxviz.recipes import Recipe
 from jaxviz.recipes.provenance import provenance_of
-from jaxviz.sweeps.aspects import is_of_classes, swept_layers
+from jaxviz.sweeps.aspects import is_of_classes
 from jaxviz.sweeps.manifest import Manifest, NetworkLayer
+from jaxviz.sweeps.recipe_facts import facts_of
+from jaxviz.sweeps.selection import swept_layers
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["planned"]
@@ -26,7 +28,7 @@ __all__ = ["planned"]
 def planned(
     model: Model,
     layers: str | Sequence[str] | None,
-    recipe: Recipe,
+    recipes: Sequence[Recipe],
     key: Array,
     precision: str,
     negative: bool,
@@ -34,19 +36,21 @@ def planned(
     chunk: int | None,
     source: str | os.PathLike | None,
 ) -> Manifest:
-    """Returns what a sweep shall be; the arguments are those of `jaxviz.sweep`.
+    """Returns the manifest of what is asked for; the arguments are those of `jaxviz.sweep`.
 
     Raises:
-      JaxvizError: there is no such layer, or no such file.
+      JaxvizError: there is no such layer, or no such file, or two recipes would have the same folder.
     """
     reads = inputs_of(model)
     aspects = ["positive", *(["negative"] if negative else []), *(["diversity"] if diversity else [])]
-    return Manifest(
+    provenance = provenance_of(recipes[0], key, precision)
+    plan = Manifest(
         model=Path(source).stem if source is not None else "model",
         source={} if source is None else {"file": Path(source).as_posix(), "sha256": _sha256(Path(source))},
         weights=batches.digest(model),
         canvas=model.canvas,
-        facts=provenance_of(recipe, key, precision),
+        facts={name: provenance[name] for name in ("precision", "key", "versions")},
+        recipes={recipe.name: facts_of(recipe) for recipe in recipes},
         diversity=diversity,
         chunk=chunk or 0,
         network=tuple(
@@ -60,6 +64,8 @@ def planned(
         aspects=tuple(aspects),
         classes=tuple(layer.name for layer in model.layers if is_of_classes(model, layer.name)),
     )
+    plan.check_recipe_folders()
+    return plan
 
 
 def _matched(model: Model, layers: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -25,6 +25,13 @@ class Sweep:
     directory: Path
     manifest: Manifest
 
+    def __repr__(self) -> str:
+        counted = "1 layer" if len(self.manifest.swept) == 1 else f"{len(self.manifest.swept)} layers"
+        recipes = f"recipe {self.recipes[0]}" if len(self.recipes) == 1 else f"recipes {', '.join(self.recipes)}"
+        done, units = self.done, self.units
+        made = f"{units} units" if done == units else f"{done} of {units} units"
+        return f"Sweep({self.directory}: {made} of {counted}, {recipes})"
+
     @classmethod
     def open(cls, directory: str | os.PathLike) -> "Sweep":
         """Opens a directory that `jaxviz.sweep` wrote.
@@ -52,8 +59,15 @@ class Sweep:
 
     @property
     def facts(self) -> dict[str, str]:
-        """Recipe, key, precision and versions, as text."""
-        return self.manifest.facts
+        """Recipe, key, precision and versions, as text; of several recipes only their names."""
+        if len(self.recipes) == 1:
+            return self.manifest.provenance(self.recipes[0])
+        return {"recipe": ", ".join(self.recipes), **self.manifest.facts}
+
+    @property
+    def recipes(self) -> tuple[str, ...]:
+        """The names of the recipes by which each unit's pictures are made."""
+        return tuple(self.manifest.recipes)
 
     @property
     def command(self) -> str:
@@ -64,6 +78,11 @@ class Sweep:
     def network(self) -> tuple[NetworkLayer, ...]:
         """All layers of the network, swept or not."""
         return self.manifest.network
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Why the other layers are not swept, by their names."""
+        return self.manifest.left_out
 
     @property
     def layers(self) -> tuple[SweptLayer, ...]:
@@ -90,7 +109,7 @@ class Sweep:
 
     @property
     def done(self) -> int:
-        """How many of them have their picture."""
+        """How many of them have their picture, by every recipe."""
         return sum(layer.done for layer in self.layers)
 
     @property

@@ -32,12 +32,14 @@ class SweepProgress(NamedTuple):
 
     Attributes:
       layer: the layer.
+      recipe: the name of the recipe.
       aspect: ``"positive"``, ``"negative"`` or ``"diversity"``; ``"numbers"`` while those of the layer are measured.
-      done: how many of the layer's units have that aspect by now.
+      done: how many of the layer's units have that aspect by that recipe by now.
       units: how many units the layer has.
-      total_done: how many pictures the whole sweep has by now, each aspect of each unit one.
+      total_done: how many pictures the whole sweep has by now: one for each recipe, aspect and unit.
       total_units: how many it will have.
-      steps: how many steps each makes.
+      recipes: how many recipes the sweep has.
+      steps: how many steps each picture of this recipe takes.
       labels: what is newly finished.
       images: its pictures ``[k, *canvas.shape]``; None where an earlier run made them.
       canvas: shape, range and layout of the pictures.
@@ -45,16 +47,26 @@ class SweepProgress(NamedTuple):
     """
 
     layer: str
+    recipe: str
     aspect: str
     done: int
     units: int
     total_done: int
     total_units: int
+    recipes: int
     steps: int
     labels: tuple[str, ...]
     images: Float[np.ndarray, "k ..."] | None
     canvas: Canvas
     kept: bool
+
+
+class _Part(NamedTuple):
+    """One aspect of a layer by one recipe."""
+
+    layer: SweptLayer
+    recipe: Recipe
+    aspect: str
 
 
 @dataclasses.dataclass
@@ -63,7 +75,7 @@ class Run:
 
     model: Model
     sweep: Sweep
-    recipe: Recipe
+    recipes: Sequence[Recipe]
     key: Array
     progress: Callable[[SweepProgress], None] | None
     stop: Callable[[], bool] | None
@@ -86,53 +98,54 @@ class Run:
             told = self.stopped = bool(multihost_utils.process_allgather(np.asarray(told)).any())
         return told
 
-    def climb(self, layer: SweptLayer, aspect: str) -> None:
-        """Makes the chunks of one aspect of a layer that are not there yet."""
-        folder = layer.directory / aspect
+    def climb(self, layer: SweptLayer, recipe: Recipe, aspect: str) -> None:
+        """Makes the chunks of one aspect of a layer by one recipe that are not there yet."""
+        folder, of = layer.folder(recipe.name) / aspect, _Part(layer, recipe, aspect)
         size = _chunk_size(folder)  # before any process begins anew what is damaged: all have looked once they met
         if self.all_stop():
             return
         batch = None
         if size is None:
-            self._tell(layer, aspect, range(0), {})  # compiling begins
-            batch = self._batch(layer, aspect, self.sweep.manifest.chunk or None)
+            self._tell(of, range(0), {})  # compiling begins
+            batch = self._batch(of, self.sweep.manifest.chunk or None)
             size = batch.chunk
         store = Store(folder, {"chunk": str(size), "units": str(layer.channels)}, self.sweep.directory)
         count = -(-layer.channels // size)
         store.keep_first(count)
         unmade = []
         for chunk in range(jax.process_index(), count, jax.process_count()):
-            if store.remove_damaged(chunk, self._shapes(size, aspect)):
-                self._tell(layer, aspect, range(chunk * size, min((chunk + 1) * size, layer.channels)), None)
+            if store.remove_damaged(chunk, self._shapes(size, of)):
+                self._tell(of, range(chunk * size, min((chunk + 1) * size, layer.channels)), None)
             else:
                 unmade.append(chunk)
         if unmade and batch is None:
-            self._tell(layer, aspect, range(0), {})  # likewise
-            batch = self._batch(layer, aspect, self._width_of(size, layer))
+            self._tell(of, range(0), {})  # likewise
+            batch = self._batch(of, self._width_of(size, layer))
         if batch is not None:
             for chunk, arrays in batch.made(self._until_stopped(unmade)):
                 store.write(chunk, arrays)
                 units = range(chunk * size, chunk * size + batch.size(chunk))
-                self._tell(layer, aspect, units, arrays)
+                self._tell(of, units, arrays)
         store.wait({chunk: chunk % jax.process_count() for chunk in range(count)}, self.is_stopped)
 
-    def _shapes(self, size: int, aspect: str) -> dict[str, tuple[int, ...]]:
+    def _shapes(self, size: int, of: "_Part") -> dict[str, tuple[int, ...]]:
         """Returns the shapes of a chunk's arrays."""
-        group = (self.sweep.manifest.diversity,) if aspect == "diversity" else ()
-        image, restarts = (*group, *self.sweep.canvas.shape), self.recipe.restarts
-        shapes = {"image": image, "start": image, "scores": (self.recipe.steps,), "final_score": (), "steps": ()}
+        group = (self.sweep.manifest.diversity,) if of.aspect == "diversity" else ()
+        image, restarts = (*group, *self.sweep.canvas.shape), of.recipe.restarts
+        shapes = {"image": image, "start": image, "scores": (of.recipe.steps,), "final_score": (), "steps": ()}
         if restarts > 1:
             shapes |= {"restarts": (restarts, *image), "restart_scores": (restarts,)}
         return {name: (size, *shape) for name, shape in shapes.items()}
 
-    def _batch(self, layer: SweptLayer, aspect: str, width: int | None) -> batches.Batch:
+    def _batch(self, of: "_Part", width: int | None) -> batches.Batch:
         reached = None
-        if aspect == "diversity":
-            reached = np.concatenate([block.final_scores for _, block in layer.blocks()])
+        if of.aspect == "diversity":
+            alone = of.layer.blocks(recipe=of.recipe.name)
+            reached = np.concatenate([block.final_scores for _, block in alone])
         objective = objective_of(
-            self.model, layer.name, aspect, diversity=self.sweep.manifest.diversity, reached=reached
+            self.model, of.layer.name, of.aspect, diversity=self.sweep.manifest.diversity, reached=reached
         )
-        return batches.compiled(self.model, objective, None, self.key, recipe=self.recipe, width=width)
+        return batches.compiled(self.model, objective, None, self.key, recipe=of.recipe, width=width)
 
     def _width_of(self, size: int, layer: SweptLayer) -> int:
         """Returns how many of a chunk fall to each device."""
@@ -150,35 +163,39 @@ class Run:
                 return
             yield chunk
 
-    def _tell(self, layer: SweptLayer, aspect: str, units: range, arrays: dict[str, np.ndarray] | None) -> None:
+    def _tell(self, of: "_Part", units: range, arrays: dict[str, np.ndarray] | None) -> None:
         self.finished += len(units)
         if self.progress is None:
             return
         numbers, manifest = np.asarray(units, int), self.sweep.manifest
-        labels, pictures = layer.labels(numbers, aspect), None
+        labels, pictures = of.layer.labels(numbers, of.aspect), None
         if arrays:
-            group = manifest.diversity if aspect == "diversity" else 1
+            group = manifest.diversity if of.aspect == "diversity" else 1
             some = {name: array[: len(units)] for name, array in arrays.items()}
-            made = assembled(some, labels, group, manifest.canvas, manifest.facts)
+            made = assembled(some, labels, group, manifest.canvas, manifest.provenance(of.recipe.name))
             labels, pictures = made.labels, made.images
-        done = min(units.stop, layer.channels)
-        self.progress(self._event(layer, aspect, done, labels=labels, images=pictures, kept=arrays is None))
+        done = min(units.stop, of.layer.channels)
+        self.progress(self._event(of, done, labels=labels, images=pictures, kept=arrays is None))
 
-    def tell_of_numbers(self, layer: SweptLayer, done: int) -> None:
-        """Says that the numbers of a layer are begun, or are there."""
+    def tell_of_numbers(self, layer: SweptLayer, recipe: Recipe, done: int) -> None:
+        """Reports that the numbers of a layer's pictures are begun, or are there."""
         if self.progress is not None:
-            self.progress(self._event(layer, "numbers", done, labels=(), images=None, kept=False))
+            part = _Part(layer, recipe, "numbers")
+            self.progress(self._event(part, done, labels=(), images=None, kept=False))
 
-    def _event(self, layer: SweptLayer, aspect: str, done: int, **news) -> SweepProgress:
-        total = sum(each.channels * len(each.wanted) for each in self.sweep.layers) // jax.process_count()
+    def _event(self, of: "_Part", done: int, **news) -> SweepProgress:
+        pictures = sum(each.channels * len(each.wanted) for each in self.sweep.layers) * len(self.recipes)
+        total = pictures // jax.process_count()
         return SweepProgress(
-            layer=layer.name,
-            aspect=aspect,
+            layer=of.layer.name,
+            recipe=of.recipe.name,
+            aspect=of.aspect,
             done=done,
-            units=layer.channels,
+            units=of.layer.channels,
             total_done=self.finished,
             total_units=max(total, self.finished),
-            steps=self.recipe.steps,
+            recipes=len(self.recipes),
+            steps=of.recipe.steps,
             canvas=self.sweep.canvas,
             **news,
         )

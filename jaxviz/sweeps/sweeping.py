@@ -1,6 +1,7 @@
 """Sweeping: model + recipe -> a directory of pictures of all its units, chunk by chunk, that can end at any moment."""
 
 import contextlib
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -10,7 +11,6 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxviz import recipes
 from jaxviz.ascent.beginning import checked_key
 from jaxviz.ascent.store import Store
 from jaxviz.files.outputs import UNFINISHED, staged
@@ -22,6 +22,7 @@ from jaxviz.sweeps.locks import locked
 from jaxviz.sweeps.manifest import ASPECTS, FILE, Manifest
 from jaxviz.sweeps.memory import release
 from jaxviz.sweeps.planning import planned
+from jaxviz.sweeps.recipe_facts import found, preset_of
 from jaxviz.sweeps.results import Sweep
 from jaxviz.sweeps.runs import STOPPED, Run, SweepProgress, meet
 from jaxviz.values.errors import JaxvizError
@@ -34,7 +35,7 @@ def sweep(
     out: str | os.PathLike,
     *,
     layers: str | Sequence[str] | None = None,
-    recipe: str | Recipe = "quick",
+    recipe: str | Recipe | Sequence[str | Recipe] = "quick",
     key: Array | None = None,
     steps: int | None = None,
     restarts: int | None = None,
@@ -50,17 +51,18 @@ def sweep(
     """Makes the pictures of every unit of a network, and keeps each chunk of them as soon as it is finished.
 
     The same call, made again, goes on from what is there, whatever ended the run before: what it leaves in the end is
-    the same, byte for byte. A later call may ask for more layers, for aspects or for real images; with another recipe,
-    key, precision or network it is refused. Memory is that of a chunk and a block of pictures, however many units
-    there are. Processes of ``jax.distributed`` share a directory that all of them reach.
+    the same, byte for byte. A later call may ask for more layers, recipes, aspects or for real images: the directory
+    then has every aspect of every layer by every recipe that any call asked for. With another key, precision or
+    network, or with other values of a recipe, the call is refused. Memory is that of a chunk and a block of pictures,
+    however many units there are. Processes of ``jax.distributed`` share a directory that all of them reach.
 
     Args:
       model: the network.
       out: the directory; docs/results.md says what is in it.
       layers: names of layers, or patterns such as ``"block?_conv*"``; every convolution and dense layer when left out.
-      recipe: how to climb.
+      recipe: how to climb; several make each picture once by each, which are kept side by side.
       key: the key of all random draws, ``jax.random.key(0)`` when left out.
-      steps: how many steps are made; the recipe's own number when left out.
+      steps: how many steps are made, by each recipe; its own number when left out.
       restarts: how many ascents each unit has, all of which are kept; the recipe's own number when left out.
       negative: make also what silences each unit.
       diversity: make also so many images of each unit that differ; of layers with positions before them.
@@ -75,8 +77,8 @@ def sweep(
       What the directory holds; not ``complete`` where it was stopped.
 
     Raises:
-      JaxvizError: a name is unknown, a number out of range, the directory keeps another sweep, cannot be written, or
-        another sweep is at work in it.
+      JaxvizError: a name is unknown, a number out of range, the directory keeps another sweep or cannot be written, a
+        recipe of an earlier call is no preset and not given again, or another sweep is at work in the directory.
 
     Example:
       >>> import jaxviz, tempfile
@@ -85,39 +87,39 @@ def sweep(
       ...     done.complete, done.layer("conv2d_1").visualization().images.shape
       (True, (32, 28, 28, 1))
     """
-    recipe = recipes.find(recipe)
     changes = {name: value for name, value in (("steps", steps), ("restarts", restarts)) if value is not None}
-    recipe = recipe.replace(**changes) if changes else recipe
+    recipes = found(recipe, changes)
     if chunk is not None and chunk < 1:
         raise JaxvizError(f"chunk of {chunk}: give 1 or more")
     if diversity and diversity < 2:
         raise JaxvizError(f"diversity of {diversity}: give 2 images or more, or 0 for none")
     key = checked_key(key)
     real = None if images is None else given(images, model)
-    asked = planned(model, layers, recipe, key, precision, negative, diversity, chunk, source)
+    asked = planned(model, layers, recipes, key, precision, negative, diversity, chunk, source)
     directory, first = Path(out), jax.process_index() == 0
     with staged(directory):
         pass  # it can be written, or is refused before anything is computed
     meet("begins")
     with locked(directory) if first else contextlib.nullcontext():
         manifest = asked.joined(Manifest.read(directory), directory) if (directory / FILE).exists() else asked
+        recipes = _all_recipes(manifest, recipes, directory)
         if first:
             _clear(directory, manifest)
         meet("has read its manifest")
         if first:
             manifest.write(directory)
-        run = Run(in_precision(model, precision), Sweep(directory, manifest), recipe, key, progress, stop)
+        run = Run(in_precision(model, precision), Sweep(directory, manifest), recipes, key, progress, stop)
         # One sign of life for all that a process does: compiling and measuring take their time.
         with Store(directory).alive(jax.process_index()):
-            for layer in run.sweep.layers:
+            for layer, climbed in itertools.product(run.sweep.layers, recipes):
                 for aspect in layer.wanted:
-                    run.climb(layer, aspect)
+                    run.climb(layer, climbed, aspect)
                 if run.all_stop():
                     break
-                if first and not is_measured(layer, real):
-                    run.tell_of_numbers(layer, 0)
-                    measure(model, layer, recipe, real)
-                    run.tell_of_numbers(layer, layer.channels)
+                if first and not is_measured(layer, climbed.name, real):
+                    run.tell_of_numbers(layer, climbed, 0)
+                    measure(model, layer, climbed, real)
+                    run.tell_of_numbers(layer, climbed, layer.channels)
                 release()
             meet("ends")
         if first:
@@ -125,10 +127,24 @@ def sweep(
     return run.sweep
 
 
+def _all_recipes(manifest: Manifest, given: Sequence[Recipe], directory: Path) -> tuple[Recipe, ...]:
+    """Returns all recipes of a sweep, those of earlier calls too.
+
+    Raises:
+      JaxvizError: an earlier recipe is no preset, and is not given again.
+    """
+    named = {recipe.name: recipe for recipe in given}
+    every = [named.get(name) or preset_of(name, facts) for name, facts in manifest.recipes.items()]
+    if missing := [name for name, recipe in zip(manifest.recipes, every, strict=True) if recipe is None]:
+        raise JaxvizError(f"{directory} has pictures by {', '.join(missing)}, which is no preset; give that recipe too")
+    return tuple(recipe for recipe in every if recipe is not None)
+
+
 def _clear(directory: Path, manifest: Manifest) -> None:
     """Removes what runs that were killed had begun to write, in this sweep's own folders."""
     layers = [directory / manifest.folder(name) for name in manifest.swept]
-    for place in (directory, *layers, *(layer / aspect for layer in layers for aspect in ASPECTS)):
+    by_recipe = [layer / manifest.recipe_folder(recipe) for layer in layers for recipe in manifest.recipes]
+    for place in (directory, *layers, *by_recipe, *(part / aspect for part in by_recipe for aspect in ASPECTS)):
         for left in place.glob(f"{UNFINISHED}*"):
             shutil.rmtree(left, ignore_errors=True)
     for left in (directory / STOPPED, *directory.glob(".alive-*")):

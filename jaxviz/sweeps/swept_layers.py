@@ -1,7 +1,7 @@
 """Swept layers: a folder of a sweep -> the pictures and numbers of one layer, a block of units at a time."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,8 @@ from jaxviz.files.arrays import read_arrays
 from jaxviz.networks.wiring import Strongest
 from jaxviz.reports.report import Report
 from jaxviz.sweeps import commands
-from jaxviz.sweeps.aspects import with_positions
 from jaxviz.sweeps.manifest import Manifest, NetworkLayer
+from jaxviz.sweeps.selection import with_positions
 from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import Visualization, assembled
 
@@ -74,9 +74,14 @@ class SweptLayer:
         return self._network.channels or 0
 
     @property
+    def recipes(self) -> tuple[str, ...]:
+        """The names of the recipes by which its pictures are made; the first is the one meant where none is named."""
+        return tuple(self.manifest.recipes)
+
+    @property
     def aspects(self) -> tuple[str, ...]:
-        """What was begun of it: of ``"positive"``, ``"negative"``, ``"diversity"``."""
-        return tuple(aspect for aspect in self.manifest.aspects if (self.directory / aspect / RUN).is_file())
+        """What was begun of it by any recipe: of ``"positive"``, ``"negative"``, ``"diversity"``."""
+        return tuple(aspect for aspect in self.manifest.aspects if any(map(self._begun(aspect), self.recipes)))
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -86,20 +91,42 @@ class SweptLayer:
 
     @property
     def done(self) -> int:
-        """How many units have their own picture."""
-        return self._finished("positive")
+        """How many units have their own picture by every recipe."""
+        return min(self.finished(recipe=recipe) for recipe in self.recipes)
 
     @property
     def complete(self) -> bool:
-        """True where all is there: every aspect of every unit, and its numbers."""
-        whole = all(self._finished(aspect) == self.channels for aspect in self.wanted)
-        return whole and (self.directory / REPORT).is_file()
+        """True where all is there: every aspect of every unit by every recipe, and the numbers of each."""
+        return all(
+            self.has_numbers(recipe) and all(self.finished(aspect, recipe) == self.channels for aspect in self.wanted)
+            for recipe in self.recipes
+        )
 
     @property
     def report(self) -> Report | None:
-        """The numbers of all units; None before the layer is complete."""
-        path = self.directory / REPORT
+        """The numbers of all units, of the first recipe's pictures; None before they are complete."""
+        return self.report_of()
+
+    def report_of(self, recipe: str | None = None) -> Report | None:
+        """Returns the numbers of all units, of the pictures of one recipe; None before they are complete.
+
+        Raises:
+          JaxvizError: the sweep has no such recipe, or the numbers are damaged.
+        """
+        path = self.folder(recipe) / REPORT
         return Report.load(path) if path.is_file() else None
+
+    def has_numbers(self, recipe: str | None = None) -> bool:
+        """Returns True where the numbers of a recipe's pictures are there; they are not read."""
+        return (self.folder(recipe) / REPORT).is_file()
+
+    def folder(self, recipe: str | None = None) -> Path:
+        """Returns the folder of a recipe, with the numbers of its pictures and a folder for each aspect.
+
+        Raises:
+          JaxvizError: the sweep has no such recipe.
+        """
+        return self.directory / self.manifest.recipe_folder(self._recipe(recipe))
 
     @property
     def strongest(self) -> Strongest | None:
@@ -116,17 +143,22 @@ class SweptLayer:
         return None if arrays is None else RealImages(**arrays)
 
     def blocks(
-        self, aspect: str = "positive", *, most_bytes: int = BLOCK_BYTES
+        self, aspect: str = "positive", *, recipe: str | None = None, most_bytes: int = BLOCK_BYTES
     ) -> Iterator[tuple[Int[np.ndarray, " k"], Visualization]]:
         """Yields units and their pictures, those that are finished, some tens of megabytes at a time.
 
         Args:
           aspect: one of `aspects`. A visualization of ``"diversity"`` has several images of each unit in a row, whose
             labels end in ``#0``, ``#1``, ….
+          recipe: one of `recipes`; the first when left out.
           most_bytes: how much is held at a time, about.
+
+        Raises:
+          JaxvizError: the sweep has no such recipe, or a file is damaged.
         """
-        folder = self.directory / aspect
-        if aspect not in self.aspects:
+        recipe = self._recipe(recipe)
+        folder = self.folder(recipe) / aspect
+        if not self._begun(aspect)(recipe):
             return
         store = Store(folder)
         size = self._chunk(folder)
@@ -140,47 +172,66 @@ class SweptLayer:
             waiting.append((units, arrays))
             held += sum(array.nbytes for array in arrays.values())
             if held >= most_bytes:
-                yield self._block(waiting, aspect)
+                yield self._block(waiting, aspect, recipe)
                 waiting, held = [], 0
         if waiting:
-            yield self._block(waiting, aspect)
+            yield self._block(waiting, aspect, recipe)
 
-    def visualization(self, aspect: str = "positive") -> Visualization:
+    def visualization(self, aspect: str = "positive", *, recipe: str | None = None) -> Visualization:
         """Returns all pictures of an aspect that are finished, at once.
 
+        Args:
+          aspect: one of `aspects`.
+          recipe: one of `recipes`; the first when left out.
+
         Raises:
-          JaxvizError: there are none.
+          JaxvizError: there are none, or the sweep has no such recipe.
         """
-        found = [block for _, block in self.blocks(aspect)]
+        found = [block for _, block in self.blocks(aspect, recipe=recipe)]
         if not found:
-            raise JaxvizError(f"{self.directory}: no {aspect} pictures of {self.name!r} are finished")
+            raise JaxvizError(f"{self.folder(recipe)}: no {aspect} pictures of {self.name!r} are finished")
         return found[0] if len(found) == 1 else Visualization.concatenate(found)
 
-    def command(self, unit: int) -> str:
+    def command(self, unit: int, recipe: str | None = None) -> str:
         """Returns the command that makes one unit's picture again; empty where the command line cannot say it."""
-        return commands.of_unit(self.manifest, self.name, unit)
+        return commands.of_unit(self.manifest, self.name, unit, self._recipe(recipe))
 
     def labels(self, units: Int[np.ndarray, " k"], aspect: str = "positive") -> tuple[str, ...]:
         """Names units: ``conv2d_3:17``, and with a minus sign what silences it."""
         sign = "-" if aspect == "negative" else ""
         return tuple(f"{sign}{self.name}:{unit}" for unit in units)
 
-    def _block(self, parts: list[tuple[np.ndarray, dict[str, np.ndarray]]], aspect: str):
-        units = np.concatenate([some for some, _ in parts])
-        arrays = {name: np.concatenate([part[name] for _, part in parts]) for name in parts[0][1]}
-        group = self.manifest.diversity if aspect == "diversity" else 1
-        facts = dict(self.manifest.facts)
-        if aspect == "negative":
-            facts["target"] = "preactivation"
-        return units, assembled(arrays, self.labels(units, aspect), group, self.manifest.canvas, facts)
+    def finished(self, aspect: str = "positive", recipe: str | None = None) -> int:
+        """Returns how many units have their picture of an aspect by a recipe.
 
-    def _finished(self, aspect: str) -> int:
-        folder = self.directory / aspect
-        if not (folder / RUN).is_file():
+        Raises:
+          JaxvizError: the sweep has no such recipe, or the folder is damaged.
+        """
+        recipe = self._recipe(recipe)
+        folder = self.folder(recipe) / aspect
+        if not self._begun(aspect)(recipe):
             return 0
         size, store = self._chunk(folder), Store(folder)
         chunks = range(-(-self.channels // size))
         return sum(min(size, self.channels - chunk * size) for chunk in chunks if store.has(chunk))
+
+    def _recipe(self, recipe: str | None) -> str:
+        names = self.recipes
+        if recipe is not None and recipe not in names:
+            raise JaxvizError(f"recipe {recipe!r} is not in this sweep; it has {', '.join(names)}")
+        return names[0] if recipe is None else recipe
+
+    def _begun(self, aspect: str) -> Callable[[str], bool]:
+        return lambda recipe: (self.folder(recipe) / aspect / RUN).is_file()
+
+    def _block(self, parts: list[tuple[np.ndarray, dict[str, np.ndarray]]], aspect: str, recipe: str):
+        units = np.concatenate([some for some, _ in parts])
+        arrays = {name: np.concatenate([part[name] for _, part in parts]) for name in parts[0][1]}
+        group = self.manifest.diversity if aspect == "diversity" else 1
+        facts = self.manifest.provenance(recipe)
+        if aspect == "negative":
+            facts["target"] = "preactivation"
+        return units, assembled(arrays, self.labels(units, aspect), group, self.manifest.canvas, facts)
 
     def _chunk(self, folder: Path) -> int:
         told = (Store.facts_of(folder) or {}).get("chunk", "")

@@ -1,6 +1,6 @@
-"""Errors: every failure that a user can cause, one line that names the thing, the value and the remedy."""
+"""Errors and warnings: what a user can cause, one line each that names the thing, the value and the remedy."""
 
-__all__ = ["JaxvizError", "ModelFileError"]
+__all__ = ["JaxvizError", "JaxvizWarning", "ModelFileError"]
 
 
 class JaxvizError(ValueError):
@@ -13,3 +13,7 @@ class JaxvizError(ValueError):
 
 class ModelFileError(JaxvizError):
     """A model file that is refused; the message says which layer or part is why."""
+
+
+class JaxvizWarning(UserWarning):
+    """A result that is not what was asked for, such as an image that became NaN; the message is one line."""

@@ -119,13 +119,13 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
     command = ["sweep", FILE, "--out", str(tmp_path / "s"), "--layer", "conv2d_1", "--steps", "4000", "--chunk", "1"]
     code = "from jaxviz.cli import main; main()"
     work = subprocess.Popen([sys.executable, "-c", code, *command], stderr=subprocess.PIPE, text=True)
-    while not list(tmp_path.glob("s/*/positive/chunk*")):
+    while not list(tmp_path.glob("s/*/*/positive/chunk*")):
         assert work.poll() is None, work.stderr.read()
         time.sleep(0.05)
     work.send_signal(signal.SIGINT)
     err = work.communicate(timeout=60)[1]
     assert work.returncode == 130
-    kept = len(list(tmp_path.glob("s/*/positive/chunk*")))
+    kept = len(list(tmp_path.glob("s/*/*/positive/chunk*")))
     assert err.splitlines() == [
         "finishing this chunk; press Ctrl-C again to stop at once",
         f"stopped: {kept} of 32 units are kept in {tmp_path}/s; the same command goes on",

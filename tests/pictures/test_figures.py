@@ -48,6 +48,28 @@ def test_a_tile_is_shown_pixel_for_pixel():
     assert (np.abs(windows.astype(int) - expected) <= 1).all(axis=(-1, -2)).any()
 
 
+@pytest.mark.parametrize("size", [28, 60])  # shown three times as large, and as they are
+def test_black_tiles_have_a_line_around_them(size):
+    black = np.zeros((6, size, size, 1), np.uint8)
+    drawn = pixels(figures.tiles_figure(black, captions=[""] * 6, title="")).max(axis=-1)
+    side = size * images.magnification(size, size)
+    for row in drawn[[30, 60]]:
+        assert np.flatnonzero(row).tolist() == [
+            edge
+            for left in (8 + place * (side + 2 * (side // size)) for place in range(3))
+            for edge in (left - 1, left + side)
+        ]
+    assert set(np.unique(drawn)) == {0, 110}
+
+
+def test_nan_is_crossed_out_with_its_step():
+    shown = visualization(4)
+    shown.images[3], shown.scores[3, 1:], shown.final_scores[3] = np.nan, np.nan, np.nan
+    axes = figures.collage(shown).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["0", "1 dead", "2 dead", "3 NaN", "from 1"]
+    assert len(axes.lines) == 3
+
+
 def test_images_out_of_range_are_normalized():
     shown = visualization(3)
     far = dataclasses.replace(shown, images=shown.images * 300 - 100)

@@ -73,6 +73,15 @@ def test_tiles():
     assert len(page.all("svg")) == 4
 
 
+def test_nan_is_marked_with_its_step():
+    shown = visualization(4)
+    shown.images[3], shown.scores[3, 2], shown.final_scores[3] = np.nan, np.nan, np.nan
+    page = Reader(shown._repr_html_())
+    assert [figure["class"] for figure in page.all("figure")] == ["alive", "dead", "dead", "nan"]
+    assert {"3 NaN from 2", "4 images of 28 x 28 x 1, recipe seed, 3 steps, 2 dead, 1 not a number"} <= set(page.words)
+    assert set(np.unique(pixels(page.all("img")[3]["src"]))) == {0, 128}
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3])
 @pytest.mark.parametrize("channel_axis", [-1, 0])
 def test_any_number_of_channels_in_either_layout(channels, channel_axis):

@@ -171,22 +171,43 @@ def test_the_recipe_is_known_where_the_visualization_names_a_preset(monkeypatch)
 
 
 def test_each_status():
-    labels = [f"same:{count}" for count in range(7)]
-    images = np.zeros((7, 5, 5, 3), np.float32)
+    labels = [f"same:{count}" for count in range(8)]
+    images = np.zeros((8, 5, 5, 3), np.float32)
     starts = images - 1
     starts[1] = images[1]
-    scores = np.ones((7, 3), np.float32)
+    images[7, 0, 0, 0] = np.nan  # with a score that is finite all along
+    scores = np.ones((8, 3), np.float32)
     scores[2] = 0
-    scores[6] = np.nan
-    final = np.array([1, 1, 0, 0, np.nan, 1, np.nan], np.float32)
+    scores[4, 2] = scores[6] = np.nan
+    final = np.array([1, 1, 0, 0, np.nan, 1, -np.inf, 1], np.float32)
     shown = made(mirror(), images, labels, starts=starts, scores=scores, final_scores=final)
-    on_data = np.ones((2, 7), np.float32)
+    on_data = np.ones((2, 8), np.float32)
     on_data[:, 5] = (1e-7, -1e-7)
-    expected = ["alive", "dead at the start", "dead at the start", "died on the way", "died on the way", "alive"]
-    assert findings.statuses(shown, None) == (*expected, "dead at the start")
+    broken = "not a number"
+    expected = ["alive", "dead at the start", "dead at the start", "died on the way", broken, "alive", broken, broken]
+    assert findings.statuses(shown, None) == tuple(expected)
     expected[5] = "never active on the data"
-    assert findings.statuses(shown, on_data) == (*expected, "dead at the start")
+    assert findings.statuses(shown, on_data) == tuple(expected)
     assert set(expected) == set(STATUSES)
+
+
+def test_the_step_at_which_nan_begins_is_reported():
+    shown = made(mirror(), PICTURES, CHANNELS)
+    assert not any(column.heading == "NaN from" for column in reported().columns())
+    shown = dataclasses.replace(
+        shown,
+        scores=np.array([[1, 2, np.nan], [1, 1, 1]], np.float32),
+        final_scores=np.array([np.nan, 1], np.float32),
+    )
+    found = jaxviz.report(mirror(), obj.channel("same", [0, 1]), shown)
+    assert found.status == ("not a number", "alive")
+    assert not found.dead.any()
+    np.testing.assert_array_equal(found.nan_from, [2, np.nan])
+    assert jaxviz.Report.from_json(found.to_json()).nan_from.tolist()[0] == 2
+    assert json.loads(found.to_json())["nan_from"] == [2.0, None]
+    column = next(column for column in found.columns() if column.heading == "NaN from")
+    assert column.cells == ["2", "-"]
+    assert repr(found) == "Report(2 units: 1 alive, 1 not a number)"
 
 
 def test_agreement_between_restarts():

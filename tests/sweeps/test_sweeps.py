@@ -15,6 +15,7 @@ import jax
 import numpy as np
 import pytest
 from conftest import ROOT
+from sweep_trees import tree
 
 import jaxviz
 from jaxviz import JaxvizError
@@ -22,13 +23,6 @@ from jaxviz import objectives as obj
 from jaxviz.sweeps.locks import locked
 
 ALL = {"steps": 3, "negative": True, "diversity": 2, "restarts": 2}
-
-
-def tree(directory):
-    """The bytes of every file below a directory, hidden ones too."""
-    return {
-        str(path.relative_to(directory)): path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()
-    }
 
 
 @pytest.fixture(scope="module")
@@ -103,13 +97,13 @@ def test_stopped_damaged_and_resumed_it_equals_an_uninterrupted_one(whole, tiny,
     half = jaxviz.sweep(tiny, tmp_path / "sweep", images=real, chunk=1, stop=lambda: next(asked) > 8, **ALL)
     assert not half.complete
     assert half.layer("first").done == 4
-    [first, second, *_] = sorted((tmp_path / "sweep").glob("*/positive/chunk-*.npz"))
+    [first, second, *_] = sorted((tmp_path / "sweep").glob("*/quick/positive/chunk-*.npz"))
     first.write_bytes(first.read_bytes()[:-20])  # cut short
     second.write_bytes(b"")
     (tmp_path / "sweep" / ".unfinished-abc").mkdir()
     (tmp_path / "sweep" / ".unfinished-abc" / "chunk-00000.npz").touch()
     told = []
-    (tmp_path / "sweep" / "000-first" / "units.json").unlink(missing_ok=True)
+    (tmp_path / "sweep" / "000-first" / "quick" / "units.json").unlink(missing_ok=True)
     done = jaxviz.sweep(tiny, tmp_path / "sweep", images=real, progress=told.append, **ALL)
     assert done.complete
     assert {event.kept for event in told} == {True, False}
@@ -119,13 +113,13 @@ def test_stopped_damaged_and_resumed_it_equals_an_uninterrupted_one(whole, tiny,
 def test_what_is_lost_or_another_s_is_made_again(whole, tiny, real, tmp_path):
     shutil.copytree(whole[0].directory, tmp_path / "sweep")
     first, second, classes = (tmp_path / "sweep" / name for name in ("000-first", "004-second", "006-classes"))
-    (first / "positive" / "run.json").write_text("{")
-    np.savez(first / "positive" / "chunk-00009.npz", image=np.zeros(3))  # of a run that was cut otherwise
-    np.savez(second / "positive" / "chunk-00002.npz", image=np.zeros(3))
+    (first / "quick" / "positive" / "run.json").write_text("{")
+    np.savez(first / "quick" / "positive" / "chunk-00009.npz", image=np.zeros(3))  # of a run that was cut otherwise
+    np.savez(second / "quick" / "positive" / "chunk-00002.npz", image=np.zeros(3))
     (second / "weights.npz").unlink()
     (classes / "real.npz").write_bytes(b"PK")
-    shutil.copy(first / "units.json", second / "units.json")
-    shutil.rmtree(second / "diversity")
+    shutil.copy(first / "quick" / "units.json", second / "quick" / "units.json")
+    shutil.rmtree(second / "quick" / "diversity")
     assert not jaxviz.Sweep.open(tmp_path / "sweep").layer("second").complete
     jaxviz.sweep(tiny, tmp_path / "sweep", images=real, **ALL)
     assert tree(tmp_path / "sweep") == tree(whole[0].directory)
@@ -181,9 +175,13 @@ def test_another_sweep_is_refused_with_the_difference_named(whole, tiny):
     before = tree(directory)
     heavier = tiny.replace(variables=jax.tree.map(lambda leaf: leaf * 2, tiny.variables))
     cases = [
-        (tiny, {**ALL, "steps": 4}, r"keeps another sweep: its steps is 3, not 4; give another directory"),
+        (
+            tiny,
+            {**ALL, "steps": 4},
+            "by the recipe quick with steps of 3, not 4; give another directory",
+        ),
         (tiny, {**ALL, "key": jax.random.key(7)}, r"its key is threefry2x32 \[0, 0\], not threefry2x32 \[0, 7\]"),
-        (tiny, {**ALL, "recipe": "seed"}, "its recipe is quick, not seed"),
+        (tiny, {**ALL, "restarts": 3}, "by the recipe quick with restarts of 2, not 3"),
         (tiny, {**ALL, "diversity": 3}, "its diversity is 2, not 3"),
         (tiny, {**ALL, "precision": "bfloat16"}, "its precision is float32, not bfloat16"),
         (tiny, {**ALL, "chunk": 2}, "its chunk is 1, not 2"),
@@ -202,6 +200,16 @@ def test_another_sweep_is_refused_with_the_difference_named(whole, tiny):
         ({"layers": "flat"}, "layer 'flat' .* has no channels to visualize"),
         ({"layers": []}, "no layers to sweep; name one or more"),
         ({"recipe": "x"}, "unknown recipe 'x'; there are jaxviz, quick"),
+        ({"recipe": ("quick", "x")}, "unknown recipe 'x'; there are jaxviz, quick"),
+        ({"recipe": ()}, "no recipe is given; give one or more, such as recipe='quick'"),
+        (
+            {"recipe": ("quick", jaxviz.recipes.find("quick").replace(views=2))},
+            "two recipes have the name 'quick'; rename one",
+        ),
+        (
+            {"recipe": [jaxviz.recipes.find("quick").replace(name=name) for name in ("a b", "a.b")]},
+            "recipes 'a b' and 'a.b' have the same folder; rename one of them",
+        ),
         ({"chunk": 0}, "chunk of 0: give 1 or more"),
         ({"diversity": 1}, "diversity of 1: give 2 images or more"),
         ({"images": np.zeros((2, 3))}, r"real images of shape \(2, 3\): this model takes \[images, 12, 12, 2\]"),
