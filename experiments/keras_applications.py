@@ -25,14 +25,14 @@ TABLE = Path(__file__).parent.parent / "docs" / "keras-applications.md"
 SIDE = 96  # pixels; the least that all architectures take is 75
 HEAD = """# Every architecture of keras.applications
 
-Each was built with random weights by Keras {keras} on its JAX backend, saved as HDF5, converted, and compared with
-Keras at every layer on one image of {side} x {side} pixels. The difference is the largest of any number of a layer,
-relative to the layer's largest; the one given is that of the worst layer. "Convert" is the time of
-`jaxviz.keras.load`, on 2 cores.
+This page shows that every architecture of `keras.applications` loads into jaxviz and computes what Keras computes.
 
-```
-KERAS_BACKEND=jax python -m experiments.keras_applications
-```
+Keras {keras}, on its JAX backend, built each architecture with random weights and saved it as HDF5. jaxviz loaded the file,
+and every layer was compared with Keras on one image of {side} x {side} pixels. A layer's relative difference is its largest absolute
+difference divided by its largest absolute output. The table gives the layer with the largest relative difference. "Convert"
+is the time of `jaxviz.keras.load` on 2 cores.
+
+```sh
 
 | architecture | layers | parameters | largest relative difference | at layer | convert, seconds |
 | --- | --- | --- | --- | --- | --- |
