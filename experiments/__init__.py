@@ -1,1 +1,1 @@
-"""One script, one result: run each with ``python -m experiments.NAME``. `materials` serves them."""
+"""Experiments: scripts that each answer one question; run ``python -m experiments.NAME``. `materials` supports them."""

@@ -1,13 +1,13 @@
-"""How fast are the article's five pictures, and larger work, here and with others, and what could the machine do?
+"""How fast are jaxviz and other libraries, and which share of the machine's peak does jaxviz reach?
 
 Command:  pip install -e '.[benchmark]' && python -m experiments.benchmark
 Time:     35 minutes on 2 cores with every peer installed (25 with --runs 1), 10 with --alone; let nothing else run.
 Expected: see docs/performance.md; each of conv2d_3, conv2d_4 and the digits at half of the matrix-product peak or more.
 
-Each engine works in a process of its own, the engines take turns, and seconds are the median of the runs after the
-first; one that took more than 20 seconds is not run again. Needed operations are those of the sliced computation: every
-layer below the target forward and backward, of the target one channel. The peak is that of a 4096 x 4096 float32 matrix
-product, measured before and after.
+Each engine works in its own process, and the engines take turns. Seconds are the median of the runs after the first
+run. A run of more than 20 seconds is not repeated. The needed operations are those of the sliced computation: forward
+and backward through every layer below the target, and one channel of the target. The peak is the speed of a 4096 x
+4096 float32 matrix product, measured before and after.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from jaxviz.keras.default import default_path
 
 OURS = "jaxviz"
 SIDE = 4096
-COMPILED_STEPS = 4  # a program is as long for four steps as for four thousand
+COMPILED_STEPS = 4  # the size of a program does not depend on the number of steps
 SLOW = 20.0  # seconds, beyond which a run is not repeated
 
 
@@ -53,7 +53,7 @@ def matrix_product_peak() -> float:
 
 
 def needed_operations(model: jaxviz.Model, target: str) -> float:
-    """Returns the floating-point operations of one image and step: multiplications and additions, both ways."""
+    """Returns the floating-point operations of one image and step, forward and backward."""
     total = 0.0
     for layer in model.layers:
         weights = model.variables["params"].get(layer.name)
@@ -111,7 +111,7 @@ def _summary(first: dict[str, float], others: list[dict[str, float]]) -> dict[st
     seconds = statistics.median([run["seconds"] for run in others] or [alone])
     return {
         "seconds": seconds,
-        # Libraries that do not tell how long they compile: what the first run took longer than the others.
+        # Libraries that do not report the time to compile: the first run's time less the others'.
         "compile_seconds": max(0.0, first["seconds"] - seconds) if math.isnan(compiling) else compiling,
         "memory": max(run["memory"] for run in [first, *others]),
         "runs": max(1, len(others)),
@@ -167,7 +167,7 @@ def compile_all() -> float:
 
 
 def second_process(console: Console) -> dict[str, float]:
-    """What compiling takes a second process, which finds the programs of the first on disk."""
+    """Returns the seconds that a second process spends on compiling, with the programs of the first on disk."""
     code = "from experiments import benchmark; print(benchmark.compile_all())"
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"JAXVIZ_CACHE_DIR": cache}
@@ -181,7 +181,7 @@ def second_process(console: Console) -> dict[str, float]:
 
 @contextlib.contextmanager
 def vgg16() -> Iterator[str]:
-    """Gives the path of VGG16 from keras.applications, with random weights."""
+    """Returns the path of VGG16 from keras.applications, with random weights."""
     try:
         from tf_keras.applications import VGG16
     except ImportError:
@@ -195,7 +195,7 @@ def vgg16() -> Iterator[str]:
 
 
 def large(engines: list[str], runs: int, console: Console) -> dict:
-    """VGG16: against others at 224 x 224, and jaxviz alone with more and more filters."""
+    """Compares VGG16 with other libraries at 224 x 224, and times jaxviz alone with increasing numbers of filters."""
     results: dict = {}
     with vgg16() as path:
 
@@ -227,18 +227,20 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--runs", type=int, default=3, help="timed runs of each, after the first; default %(default)s")
-    parser.add_argument("--steps", type=int, help="steps of the five pictures; their own numbers when left out")
-    parser.add_argument("--only", choices=("pictures", "cache", "large"), help="one part alone")
-    parser.add_argument("--alone", action="store_true", help="jaxviz without its peers")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    parser.add_argument(
+        "--runs", type=int, default=3, help="timed runs of each engine, after a first run; default %(default)s"
+    )
+    parser.add_argument("--steps", type=int, help="steps of the five pictures; default: the article's numbers")
+    parser.add_argument("--only", choices=("pictures", "cache", "large"), help="run only this part")
+    parser.add_argument("--alone", action="store_true", help="run jaxviz without the other libraries")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     arguments = parser.parse_args(argv)
     if arguments.runs < 1:
         raise jaxviz.JaxvizError(f"runs of {arguments.runs}: give 1 or more")
     if arguments.steps is not None and arguments.steps < 1:
         raise jaxviz.JaxvizError(f"steps of {arguments.steps}: give 1 or more")
 
-    console = Console(width=160)  # tables are read from files, too
+    console = Console(width=160)  # wide enough for the tables when the output goes to a file
     engines = [OURS] if arguments.alone else [name for name, engine in ENGINES.items() if engine.installed]
     if missing := [name for name in ENGINES if name not in engines and not arguments.alone]:
         console.print(f"not installed: {', '.join(missing)}; pip install -e '.[benchmark]' brings them")

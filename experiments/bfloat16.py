@@ -2,11 +2,11 @@
 
 Command:  python -m experiments.bfloat16
 Time:     about 2 minutes on 2 cores.
-Expected: the same image scores within a hundredth (median; the weakest channels within 13 in a hundred), and what the
-climb reaches, scored in float32, is the same within 4 in a hundred.
+Expected: the median score of the same image differs by less than 1 % (up to 13 % for the weakest channels), and the
+scores after the ascent, computed in float32, differ by less than 4 %.
 
-Each layer of the article's network is climbed twice from the same images, once in each precision. "Same image" compares
-the first score, before any step; "after the climb" compares what each reached, both scored in float32.
+Each layer of the article's network is optimized twice from the same images, once in each precision. "The same image"
+compares the first scores, before any step. "After the ascent" compares the final scores, both computed in float32.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from jaxviz import objectives as obj
 
 
 def moved(model: jaxviz.Model, layer: str, steps: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Returns how far the scores of a layer's living channels move, relative to what they are in float32."""
+    """Returns the changes of the scores of a layer's active channels, relative to float32."""
     objective = obj.channel(layer)
     exact, coarse = (
         jaxviz.visualize(model, objective, "seed", steps=steps, precision=precision)

@@ -1,16 +1,17 @@
-"""Which recipe excites filters most, inside the range that the network was trained for, and leaves fewest dead?
+"""Which recipe reaches the largest activations inside the network's range, and leaves the fewest filters dead?
 
 Command:  python -m experiments.compare_recipes --data mnist.npz --out recipes      (--quick: fewer filters and steps)
           … --models FILE FILE[@SIDE] …        Keras files of other networks, at another size of image if need be
-Time:     25 minutes on 2 cores, most of it for the 32 views a step of maco; --models of large images take long.
+Time:     25 minutes on 2 cores, mostly for the 32 views of maco; --models with large images take longer.
 Expected: jaxviz above all others in each layer of the MNIST network, and no filter dead with it.
 
-All recipes make the same number of steps, and their images are cut off at the ends of the range before they are
-measured. The measure is the activation a filter reached, its channel's mean, divided by the largest that it has for a
-real digit: above 1, the picture excites the filter more than any digit does. Of networks without real images at hand,
-what each recipe reaches is divided by what jaxviz reaches. Then the candidates from which the default was chosen.
+All recipes make the same number of steps, and their images are clipped to the network's range before they are
+measured. The measure is the activation that a filter reaches (the mean of its channel), divided by its largest
+activation on real digits: above 1, the picture excites the filter more than any digit does. For networks without real
+images, the activation of each recipe is divided by that of jaxviz. Then the script compares the candidates from which
+the default was chosen.
 
-Leaves in the directory: tables.md and recipes.png, one row of units, one column a recipe, the ratio under each.
+Writes tables.md and recipes.png, with one row for each unit, one column for each recipe, and the ratio at each image.
 """
 
 import argparse
@@ -79,7 +80,7 @@ def measure(
 
 
 def candidates(steps: int) -> dict[str, Recipe]:
-    """Returns what the default was chosen from."""
+    """Returns the candidates from which the default was chosen."""
 
     def recipe(parameterization: Parameterization, rate: float, **changes) -> Recipe:
         adam = deferred(optax.adam, deferred(optax.cosine_decay_schedule, rate, Steps(), 0.05))
@@ -99,7 +100,7 @@ def candidates(steps: int) -> dict[str, Recipe]:
 
 
 def compare_on(file: str, recipes: Mapping[str, Recipe], advance) -> str:
-    """Compares recipes on another network, whose real images are not at hand: medians relative to jaxviz's."""
+    """Compares recipes on a network without real images; returns medians relative to jaxviz's."""
     path, _, side = file.partition("@")
     model = jaxviz.keras.load(path)
     if side:
@@ -156,11 +157,19 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, required=True, help="directory for the results; made if need be")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="directory for the results; created if it does not exist"
+    )
     parser.add_argument("--data", type=Path, help=f"real digits: {mnist_data.HELP}")
-    parser.add_argument("--steps", type=int, default=256, help="of every recipe; default %(default)s")
-    parser.add_argument("--models", nargs="*", default=[], metavar="FILE", help="other Keras files, FILE@SIDE pixels")
-    parser.add_argument("--quick", action="store_true", help="8 filters a layer")
+    parser.add_argument("--steps", type=int, default=256, help="steps of every recipe; default %(default)s")
+    parser.add_argument(
+        "--models",
+        nargs="*",
+        default=[],
+        metavar="FILE",
+        help="other Keras files; FILE@SIDE sets the image side in pixels",
+    )
+    parser.add_argument("--quick", action="store_true", help="use 8 filters of each layer")
     return parser
 
 

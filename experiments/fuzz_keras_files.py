@@ -1,12 +1,13 @@
 """Does a damaged Keras file crash, hang or flood the process that loads it, or raise an error that is not jaxviz's?
 
 Command:  JAXVIZ_CACHE_DIR= python -m experiments.fuzz_keras_files --minutes 10
-Time:     what is asked for; needs nothing but jaxviz.
+Time:     as given by --minutes; needs only jaxviz.
 Expected: no failure, and at least 20,000 files in 10 minutes on 2 cores.
 
-Small valid files of every container are changed by their structure (fields of the architecture; groups, links,
-attributes and arrays of the HDF5 file; entries of the archive) and by their bytes, then loaded in other processes.
-A file that fails is kept in the directory given, and `--only NUMBER` loads that one again.
+The structure and the bytes of small valid files of every container are changed, and each changed file is loaded in
+another process. The structure is the fields of the architecture, the groups, links, attributes and arrays of an HDF5
+file, and the entries of an archive. A file that fails is kept in the directory --out, and `--only NUMBER` loads it
+again.
 """
 
 import argparse
@@ -30,16 +31,16 @@ from jaxviz import cli
 
 MOST_SECONDS = 10
 MOST_BYTES = 2 << 30
-_FORGET = 100  # loads after which a worker forgets what JAX has traced, which would fill the memory by itself
+_FORGET = 100  # loads after which a worker clears JAX's trace caches, which would fill the memory
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one file.
+    """The outcome of one file.
 
     Attributes:
-      number: which file.
-      kind: what it was made from and how.
+      number: the number of the file.
+      kind: the original file and the kind of change.
       result: ``opened``, ``refused``, or what failed.
       seconds: how long it took.
     """
@@ -55,16 +56,16 @@ class Outcome:
 
 
 def load_one(number: int, scratch: Path) -> Outcome:
-    """Makes one damaged file, loads it, and says what became of it.
+    """Makes one damaged file, loads it, and returns the outcome.
 
-    A file that took too long is loaded once more: a machine may have stood still, while what hangs hangs again.
+    A file that took too long is loaded once more, because the machine may have been suspended.
     """
     outcome = _load_once(number, scratch)
     return _load_once(number, scratch) if outcome.seconds > MOST_SECONDS else outcome
 
 
 def _load_once(number: int, scratch: Path) -> Outcome:
-    room = Path(tempfile.mkdtemp(dir=scratch))  # of its own, since a worker that was stopped leaves what it was at
+    room = Path(tempfile.mkdtemp(dir=scratch))  # one for each file, since a stopped worker leaves its files behind
     path, kind = mutant(number, room / str(number))
     begin = time.monotonic()
     try:
@@ -72,7 +73,7 @@ def _load_once(number: int, scratch: Path) -> Outcome:
         result = "opened"
     except jaxviz.JaxvizError:
         result = "refused"
-    except Exception as error:  # whatever it is, it is the finding
+    except Exception as error:  # any error but jaxviz's own is a failure to report
         result = f"{type(error).__name__}: {str(error)[:200]}"
     seconds = time.monotonic() - begin
     if seconds > MOST_SECONDS:
@@ -82,7 +83,7 @@ def _load_once(number: int, scratch: Path) -> Outcome:
 
 
 def work(first: int, stride: int, scratch: Path, results: connection.Connection) -> None:
-    """Loads every stride-th file, from the first on, until it is stopped."""
+    """Loads every stride-th file, beginning with the first, until the process is stopped."""
     import jax
 
     _limit_memory()
@@ -95,11 +96,11 @@ def work(first: int, stride: int, scratch: Path, results: connection.Connection)
 
 
 def _limit_memory() -> None:
-    """Lets this process take 2 GB more than the libraries that it has loaded."""
+    """Limits this process to 2 GB more memory than its libraries have loaded."""
     if sys.platform == "linux":
         import resource
 
-        jaxviz.default_model()  # so that all of them are
+        jaxviz.default_model()  # so that all libraries are loaded
         with open("/proc/self/statm") as file:
             taken = int(file.read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (taken + MOST_BYTES, resource.RLIM_INFINITY))
@@ -107,20 +108,20 @@ def _limit_memory() -> None:
 
 
 class Worker:
-    """A process that loads files, and what it is at."""
+    """A process that loads files, and its current file."""
 
     def __init__(self, first: int, stride: int, scratch: Path):
         context = multiprocessing.get_context("spawn")
         self.results, sender = context.Pipe(duplex=False)
         self.next, self.stride, self.scratch = first, stride, scratch
         self.silence = -60.0  # seconds; it has to import JAX first
-        self.suspect = -1  # the file at which a worker before this one fell silent
+        self.suspect = -1  # the file at which the previous worker stopped answering
         self.process = context.Process(target=work, args=(first, stride, scratch, sender), daemon=True)
         self.process.start()
         sender.close()
 
     def receive(self) -> Outcome:
-        """Returns the next outcome; the death of the process is one."""
+        """Returns the next outcome; the process's death counts as an outcome."""
         try:
             outcome = self.results.recv()
         except (EOFError, OSError):
@@ -136,13 +137,13 @@ class Worker:
         self.results.close()
 
     def after(self) -> "Worker":
-        """Returns a new worker that goes on where this one was."""
+        """Returns a new worker that continues after this one's file."""
         self.stop()
         return Worker(self.next, self.stride, self.scratch)
 
 
 def fuzz(minutes: float, first: int, processes: int, scratch: Path) -> list[Outcome]:
-    """Loads damaged files until the time is up, and returns what became of each."""
+    """Loads damaged files until the time is up, and returns the outcomes."""
     workers = [Worker(first + place, processes, scratch) for place in range(processes)]
     outcomes: list[Outcome] = []
     now = time.monotonic()
@@ -157,7 +158,7 @@ def fuzz(minutes: float, first: int, processes: int, scratch: Path) -> list[Outc
                     if not worker.process.is_alive() and "died" in outcomes[-1].result:
                         workers[place] = worker.after()
                     continue
-                worker.silence += min(now - before, 2)  # a machine that slept for a while is no worker that hangs
+                worker.silence += min(now - before, 2)  # a suspended machine must not count as a worker that hangs
                 if worker.silence > 3 * MOST_SECONDS:
                     if worker.suspect == worker.next:
                         outcomes.append(Outcome(worker.next, "", f"silent for {worker.silence:.0f} s"))
@@ -192,9 +193,14 @@ def main(argv: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--first", type=int, default=0, metavar="NUMBER", help="the number of the first file")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="default: one a core, %(default)s")
-    parser.add_argument("--out", type=Path, default=Path("out/fuzz"), help="where files that fail are kept")
+    parser.add_argument("--first", type=int, default=0, metavar="NUMBER", help="number of the first file")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="worker processes; default: one for each core, %(default)s",
+    )
+    parser.add_argument("--out", type=Path, default=Path("out/fuzz"), help="directory for the files that fail")
     parser.add_argument("--only", type=int, metavar="NUMBER", help="load this file alone, and show its error")
     arguments = parser.parse_args(argv)
     if arguments.only is not None:

@@ -1,4 +1,4 @@
-"""What do the pages of a gallery look like? Pictures of them for the documentation.
+"""What do the pages of a gallery look like? Takes the screenshots for the documentation.
 
 Command:  python -m experiments.gallery_screenshots GALLERY --layer conv2d_3 --unit 17 --out docs/images
 Time:     10 seconds; it needs Chromium.
@@ -19,7 +19,7 @@ from jaxviz.files.outputs import staged
 
 _DESKTOP = {"viewport": {"width": 1280, "height": 820}, "color_scheme": "dark"}
 _PHONE = {"viewport": {"width": 360, "height": 720}, "color_scheme": "light", "device_scale_factor": 2}
-_COLOURS = 128  # enough for flat pages and grey tiles, in a third of the bytes
+_COLOURS = 128  # colours: enough for flat pages and grey tiles, at a third of the file size
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -31,9 +31,9 @@ def main(argv: list[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("gallery", type=Path, help="the directory of a gallery")
-    parser.add_argument("--layer", default="conv2d_3", help="whose wall is shown; default %(default)s")
-    parser.add_argument("--unit", type=int, default=17, help="whose page is shown; default %(default)s")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="where to leave the files")
+    parser.add_argument("--layer", default="conv2d_3", help="layer whose wall is shown; default %(default)s")
+    parser.add_argument("--unit", type=int, default=17, help="unit whose page is shown; default %(default)s")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="directory for the files")
     arguments = parser.parse_args(argv)
     index = (arguments.gallery / "index.html").resolve().as_uri()
     pages = {"network": "", "layer": arguments.layer, "unit": f"{arguments.layer}/{arguments.unit}"}

@@ -4,9 +4,10 @@ Command:  KERAS_BACKEND=jax python -m experiments.keras_applications          (o
 Time:     about 40 minutes on 2 cores and up to 8 GB of memory; each architecture in a process of its own.
 Expected: docs/keras-applications.md with a line for each; no difference above 1e-5 of a layer's largest output.
 
-The weights are random: He's normal for kernels, and statistics for batch normalization that keep activations at about 1
-through hundreds of layers. They do not take the mean of each channel away: what is left would be differences between
-places, and a random network blows those up, rounding included. Both sides compute one operation at a time.
+The weights are random: He's normal distribution for kernels, and statistics for batch normalization that keep
+activations near 1 through hundreds of layers. The statistics do not subtract the mean of each channel. If they did,
+only the differences between positions would remain, and a random network amplifies these together with the rounding
+errors. Both sides compute one operation at a time.
 """
 
 import argparse
@@ -25,14 +26,14 @@ TABLE = Path(__file__).parent.parent / "docs" / "keras-applications.md"
 SIDE = 96  # pixels; the least that all architectures take is 75
 HEAD = """# Every architecture of keras.applications
 
-Each was built with random weights by Keras {keras} on its JAX backend, saved as HDF5, converted, and compared with
-Keras at every layer on one image of {side} x {side} pixels. The difference is the largest of any number of a layer,
-relative to the layer's largest; the one given is that of the worst layer. "Convert" is the time of
-`jaxviz.keras.load`, on 2 cores.
+This page shows that every architecture of `keras.applications` loads into jaxviz and computes what Keras computes.
 
-```
-KERAS_BACKEND=jax python -m experiments.keras_applications
-```
+Keras {keras}, on its JAX backend, built each architecture with random weights and saved it as HDF5. jaxviz loaded the
+file, and every layer was compared with Keras on one image of {side} x {side} pixels. A layer's relative difference is
+its largest absolute difference divided by its largest absolute output. The table gives the layer with the largest
+relative difference. "Convert" is the time of `jaxviz.keras.load` on 2 cores.
+
+```sh
 
 | architecture | layers | parameters | largest relative difference | at layer | convert, seconds |
 | --- | --- | --- | --- | --- | --- |
@@ -61,7 +62,7 @@ def build(name: str, side: int):
         else:
             is_depthwise = "depthwise" in variable.path or "dw" in variable.path
             fan = np.prod(shape[:-2]) if is_depthwise else np.prod(shape[:-1])
-            # A softmax of large logits would turn their rounding, a millionth of each, into as many millionths.
+            # Small logits: a softmax turns the absolute rounding error of large logits into a relative error.
             share = 0.1 if "predictions" in variable.path or "logits" in variable.path else 2
             variable.assign(rng.normal(0.0, np.sqrt(share / fan), shape))
     scales_itself = any(
@@ -73,7 +74,7 @@ def build(name: str, side: int):
 
 
 def _calibrate(model, images: np.ndarray, rng: np.random.Generator) -> None:
-    """Gives each batch normalization, as images pass it, statistics that leave activations of about 1."""
+    """Sets the statistics of each batch normalization so that its activations on the images are near 1."""
     import keras
 
     plain = keras.layers.BatchNormalization.call
@@ -101,7 +102,7 @@ def compare(name: str, side: int, folder: str) -> dict:
     path = os.path.join(folder, f"{name}.h5")
     model.save(path)
     start = time.perf_counter()
-    ours = jaxviz.keras.load(path).replace(preprocess=None)  # Keras's own network takes what is inside of it
+    ours = jaxviz.keras.load(path).replace(preprocess=None)  # Keras's network takes preprocessed images
     seconds = time.perf_counter() - start
     os.remove(path)
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
@@ -135,7 +136,7 @@ def row(result: dict) -> str:
 
 
 def run_alone(name: str, side: int) -> dict:
-    """Compares one architecture in a process of its own, whose memory goes when it ends."""
+    """Compares one architecture in its own process, which frees its memory when it ends."""
     command = [sys.executable, "-m", "experiments.keras_applications", "--one", name, "--side", str(side)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = done.stdout.strip().splitlines()
@@ -147,10 +148,8 @@ def run_alone(name: str, side: int) -> dict:
 def main(arguments: list[str] | None = None) -> None:
     """Runs the comparison and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--only", nargs="*", help="these architectures; all when left out, and then the table is written"
-    )
-    parser.add_argument("--side", type=int, default=SIDE, help="of the image, in pixels")
+    parser.add_argument("--only", nargs="*", help="run these architectures; default: all, which also writes the table")
+    parser.add_argument("--side", type=int, default=SIDE, help="side of the image, in pixels")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     os.environ.setdefault("KERAS_BACKEND", "jax")

@@ -1,12 +1,12 @@
-"""Does a sweep that is killed again and again leave what an uninterrupted one leaves, and does its memory stay flat?
+"""Does a sweep that is killed many times leave the same files as an uninterrupted sweep, in constant memory?
 
 Command:  pip install -e '.[test]' && python -m experiments.killed_sweep
 Time:     about 40 minutes on 2 cores.
 Expected: 20 kills, the same files byte for byte, and as much memory in each quarter of the units.
 
-MobileNet of keras.applications, untrained, its 11,944 filters and classes at 32 x 32, is swept once without a break
-and once by processes that get SIGKILL at random moments, each going on where the one before was killed. Compiled
-programs are cached, as they are for any user, in a directory of this run alone.
+The network is an untrained MobileNet of keras.applications, with 11,944 filters and classes, at 32 x 32. One sweep
+runs without a break. The other runs in processes that get SIGKILL at random moments, and each process continues where
+the previous one was killed. Compiled programs are cached, as for any user, in a directory of this run.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def uninterrupted(file: Path, out: Path, steps: int, cache: Path) -> tuple[float
 
 
 def killed(file: Path, out: Path, steps: int, cache: Path, lives: list[float]) -> int:
-    """Sweeps with a kill after each of some seconds, then to the end; returns how many kills met a sweep at work."""
+    """Sweeps with a kill after each of some seconds, then to the end; returns how many kills hit a running sweep."""
     kills = 0
     with progress_bar() as bar:
         advance = bar.task("killed", len(lives), what="kills")
@@ -104,11 +104,11 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--model", default="MobileNet", help="a function of keras.applications")
+    parser.add_argument("--model", default="MobileNet", help="name of a function of keras.applications")
     parser.add_argument("--side", type=int, default=32, help="height and width of the images")
     parser.add_argument("--steps", type=int, default=8, help="steps of each ascent")
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments of the kills")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as place:
         here = Path(place)

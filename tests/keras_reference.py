@@ -9,7 +9,7 @@ BOUND = 1e-5  # of the layer's largest output
 
 
 def randomize(model, seed=0):
-    """Gives every variable a value that matters, small enough that activations neither vanish nor overflow."""
+    """Sets every variable to random values, so small that activations neither vanish nor overflow."""
     rng = np.random.default_rng(seed)
     for variable in model.variables:
         if "seed" in variable.path or "count" in variable.path:
@@ -25,13 +25,13 @@ def randomize(model, seed=0):
         else:
             variable.assign(rng.uniform(-0.5, 0.5, shape))
     for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):  # which reads its statistics when it is told to
+        if isinstance(layer, keras.layers.Normalization):  # without this call it ignores the assigned statistics
             layer.finalize_state()
     return model
 
 
 def flat_layers(model):
-    """Yields a model's layers with the names of their activations here, those of models inside behind theirs."""
+    """Yields a model's layers with the names of their activations here, nested layers after their model."""
     for layer in model.layers:
         if not isinstance(layer, keras.layers.InputLayer):
             yield layer.name, layer
@@ -72,7 +72,7 @@ def compare(model, ours, seed=0, bound=BOUND):
 
 
 def compare_channels(ours, bound=BOUND):
-    """Asks for one channel of every layer, another for each of two images at once, and compares with the whole."""
+    """Computes one channel of every layer, a different one for each of two images, and compares with all channels."""
     rng = np.random.default_rng(1)
     images = rng.uniform(-1, 1, (2, *ours.canvas.shape)).astype(np.float32)
     layers = [layer for layer in ours.layers if layer.channels]

@@ -1,4 +1,4 @@
-"""Pages of the documentation: a Markdown file -> its blocks of code, each with what is said of it."""
+"""Pages of the documentation: a Markdown file -> its blocks of code, each with its annotation."""
 
 import dataclasses
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conftest import ROOT
 
-# The reference is made from the docstrings, whose examples are doctests.
+# The reference is made from docstrings; their examples run as doctests.
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _FENCE = re.compile(

@@ -1,4 +1,4 @@
-"""What is held to the bit, or against another program, once more with all that XLA optimizes, as users run it."""
+"""Repeats the bitwise comparisons and those with other programs under XLA's default optimizations, as users run it."""
 
 import os
 import subprocess

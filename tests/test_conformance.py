@@ -47,7 +47,7 @@ def test_every_objective_rises_with_every_parameterization():
 
 
 def held(parameterization, canvas):
-    """Draws parameters of some images; gives what shows them, and what pulls a gradient back to them."""
+    """Draws parameters of some images; returns the images, and the map of their gradients to parameters."""
 
     @jax.jit
     def seen(parameters):

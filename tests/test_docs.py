@@ -1,4 +1,4 @@
-"""What the pages of the documentation and the README show is true: code runs, commands parse, links lead somewhere."""
+"""The documentation and the README are true: code runs, commands parse, and links have targets."""
 
 import argparse
 import importlib
@@ -16,9 +16,9 @@ from PIL import Image
 import jaxviz
 from jaxviz import cli
 
-MOST_STEPS = 8  # of any ascent on a page; what pages show as printed does not hang on more
+MOST_STEPS = 8  # of any ascent on a page; the printed outputs do not depend on more steps
 
-# All the code on all pages that no test runs. It stays as short as this.
+# The only code on the pages that no test runs.
 NOT_RUN = {
     ("scaling.md", "takes several machines"),
 }
@@ -76,7 +76,7 @@ def test_python_runs_from_top_to_bottom(page, desk, few_steps, capsys):
 
 
 def try_out(made, model):
-    """Uses what a right-hand side makes, as far as that goes without compiling."""
+    """Checks the value of a right-hand side as far as possible without compiling."""
     key, canvas = jax.random.key(0), model.canvas
     blank = jax.ShapeDtypeStruct(canvas.shape, np.float32)
     if isinstance(made, jaxviz.objectives.Objective):
@@ -104,7 +104,7 @@ def test_every_block_is_code_or_output():
 
 
 class ParsedError(Exception):
-    """The command line was understood."""
+    """Raised when a command line has been parsed."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -131,7 +131,7 @@ def test_commands_are_understood(page, monkeypatch):
 
 
 def understand(arguments):
-    """Parses a ``jaxviz`` command as far as that goes without running it."""
+    """Parses a ``jaxviz`` command without running it."""
     group = typer.main.get_command(cli.app)
     command = group.commands[arguments[0]]
     command.make_context(arguments[0], arguments[1:])
@@ -144,7 +144,7 @@ def test_pages_and_pictures_that_are_linked_exist(page):
     )
     for picture, text, target in links:
         assert (page.parent / target).exists(), target
-        assert not picture or len(text) > 20  # a picture is told to those who do not see it
+        assert not picture or len(text) > 20  # every picture has an alternative text
 
 
 def test_the_site_has_every_page():

@@ -1,4 +1,4 @@
-"""The frames of an ascent: images of the way, each that of a run which ends there."""
+"""The frames of an ascent: each frame equals the last image of a run that ends at its step."""
 
 import functools
 

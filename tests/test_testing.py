@@ -1,4 +1,4 @@
-"""The check of objectives: what conforms passes, and each way not to conform is named."""
+"""The check of objectives: conforming objectives pass, and each violation is named."""
 
 import dataclasses
 from functools import partial
@@ -118,7 +118,7 @@ crooked.defjvp(lambda primals, tangents: (primals[0], tangents[0] * jnp.nan))
 
 
 class Anew:
-    """A value that equals none but itself."""
+    """A value that equals only itself."""
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_progress_counts_every_picture_once(tiny):
 
 
 def test_batch_equals_a_python_loop(tiny):
-    """The same ascent written as a plain loop over filters and steps."""
+    """The same ascent as a plain loop over filters and steps."""
     result = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=5)
     score = jax.jit(jax.value_and_grad(tiny.ask))
     for index in range(6):
@@ -100,7 +100,7 @@ def test_one_trace_a_layer(counted, compilations):
     assert len(calls) == traced
     assert len(compilations) == compiled
     jaxviz.visualize(model, obj.channel("first"), steps=3)
-    assert len(calls) > traced  # the count does count
+    assert len(calls) > traced  # checks that the counter works
 
 
 def test_a_file_loaded_again_compiles_nothing(mnist, compilations):

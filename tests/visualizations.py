@@ -1,4 +1,4 @@
-"""Small visualizations for the tests of what shows them."""
+"""Small visualizations for the tests of figures and notebooks."""
 
 import numpy as np
 

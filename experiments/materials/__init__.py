@@ -1,1 +1,1 @@
-"""What the experiments work with: other engines, judges, data, damaged files and synthetic networks."""
+"""Materials of the experiments: other engines, judges, data, damaged files and synthetic networks."""

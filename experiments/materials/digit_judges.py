@@ -1,4 +1,4 @@
-"""Judges: name -> a function that reads digits in images; none of them ever sees how the images are made."""
+"""Judges: name -> a function that classifies images of digits; no judge is used to make the images."""
 
 import warnings
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def trained(name: str, images: np.ndarray, labels: np.ndarray) -> Judge:
 
 
 def networks(folder: Path) -> dict[str, Judge]:
-    """Opens the Keras files of a folder that read ten classes in images of 28 x 28 pixels from 0 to 1."""
+    """Opens the Keras files of a folder that classify images of 28 x 28 pixels from 0 to 1 into ten classes."""
     found: dict[str, Judge] = {}
     for path in sorted(folder.iterdir()):
         try:

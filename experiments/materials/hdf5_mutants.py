@@ -12,11 +12,11 @@ from experiments.materials.small_keras_files import Parts
 
 __all__ = ["edited", "mutate_tree"]
 
-_IMPOSSIBLE = (TypeError, ValueError, OSError, LookupError, RuntimeError, AttributeError)  # what h5py raises
+_IMPOSSIBLE = (TypeError, ValueError, OSError, LookupError, RuntimeError, AttributeError)  # the errors that h5py raises
 
 
 def mutate_tree(rng: random.Random, parts: Parts, seed: str) -> Parts:
-    """Changes groups, links, attributes and arrays of the HDF5 file, which stays a valid one."""
+    """Changes groups, links, attributes and arrays of the HDF5 file, which remains valid."""
     del seed
 
     def change(file: h5py.File) -> None:
@@ -25,7 +25,7 @@ def mutate_tree(rng: random.Random, parts: Parts, seed: str) -> Parts:
             file.visititems(lambda _, item, items=items: items.append(item))
             groups = [file, *(item for item in items if isinstance(item, h5py.Group))]
             arrays = [item for item in items if isinstance(item, h5py.Dataset)]
-            # Not every change can be made to what those before have left.
+            # Earlier changes can make this one impossible.
             with contextlib.suppress(*_IMPOSSIBLE):
                 what = rng.random()
                 if what < 0.5 and arrays:

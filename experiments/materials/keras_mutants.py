@@ -1,4 +1,4 @@
-"""Mutants: (number, directory) -> a damaged Keras file, the same one each time."""
+"""Mutants: (number, directory) -> a damaged Keras file; the same number makes the same file."""
 
 import contextlib
 import copy
@@ -42,7 +42,7 @@ def _mutate_config(rng: random.Random, parts: Parts, seed: str) -> Parts:
     """Changes the architecture's JSON: a value, a class, a layer, its depth, its length."""
     config = config_of(seed)
     text = b"[" * 100_000
-    with contextlib.suppress(RecursionError):  # of what has become too deep for Python to copy or write
+    with contextlib.suppress(RecursionError):  # raised when the JSON is nested too deeply for Python to copy or write
         for _ in range(rng.choice([1, 1, 1, 2, 5])):
             _change_config(rng, config)
         text = json.dumps(config).encode()
@@ -100,7 +100,7 @@ def _with_config(parts: Parts, text: bytes) -> Parts:
 
 
 def _mutate_bytes(rng: random.Random, parts: Parts, seed: str) -> Parts:
-    """Changes bytes, wherever they stand."""
+    """Changes bytes at random places."""
     del seed
     name = rng.choice(list(parts))
     data = bytearray(parts[name])
@@ -137,11 +137,11 @@ def _valid(seed: str) -> Parts:
 
 
 def mutant(number: int, directory: Path) -> tuple[Path, str]:
-    """Writes one damaged file and returns its path and what was done to it.
+    """Writes one damaged file and returns its path and a description of the change.
 
     Args:
-      number: which one; the same number makes the same file.
-      directory: where to write; it is created, and empty.
+      number: selects the change; the same number makes the same file.
+      directory: where to write; it is created, empty.
     """
     rng = random.Random(number)
     seed = rng.choice(list(SEEDS))
@@ -174,7 +174,7 @@ def _archive(rng: random.Random, entries: list[tuple[str, bytes]]) -> bytes:
 
 
 def _odd_archive(rng: random.Random, parts: Parts) -> bytes:
-    """Writes an archive whose entries are odd, or whose bytes are."""
+    """Writes an archive with irregular entries or damaged bytes."""
     entries = list(parts.items())
     what = rng.randrange(6)
     if what == 0:
@@ -190,7 +190,7 @@ def _odd_archive(rng: random.Random, parts: Parts) -> bytes:
     data = bytearray(_archive(rng, entries))
     if what == 5:
         for _ in range(rng.choice([1, 2, 8])):
-            # The directory at the end says where everything is and how large.
+            # The central directory at the end holds the position and size of every entry.
             start = rng.choice([0, max(0, len(data) - 250)])
             data[rng.randrange(start, len(data))] = rng.randrange(256)
     return bytes(data)

@@ -1,4 +1,4 @@
-"""MNIST digits from the files people have: a wheel with CSVs, mnist.npz, or the original IDX files.
+"""MNIST digits from common files: a wheel with CSVs, mnist.npz, or the original IDX files.
 
 Digits: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", 1998, http://yann.lecun.com/exdb/mnist/
 """
@@ -59,7 +59,7 @@ def _read_idx_directory(directory: Path, split: str) -> tuple[np.ndarray, np.nda
     def find(kind: str) -> np.ndarray:
         stem = f"{_IDX_NAME[split]}-{kind}"
         for candidate in sorted(directory.iterdir()):
-            # The files travel as train-images-idx3-ubyte and as train-images.idx3-ubyte.
+            # The files are distributed under both names: train-images-idx3-ubyte and train-images.idx3-ubyte.
             if candidate.name.startswith(stem):
                 return _read_idx(candidate)
         raise FileNotFoundError(f"no file {stem}-idx* in {directory}")

@@ -1,11 +1,11 @@
-"""How do others climb the same gradients? Engines for the benchmark, each in a process of its own.
+"""How fast are other libraries on the same work? Engines for the benchmark, each in its own process.
 
-Command:  python -m experiments.benchmark      (which starts these; nobody calls them by hand)
-Expected: nothing by itself.
+Command:  python -m experiments.benchmark      (which starts these engines)
+Expected: no result of its own.
 
-Every engine climbs the same images: mean of a channel or probability of a class, gradient divided by its root mean
-square, constant or varying steps, all steps of all images from new noise at each run. An engine whose library is not
-installed is left out.
+Every engine optimizes the same images: the objective is the mean of a channel or the probability of a class, the
+gradient is divided by its root mean square, the step size is constant or varies, and each run starts from new noise.
+An engine whose library is not installed is left out.
 """
 
 import argparse
@@ -25,23 +25,23 @@ import numpy as np
 
 EPSILON = 1e-5
 
-Run = Callable[[int], object]  # of a seed; returns when the images are there
+Run = Callable[[int], object]  # takes a seed; returns when the images are computed
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Work:
-    """What is climbed: the units of one layer of a network in a Keras file.
+    """Work to time: the units of one layer of a network in a Keras file.
 
     Attributes:
       name: what the table calls it.
       path: the Keras file.
       input_shape: of one image.
-      layer: the target.
-      units: how many of its first channels or classes.
+      layer: the target layer.
+      units: the number of channels or classes, from the first.
       steps: how many steps.
-      digits: True for classes from black images by varying steps, False for channels from noise by steps of 1.
+      digits: True for classes, black starts and varying step sizes; False for channels, noise and a step size of 1.
       largest: largest pixel of the noise.
-      chunk: jaxviz's chunk; chosen when None.
+      chunk: width of jaxviz's chunks; None lets jaxviz choose.
     """
 
     name: str
@@ -71,7 +71,7 @@ def _model(work: Work):
 
     if work.path == str(default_path().absolute()):
         return jaxviz.keras.load(work.path)
-    # As the others, which are given the images as they are.
+    # As in the other engines, whose networks take images without preprocessing.
     return jaxviz.keras.load(work.path, input_shape=work.input_shape).with_preprocessing("0-1")
 
 
@@ -92,7 +92,7 @@ def _jaxviz(work: Work) -> Run:
 
 
 def _plain_jax(work: Work) -> Run:
-    """What one writes first: XLA's convolution and pooling, the whole layer, one vmap and one scan."""
+    """A straightforward JAX program: XLA's convolution and pooling, the whole layer, one vmap and one scan."""
     import jax
     import jax.numpy as jnp
 
@@ -142,7 +142,7 @@ def _plain_network(work: Work, library: str) -> Callable:
     layers = []
     for layer in model.layers:
         weights = {name: np.asarray(array) for name, array in model.variables["params"].get(layer.name, {}).items()}
-        # VGG's convolutions keep the sides, the MNIST network's do not.
+        # VGG's convolutions preserve the image size; those of the MNIST network do not.
         pads = 1 if layer.name.startswith("block") and layer.kind == "Conv2D" else 0
         layers.append((layer.kind, weights, pads))
         if layer.name == work.layer:
@@ -215,7 +215,7 @@ def _keras_network(work: Work):
 
 
 def _tensorflow_batched(work: Work) -> Run:
-    """All images and all steps in one graph."""
+    """Computes all images and all steps in one graph."""
     import tensorflow as tf
 
     network, sizes = _keras_network(work), tf.constant(work.sizes())
@@ -233,7 +233,7 @@ def _tensorflow_batched(work: Work) -> Run:
 
 
 def _tensorflow_loop(work: Work) -> Run:
-    """As the seed did it: the gradient of one filter is a graph, and Python loops over steps and filters."""
+    """The seed's method: the gradient of one filter is a graph, and Python loops over steps and filters."""
     import tensorflow as tf
 
     network = _keras_network(work)
@@ -267,7 +267,7 @@ def _tensorflow_gradient(network, images, units):
 
 
 def _tf_keras_vis(work: Work) -> Run:
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"  # it asks tensorflow.keras for what only tf_keras has
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"  # tf-keras-vis expects tensorflow.keras to be Keras 2, which is tf_keras
     import tensorflow as tf
     import tf_keras
     from tf_keras_vis.activation_maximization import ActivationMaximization
@@ -298,13 +298,13 @@ def _tf_keras_vis(work: Work) -> Run:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Engine:
-    """A way to climb.
+    """A library and the way it optimizes images.
 
     Attributes:
       name: what the table calls it.
       needs: the packages that it imports.
       prepare: makes its run for some work.
-      batched: True where it climbs all images at once.
+      batched: True if it optimizes all images at once.
     """
 
     name: str
@@ -332,7 +332,7 @@ ENGINES = {
 
 
 class Child:
-    """An engine at work in a process of its own, so that nothing but itself is in its memory."""
+    """An engine in its own process, so that the process's memory is the engine's alone."""
 
     def __init__(self, engine: str, work: Work, cache: str = ""):
         self._name = f"{engine} at {work.name}"
@@ -350,7 +350,7 @@ class Child:
         self.first = self.run()
 
     def run(self) -> dict[str, float]:
-        """Returns the seconds of one run, what of them was compiling, and the process's peak memory so far."""
+        """Returns the seconds of one run, the seconds of these for compiling, and the process's peak memory so far."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("run\n")
@@ -369,7 +369,7 @@ class Child:
 
 
 def compile_clock() -> Callable[[], float]:
-    """Returns a clock of the seconds that JAX has spent on tracing, lowering and compiling, or reading what is kept."""
+    """Returns a clock of the seconds that JAX has spent on compiling, or on reading compiled programs from disk."""
     import jax
 
     total = [0.0]
@@ -389,7 +389,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     fields = json.loads(arguments.work)
     run = ENGINES[arguments.engine].prepare(Work(**fields | {"input_shape": tuple(fields["input_shape"])}))
-    # The others do not tell.
+    # The other libraries do not report it.
     compiled = compile_clock() if "jax" in ENGINES[arguments.engine].needs else lambda: math.nan
     for seed, _ in enumerate(sys.stdin):
         before, begin = compiled(), time.perf_counter()

@@ -4,9 +4,8 @@ Command:  KERAS_BACKEND=jax python -m experiments.materials.random_keras_network
 Time:     about 5 s a network on 2 cores.
 Expected: no difference above 1e-5 of a layer's largest output, and every class drawn.
 
-Each network draws an image of one, two or three spatial axes in either layout, then layers that fit what they are
-given, some of them shared, merged or inside a model of their own. The even seeds are saved as .h5, the odd ones as
-.keras.
+Each network draws an image shape of one, two or three spatial axes in either layout, and then layers that fit their
+input. Some layers are shared, merged or inside a nested model. Even seeds are saved as .h5, odd ones as .keras.
 """
 
 import argparse
@@ -18,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 BOUND = 1e-5
-MOST = 20_000  # numbers in one activation; above it only what shrinks or keeps the image is drawn
+MOST = 20_000  # numbers in one activation; above it only layers that shrink or keep the image are drawn
 
 ACTIVATIONS = (
     *("celu", "elu", "gelu", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "mish"),
@@ -130,7 +129,7 @@ def normalization(draw: Drawing, shape):
 
 
 def activation(draw: Drawing, shape):
-    """Draws an activation layer, or one that does nothing once a network is trained."""
+    """Draws an activation layer, or a layer that does nothing at inference."""
     from keras import layers
 
     spatial = {1: layers.SpatialDropout1D, 2: layers.SpatialDropout2D, 3: layers.SpatialDropout3D}
@@ -224,7 +223,7 @@ def network(seed: int):
             variable.assign(rng.normal(0, 1 / np.sqrt(fan), shape))
     for layer in model.layers:
         if isinstance(layer, layers.Normalization):
-            layer.finalize_state()  # it reads its statistics when it is told to
+            layer.finalize_state()  # without this call it ignores the assigned statistics
     return model
 
 
@@ -245,7 +244,7 @@ def largest_difference(seed: int, folder: str) -> tuple[float, str, list[str]]:
     ours = jaxviz.keras.load(path).replace(preprocess=None)
     os.remove(path)
     image = np.random.default_rng(seed).uniform(-1, 1, ours.canvas.shape).astype(np.float32)
-    # What is called twice has no one output in Keras, and what stands behind it is compared.
+    # A layer that is called twice has no single output in Keras; the layers after it are compared.
     once = [
         layer
         for layer in model.layers

@@ -1,4 +1,4 @@
-"""Small Keras files: a tiny network in every container and dialect, written without Keras."""
+"""Small Keras files: a tiny network in every container and version of the format, written without Keras."""
 
 import copy
 import io
@@ -121,5 +121,5 @@ SEEDS: dict[str, Callable[[], Parts]] = {
 
 
 def config_of(seed: str) -> dict:
-    """Returns the architecture of a seed, fresh each time."""
+    """Returns a new copy of the architecture of a seed."""
     return copy.deepcopy({"hdf5 graph": _functional, "hdf5 keras 1": _keras_1}.get(seed, _sequential)())

@@ -1,4 +1,4 @@
-"""Sweeps of networks that do not exist, of any size, made up as they are read: for what is about sweeps as such."""
+"""Synthetic sweeps of any size, computed while they are read, for code that needs a sweep but no network."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -21,10 +21,10 @@ _DEAD = 13  # one unit in so many
 
 @dataclasses.dataclass(frozen=True)
 class SyntheticLayer(SweptLayer):
-    """A layer of stripes: each unit its own, some dead.
+    """A layer whose units have striped images, each its own; some units are dead.
 
     Attributes:
-      share: how much of it is finished, 0 to 1; its numbers are there when all is.
+      share: the finished part of the layer, 0 to 1; its numbers exist when it is 1.
     """
 
     share: float = 1.0
@@ -107,7 +107,7 @@ class SyntheticLayer(SweptLayer):
 
 @dataclasses.dataclass(frozen=True)
 class SyntheticSweep(Sweep):
-    """A sweep of such layers.
+    """A sweep of striped layers.
 
     Attributes:
       share: how much of the last layer is finished.
@@ -132,16 +132,16 @@ def synthetic_sweep(
     model: str = "synthetic",
     channel_axis: int = -1,
 ) -> SyntheticSweep:
-    """Makes up a sweep.
+    """Returns a synthetic sweep.
 
     Args:
-      counts: by layer, how many units it has; between any two there is a layer that is not swept.
-      shape: of its images.
-      aspects: what there is of each unit; two images that differ.
-      recipes: the names of recipes; stripes of each stand at another angle.
+      counts: the number of units of each layer; between any two there is a layer that is not swept.
+      shape: the shape of its images.
+      aspects: the kinds of images of each unit; diversity has two images.
+      recipes: the names of recipes; the stripes of each have another angle.
       share: how much of the last layer is finished.
       model: what the network is called.
-      channel_axis: where its images have their channels.
+      channel_axis: the channel axis of its images.
     """
     network: list[NetworkLayer] = []
     for name, count in counts.items():

@@ -36,7 +36,7 @@ def assert_alike(some, others, places=slice(None), fields=FIELDS):
 
 
 def test_views_are_averaged_and_penalties_are_left_out_of_the_scores():
-    """Against a loop written plainly, with the same keys."""
+    """Compares with a plain Python loop that uses the same keys."""
     recipe = SHAKEN.replace(views=3, penalties=(L1(0.2),), steps=3, optimizer=deferred(optax.sgd, 0.5))
     result = run(CHANNEL, recipe)
     model, objective = network(), CHANNEL.resolve(network()).one()
@@ -59,7 +59,7 @@ def test_views_are_averaged_and_penalties_are_left_out_of_the_scores():
 
 
 def test_transforms_never_move_the_image():
-    """A point that is asked for at the centre stays there, though each view has it elsewhere."""
+    """The maximized point stays at the centre, although each view shows it elsewhere."""
     centre = jnp.zeros((5, 5)).at[2, 2].set(1.0)
 
     def spot(activations):
@@ -76,7 +76,7 @@ def test_transforms_never_move_the_image():
 
 
 def test_restarts():
-    """The best is kept; the first is the run without restarts; all of them are there."""
+    """The best restart is kept; the first equals the run without restarts; all are returned."""
     one, three = run(obj.channel("conv"), SHAKEN), run(obj.channel("conv"), SHAKEN, restarts=3)
     assert one.restarts is None
     assert one.restart_scores is None
@@ -122,7 +122,7 @@ def capped(activations, most):
 
 
 def test_rest():
-    """What rests stays as it is, whatever the others do; it is the image of a run of as many steps."""
+    """A resting image stays unchanged while others continue; it equals the image of a run with as many steps."""
     bounds = np.array([0.05, 1e9], np.float32)
     recipe = PLAIN.replace(steps=20, rest=Rest(patience=3), optimizer=deferred(optax.sgd, 2.0))
     both = run(obj.function(capped, bounds), recipe)
@@ -141,7 +141,7 @@ def test_rest():
 
 
 def test_a_curve_keeps_its_last():
-    """What never rises rests as soon as it may; its curve is as long as any."""
+    """A score that never rises rests as early as allowed; its curve has full length."""
     recipe = PLAIN.replace(steps=9, rest=Rest(patience=2))
     falling = run(
         lambda activations: -jnp.sum(activations["conv"] ** 2), recipe.replace(optimizer=deferred(optax.sgd, 9.0))
@@ -169,19 +169,19 @@ def test_dead_relus_stay_dead_unless_told_otherwise():
     assert still.dead.all()
     np.testing.assert_array_equal(still.images, still.starts)
     before = climb(recipe.replace(target="preactivation"))
-    assert (before.scores[:, 0] < 0).all()  # what is climbed is what goes in
-    assert (before.final_scores > 0).all()  # what is told at the end is what comes out
+    assert (before.scores[:, 0] < 0).all()  # the input of the activation function is maximized
+    assert (before.final_scores > 0).all()  # the final score is the activation function's output
     assert not before.dead.any()
     woken = climb(recipe.replace(redirect_steps=40))
     assert (woken.scores[:, 0] == 0).all()
     assert (woken.final_scores > 0).all()
     few = climb(recipe.replace(target="preactivation", steps=2))
     assert (few.final_scores == 0).all()
-    assert few.dead.all()  # scores below 0 that rise wake nobody yet
+    assert few.dead.all()  # scores rise but stay below 0, so the units stay inactive
 
 
 def test_redirection_ends():
-    """After the first steps the usual gradient holds: nothing moves any more."""
+    """After the first steps the usual gradient is used, which is zero here."""
     recipe = PLAIN.replace(optimizer=deferred(optax.sgd, 0.1))
     some = jaxviz.visualize(dead(), obj.channel("relu", 0), recipe.replace(redirect_steps=2), key=KEY)
     same = jaxviz.visualize(dead(), obj.channel("relu", 0), recipe.replace(redirect_steps=Steps(), steps=2), key=KEY)
@@ -201,7 +201,7 @@ def test_redirection_ends():
     ids=str,
 )
 def test_optimizers(optimizer):
-    """Each rises, on views of the image too: within a step L-BFGS sees one and the same."""
+    """Each score rises, with views too: within a step L-BFGS sees the same view."""
     objective = obj.function(lambda activations: activations["conv"][..., 1].mean() - (activations["conv"] ** 2).mean())
     result = run(objective, PLAIN.replace(optimizer=optimizer, transforms=(Roll(1),)))
     assert result.final_scores[0] > result.scores[0, 0]
@@ -246,7 +246,7 @@ def test_a_group_shares_its_coarse_part():
 
 
 def test_a_linear_filter_s_picture_is_its_kernel():
-    """Of all images of a length, the kernel is the one that a linear unit answers to most."""
+    """Among images of equal norm, the kernel itself maximizes a linear unit."""
     ball = NormBall(inner=Pixels(low=-0.1, high=0.1), radius=1.0)
     result = run(
         obj.neuron("conv", range(4), (1, 2)),
@@ -309,7 +309,7 @@ def test_groups_in_batches():
 
 @PRESETS_APART
 def test_batches_chunks_and_keys_of_presets(tiny, name):
-    """One alone is one among all to the bit, chunks of any size give the same, and no key is used twice."""
+    """An image alone equals the image in a batch bit for bit, for any chunk width, and no key is used twice."""
     with jax.debug_key_reuse(True):
         whole = jaxviz.visualize(tiny, obj.channel("second", range(4)), name, steps=2, chunk=4)
         alone = jaxviz.visualize(tiny, obj.channel("second", 2), name, steps=2, chunk=4)

@@ -11,7 +11,7 @@ import jaxviz
 from jaxviz.ascent.relus import redirect_relus
 from jaxviz.keras.layers import activations
 
-# Lucid's own truth table: the gradient of what is descended, the input, what comes through.
+# Lucid's truth table: the gradient of the loss, the input, the gradient that passes.
 TABLE = [(1, -1, 0), (-1, -1, -1), (1, 1, 1), (-1, 1, -1)]
 
 
@@ -37,7 +37,7 @@ EVERY = pytest.mark.parametrize("relu", RELUS.values(), ids=RELUS)
 
 
 def pulled(function, x, gradient):
-    """What comes through a function when a gradient comes back to it."""
+    """Returns a function's input gradient for an output gradient."""
     return jax.vjp(function, jnp.asarray(x, jnp.float32))[1](jnp.asarray(gradient, jnp.float32))[0]
 
 
@@ -58,10 +58,10 @@ def test_inactive_is_the_usual_gradient_and_values_never_change(relu):
 
 @EVERY
 def test_only_where_the_relu_is_dead_as_a_whole(relu):
-    """One unit that is on and asked for is enough."""
+    """One active unit with a gradient is enough."""
     x, gradient = jnp.array([-1.0, -1.0, 2.0]), jnp.array([-1.0, 1.0, -1.0])
     np.testing.assert_array_equal(pulled(redirect_relus(relu, True), x, gradient), [0, 0, -1])
-    # The unit that is on is not asked for: the others go through.
+    # The active unit has no gradient, so the gradient passes through the others.
     gradient = jnp.array([-1.0, 1.0, 0.0])
     np.testing.assert_array_equal(pulled(redirect_relus(relu, True), x, gradient), [-1, 0, 0])
 
@@ -97,7 +97,7 @@ def test_functions_with_derivatives_of_their_own_keep_them():
     x = jnp.array([-1.0, -2.0])
     np.testing.assert_array_equal(jax.grad(redirect_relus(network, True))(x), [-2, -2])
     np.testing.assert_array_equal(jax.grad(redirect_relus(network, True))(-x), [-2, -2])
-    # A relu of another derivative has that one wherever it is alive.
+    # A relu with another derivative keeps that derivative wherever it is active.
     np.testing.assert_array_equal(pulled(redirect_relus(stretched, True), [1.0, -1.0], [1.0, -1.0]), [3, 0])
     np.testing.assert_array_equal(pulled(redirect_relus(stretched, True), [-1.0, -1.0], [1.0, -1.0]), [0, -1])
 

@@ -55,7 +55,7 @@ def test_what_leaves_the_size_comes_back_to_it():
 
 
 def test_each_transform_has_a_key_of_its_own():
-    """So that a transform before another one changes nothing of what that draws."""
+    """Adding a transform does not change the random numbers of the next one."""
     twice = viewed(recipe(Noise(0.1), Noise(0.1)), KEY, IMAGE * 0, 0, CANVAS)
     first, second = (Noise(0.1)(jax.random.fold_in(KEY, place), jnp.zeros(CANVAS.shape)) for place in (0, 1))
     np.testing.assert_allclose(twice, 255 * (first + second), atol=1e-4)
@@ -87,7 +87,7 @@ def test_without_transforms_the_view_is_the_image_to_the_bit():
 
 
 def test_opacity_is_no_colour():
-    """It is neither scaled with the range nor shown to the network."""
+    """Opacity is neither scaled with the range nor shown to the network."""
     opacity = jnp.linspace(0, 1, 20).reshape(4, 5, 1)
     both = jnp.concatenate([IMAGE, opacity], -1)
     np.testing.assert_array_equal(counted(recipe(Pad(0)), both, CANVAS)[..., 3:], opacity)

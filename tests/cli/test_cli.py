@@ -1,4 +1,4 @@
-"""The commands as a user types them: what they leave, and one line and exit code 2 for what a user can mend."""
+"""The commands as a user types them: their files, and one line and exit code 2 for errors that a user can correct."""
 
 import numpy as np
 import pytest
@@ -99,7 +99,7 @@ def test_bad_input_of_visualize(monkeypatch, capsys, tmp_path, arguments, messag
     assert err.startswith("error: ")
     assert message in err
     assert err.count("\n") == 1
-    assert sorted(tmp_path.iterdir()) == before  # nothing, half-written or whole
+    assert sorted(tmp_path.iterdir()) == before  # no file, neither partial nor complete
 
 
 @pytest.mark.parametrize("command", ["layers", "convert", "visualize"])

@@ -1,4 +1,4 @@
-"""The page on the command line: every command is understood, and those that are quick print what stands there."""
+"""The page on the command line: every command parses, and quick commands print the output on the page."""
 
 import re
 import shlex

@@ -167,7 +167,7 @@ def test_watching_is_bounded_and_written_whole(tmp_path, monkeypatch, capsys):
 
 
 class Png:
-    """Stands for a figure."""
+    """Replaces a figure."""
 
     def savefig(self, path):
         path.write_text("picture")

@@ -1,4 +1,4 @@
-"""Wrong use is one line and exit code 2, whichever command; work that fails is one line and 1."""
+"""For every command, wrong use prints one line and exits with 2; work that fails prints one line and exits with 1."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, pressed on processes of their own."""
+"""Ctrl-C and SIGTERM, sent to separate processes."""
 
 import signal
 import subprocess
@@ -30,7 +30,7 @@ FINISHING = "finishing this chunk; press Ctrl-C again to stop at once\n"
 
 
 def pressed(presses, *, patience=1, heeded=True, number=signal.SIGINT):
-    """Runs work and presses keys; returns the exit code and what it says."""
+    """Runs work and sends signals; returns the exit code and the output."""
     code = WORK.format(patience=patience, heeded=heeded)
     work = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert work.stdout.readline() == "begun\n"

@@ -11,7 +11,7 @@ from jaxviz.cli.progress import Pace, clock_time, progress_bar
 
 
 class Clock:
-    """A clock that goes when it is told to."""
+    """A clock that the test advances."""
 
     def __init__(self):
         self.now = 100.0
@@ -22,7 +22,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The clock that progress is measured by."""
+    """The clock that measures progress."""
     clock = Clock()
     monkeypatch.setattr(progress, "time", types.SimpleNamespace(monotonic=clock))
     return clock

@@ -24,7 +24,7 @@ def reference():
 
 
 def seed_loop(step, index, start, sizes, keep):
-    """Climbs one filter as the article did; returns the last image, and the one after so many steps."""
+    """Maximizes one filter as in the article; returns the last image, and the image after a number of steps."""
     image = jnp.asarray(start)[None]
     for count, size in enumerate(sizes, start=1):
         image = step(image, index, size)
@@ -68,7 +68,7 @@ def test_filters_equal_the_loop(mnist, reference, layer):
         if not ours.dead[index]:
             alike.append(correlation(ours.images[index] - ours.starts[index], last - ours.starts[index]) > 0.99)
         elif (ours.images[index] == ours.starts[index]).all():
-            np.testing.assert_array_equal(last, ours.starts[index])  # what never moves here never moves there
+            np.testing.assert_array_equal(last, ours.starts[index])  # images that never change are the same in both
     assert np.mean(close) >= 0.98, f"{np.mean(close):.1%} of {layer} within 1e-3 of the range after 32 steps"
     assert np.mean(alike) >= 0.95, f"{np.mean(alike):.1%} of {layer}'s living filters correlate after 256 steps"
 

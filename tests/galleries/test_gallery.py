@@ -1,4 +1,4 @@
-"""A gallery's files: what they hold, that they are whole, safe and the same each time."""
+"""A gallery's files: their content, and that they are complete, safe and reproducible."""
 
 import dataclasses
 import json
@@ -26,7 +26,7 @@ def tree(directory):
 
 
 def data(directory):
-    """What the scripts of a gallery hand over, by name."""
+    """Returns the data of a gallery's scripts, by name."""
     found = {}
     for path in directory.glob("files-*/*/*.js"):
         text = path.read_text()

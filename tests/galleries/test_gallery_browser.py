@@ -1,4 +1,4 @@
-"""A gallery in Chromium, from the file system: what a reader does with it, and what nobody should find in it."""
+"""A gallery in Chromium, from the file system: the actions of a reader, and no errors or outside requests."""
 
 import shutil
 from importlib import util
@@ -37,7 +37,7 @@ def browser():
 
 @pytest.fixture
 def window(browser):
-    """Opens windows; whatever any of them says to the console or asks for elsewhere is a failure."""
+    """Opens windows; a console message or a request to another site is a failure."""
     contexts, said, asked = [], [], []
 
     def page(uri, scheme="dark", width=1280):

@@ -1,4 +1,4 @@
-"""Files that nobody vouches for: what they claim, where they lead, and what becomes of the process that reads them."""
+"""Untrusted files: stated sizes, links, and the child process that reads the files."""
 
 import json
 import os
@@ -111,7 +111,7 @@ LINKS = "is a link to elsewhere; that is not followed"
 def test_what_is_refused(path, change, message):
     write(path, change)
     assert refusal(path).startswith(message)
-    assert read_hdf5(write(path, lambda file: file.create_group("fine"))).groups  # the next file is read as ever
+    assert read_hdf5(write(path, lambda file: file.create_group("fine"))).groups  # the next file is read normally
 
 
 def test_a_file_of_very_many_groups(path, monkeypatch):
@@ -168,7 +168,7 @@ def test_no_process_can_be_started(path, fresh, monkeypatch):
 
 def archive(path, entries, **options):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names that are there twice
+        warnings.simplefilter("ignore")  # duplicate names
         with zipfile.ZipFile(path, "w", **options) as file:
             for name, data in entries:
                 file.writestr(zipfile.ZipInfo(name), data, options.get("compression"))

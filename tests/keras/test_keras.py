@@ -83,7 +83,7 @@ for name in ACTIVATIONS:
 
 
 def save_and_compare(model, path, bound=BOUND):
-    """Gives every variable a value that matters, saves, loads, and compares all layers' outputs with Keras's."""
+    """Sets every variable to random values, saves, loads, and compares all layers' outputs with Keras's."""
     rng = np.random.default_rng(0)
     for variable in model.variables:
         low = 0.5 if "variance" in variable.path else -0.5

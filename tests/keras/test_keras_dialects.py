@@ -1,4 +1,4 @@
-"""Every generation's way to write an architecture down, and other people's files of all of them."""
+"""The architecture formats of every Keras version, and other people's files in all of them."""
 
 import json
 
@@ -220,7 +220,7 @@ def test_the_classes_that_keras_applications_define():
 
 
 def keras_1(layout, activation="hard_sigmoid"):
-    """A network in the words of Keras 1: a convolution of Theano's or TensorFlow's layout, and a dense layer."""
+    """A network in the format of Keras 1: a convolution of Theano's or TensorFlow's layout, and a dense layer."""
     shape = [None, 2, 5, 4] if layout == "th" else [None, 5, 4, 2]
     return {
         "class_name": "Sequential",
@@ -269,7 +269,7 @@ def test_keras_1(layout, suffix):
     rng = np.random.default_rng(0)
     kernel = rng.normal(size=(3, 2, 2, 3))
     dense, bias = rng.normal(size=(18, 2)), rng.normal(size=3)
-    kept = kernel if suffix else kernel[::-1, ::-1]  # Theano's convolution turns the kernel around once more
+    kept = kernel if suffix else kernel[::-1, ::-1]  # Theano's convolution flips the kernel once more
     arrays = {
         "conv": {f"conv_W{suffix}": kept.transpose(3, 2, 0, 1) if layout == "th" else kept, f"conv_b{suffix}": bias},
         "norm": {
@@ -295,7 +295,7 @@ def test_keras_1(layout, suffix):
     assert relative_difference(ours["conv"], conv) < BOUND
     assert relative_difference(ours["norm"], norm) < BOUND
     assert relative_difference(ours["pool"], pool) < BOUND
-    flat = (pool.transpose(2, 0, 1) if layout == "th" else pool).reshape(-1)  # as they stand, whatever the layout
+    flat = (pool.transpose(2, 0, 1) if layout == "th" else pool).reshape(-1)  # unchanged, for either layout
     assert relative_difference(ours["dense"], flat @ dense + [0, 1]) < BOUND
 
 
@@ -412,8 +412,8 @@ def test_theano_s_kernels_are_flipped(digits):
     import dataclasses
 
     path, expected = expected_of("lenet5_theano_98.96.h5")
-    assert correct(jaxviz.keras.load(path), digits) > 0.98  # a third of them with the kernels as stored
-    # What is stored beside the file was computed with its kernels as they are, so that much is compared as well.
+    assert correct(jaxviz.keras.load(path), digits) > 0.98  # the accuracy is a third with the kernels as stored
+    # The stored outputs were computed with the kernels as stored, so these are compared too.
     compare_with_stored(convert(dataclasses.replace(read(path), backend="tensorflow")), expected)
 
 

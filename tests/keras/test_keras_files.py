@@ -1,4 +1,4 @@
-"""Files that must be refused: one line that says which layer or part is why."""
+"""Files that must be refused, with one line that names the layer or part at fault."""
 
 import json
 import os
@@ -311,7 +311,7 @@ def test_a_directory_whose_parts_are_no_files(tmp_path):
     (tmp_path / "model.weights.h5").mkdir()
     assert "model.weights.h5 is no file" in refusal(tmp_path)
     os.rmdir(tmp_path / "model.weights.h5")
-    os.mkfifo(tmp_path / "model.weights.h5")  # which would be waited for
+    os.mkfifo(tmp_path / "model.weights.h5")  # a reader of it would wait
     assert "model.weights.h5 is no file" in refusal(tmp_path)
 
 

@@ -92,7 +92,7 @@ def test_what_nobody_asks_for_is_not_computed(tmp_path):
 
 
 def test_one_channel_costs_one_channel_where_the_whole_is_not_needed(tmp_path):
-    """A channel of a sum needs that channel of its terms, but what a convolution reads is needed whole."""
+    """A channel of a sum needs only that channel of its terms; a convolution needs its whole input."""
     image = layers.Input((4, 4, 2))
     x = layers.Conv2D(6, 1, name="stem")(image)
     y = layers.Conv2D(6, 1, name="branch")(layers.ReLU(name="rectified")(x))

@@ -11,7 +11,7 @@ import jaxviz
 
 FIRST = {"data_format": "channels_first"}
 
-# Input shape -> name -> what is put on the input.
+# Input shape -> name -> the layers on the input.
 CASES = {
     (9, 10, 4): {
         "conv": layers.Conv2D(5, (4, 3), strides=(1, 2), padding="same", activation="relu"),

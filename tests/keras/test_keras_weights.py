@@ -1,4 +1,4 @@
-"""Weights that find their place by name, by order and by shape; Keras writes the files, and the values tell."""
+"""Weights assigned by name, by order and by shape; Keras writes the files, and values are compared."""
 
 import h5py
 import keras
@@ -14,7 +14,7 @@ from jaxviz.values.errors import ModelFileError
 
 
 def wanted_of(model, parent=""):
-    """What a Keras model wants of a file, and the arrays that it should get."""
+    """Returns a Keras model's wanted arrays, and the values that it should get."""
     wanted, expected = [], {}
     for layer in model.layers:
         scope = f"{parent}/{layer.name}" if parent else layer.name
@@ -54,7 +54,7 @@ def sequential():
             layers.DepthwiseConv2D(3),
             layers.SeparableConv2D(4, 3),
             layers.Flatten(),
-            *[layers.Dense(4) for _ in range(12)],  # a count of two digits
+            *[layers.Dense(4) for _ in range(12)],  # a two-digit count
         ]
     )
 
@@ -105,7 +105,7 @@ def test_what_keras_writes(name, extension, tmp_path):
 @pytest.mark.parametrize("extension", [".h5", ".weights.h5"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_same_network_built_again_in_one_session(name, extension, tmp_path):
-    model, again = build(name), build(name)  # Keras counts on: conv2d_7, batch_normalization_9, …
+    model, again = build(name), build(name)  # Keras continues its count: conv2d_7, batch_normalization_9, …
     path = tmp_path / f"model{extension}"
     (model.save_weights if "weights" in extension else model.save)(path)
     wanted, _ = wanted_of(again)
@@ -126,7 +126,7 @@ def test_a_nested_model_that_is_frozen_in_part(tmp_path):
     wanted, expected = wanted_of(model)
     compare(match(stored, wanted), expected)
     with pytest.raises(ModelFileError, match=r"layer 'deeper' has no place for 'inner/.*; layer 'deeper/inner/"):
-        match(stored, wanted_of(build_frozen())[0])  # with other names nothing tells what was frozen
+        match(stored, wanted_of(build_frozen())[0])  # with other names, nothing shows which weights were frozen
 
 
 def stored(weights):
@@ -187,7 +187,7 @@ def test_every_generation_s_names(kind, asked, names):
     arrays = {name: kernel(place) for place, name in enumerate(names.split())}
     wanted = Wanted(scope="c", kind=kind, weights=tuple((name, (2, 2)) for name in asked))
     orders = [arrays, dict(reversed(arrays.items()))] if names.startswith("c") else [arrays]
-    for order in orders:  # where the names tell, they tell in any order
+    for order in orders:  # names that decide do so in any order
         found = match(named(c=order), [wanted])["c"]
         assert [float(found[name][0, 0]) for name in asked] == list(range(len(asked)))
 
@@ -298,7 +298,7 @@ def test_other_precisions(dtype, tmp_path):
 
 
 def test_tf_keras_s_weights():
-    """What stands by name in one file stands by number in the other, which holds the same network."""
+    """One file stores the weights by name, the other by number, for the same network."""
     if not OTHERS.exists():
         pytest.skip("other people's files are not here")
     named, numbered = read(OTHERS / "tf_keras_mixed.h5"), read(OTHERS / "tf_keras_mixed.keras")
@@ -312,7 +312,7 @@ def test_tf_keras_s_weights():
 
 
 def wanted_by(entries, parent, stored):
-    """What the layers of a config want, told by the names and shapes of the arrays that a file has for them."""
+    """Returns the wanted arrays of a config's layers, from the names and shapes of a file's arrays."""
     wanted = []
     for entry in entries:
         name, scope = entry["config"]["name"], f"{parent}/{entry['config']['name']}".lstrip("/")

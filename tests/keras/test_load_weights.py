@@ -1,4 +1,4 @@
-"""Weights alone: with an architecture from elsewhere, into a model, into a Flax module."""
+"""Weights without an architecture: with one from another file, into a model, into a Flax module."""
 
 import json
 

@@ -27,7 +27,7 @@ def test_order_is_that_of_computation():
         (
             lambda x: jnp.exp(x) / jnp.exp(x).sum(),
             False,
-        ),  # two exponentials: no one writes it so, nor does XLA merge it
+        ),  # two exponentials, which XLA does not merge
         (lambda x: (lambda power: power / power.sum())(jnp.exp(x)), True),
         (jax.nn.sigmoid, True),
         (jax.nn.log_softmax, False),
@@ -54,7 +54,7 @@ def test_logits(wrap, end, found):
         (jax.nn.sigmoid, "logistic"),
         (lambda x: jnp.maximum(x, 0), "max"),
         (jnp.sin, None),
-        (lambda x: jax.nn.relu(x) + x, None),  # it does not go through the relu alone
+        (lambda x: jax.nn.relu(x) + x, None),  # another path goes around the relu
     ],
 )
 def test_activation_after(function, name):

@@ -22,7 +22,7 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    """What people build: blocks, a layer that is called twice, groups, dropout, and a softmax at the end."""
+    """A typical network: blocks, a layer that is called twice, groups, dropout, and a softmax at the end."""
 
     @nn.compact
     def __call__(self, x, train):
@@ -40,7 +40,7 @@ IMAGES = np.random.default_rng(0).random((2, *SHAPE), np.float32)
 
 
 def variables_of(module, seed=0, shape=SHAPE, **keywords):
-    """All that init returns, with numbers that no two layers share."""
+    """The variables of init, with different numbers in every layer."""
     shapes = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.ones((1, *shape)), **keywords))
     leaves, structure = jax.tree.flatten(shapes)
     rng = np.random.default_rng(seed)
@@ -154,7 +154,7 @@ def test_convolutions_are_computed_as_suits_the_device(network):
 
 
 def flops(model, question):
-    """The work of a score and its gradient, as the compiler counts it."""
+    """Returns the operations of a score and its gradient, as the compiler counts them."""
     score = jax.value_and_grad(lambda image, index: model.ask(image, lambda activations: question(activations, index)))
     return jax.jit(score).lower(IMAGES[0], jnp.int32(1)).compile().cost_analysis()["flops"]
 
@@ -192,7 +192,7 @@ def test_visualizing_again_traces_nothing(counting):
         jaxviz.visualize(model, obj.channel("Block_0/Conv_0", [4, 2]), steps=2)
     assert len(counting) == before
     jaxviz.visualize(models[0], obj.channel("Conv_0", 0), steps=2)
-    assert len(counting) > before  # the count does count
+    assert len(counting) > before  # checks that the counter works
 
 
 def test_a_list_of_layers():

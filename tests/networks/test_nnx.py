@@ -26,7 +26,7 @@ class Block(nnx.Module):
 
 
 class Network(nnx.Module):
-    """What people build: blocks in a list, a layer that is called twice, groups, dropout, and a softmax at the end."""
+    """A typical network: blocks in a list, a layer that is called twice, groups, dropout, and a softmax at the end."""
 
     def __init__(self, rngs):
         self.stem = nnx.Conv(2, 4, (3, 3), strides=2, padding="VALID", rngs=rngs)

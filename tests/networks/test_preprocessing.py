@@ -17,7 +17,7 @@ def sums(variables, image):
 
 @pytest.fixture
 def colours():
-    """A network that shows what it is given."""
+    """A network that returns its input."""
     return jaxviz.from_function(sums, jnp.ones(()), (4, 5, 3))
 
 

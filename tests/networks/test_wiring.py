@@ -41,7 +41,7 @@ BRANCHES = {
 
 
 def branches():
-    """A network of one stem, and of the ways in which a layer may read it."""
+    """A network with one stem and every way in which a layer may read it."""
     image = layers.Input((8, 8, 2), name="image")
     x = layers.Conv2D(6, 3, name="stem")(image)  # [6, 6, 6]
     conv = layers.Conv2D(4, 3, name="conv")(x)

@@ -1,4 +1,4 @@
-"""Expressions say what the algebra in Python says, and whatever is typed is an objective or one line."""
+"""Expressions equal the algebra in Python; any text is an objective or raises an error of one line."""
 
 import random
 
@@ -13,7 +13,7 @@ from jaxviz.objectives.expressions import FUNCTIONS, parse, quoted
 
 
 def same(text, objective, model):
-    """Tells whether two objectives have the same labels, the same structure and the same numbers."""
+    """Returns whether two objectives have the same labels, the same structure and the same numbers."""
     ours, theirs = parse(text).resolve(model), objective.resolve(model)
     assert ours.labels() == theirs.labels()
     assert jax.tree.structure(ours) == jax.tree.structure(theirs)

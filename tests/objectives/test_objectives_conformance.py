@@ -1,4 +1,4 @@
-"""What holds for every exported objective: a new one is tested by being exported, and listed here."""
+"""Checks of every exported objective; a new objective is tested when it is exported and listed here."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Values computed by hand: on captum's network, whose activations of ones are 1.3, and on one that gives the image."""
+"""Values computed by hand: on captum's network, whose activations of ones are 1.3, and on the image itself."""
 
 import time
 

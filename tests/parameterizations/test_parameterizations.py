@@ -72,7 +72,7 @@ def test_shapes_of_every_rank(parameterization, shape):
 
 @EVERY
 def test_range_keys_gradients_and_starts(parameterization):
-    """What holds of each of them, in one compiled call over two keys."""
+    """Computes each parameterization's checked properties in one compiled call over two keys."""
     canvas = Canvas(shape=(8, 7, 3), low=-1.0, high=2.0)
     given = np.random.default_rng(3).uniform(-0.95, 1.95, (8, 7, 3)).astype(np.float32)
     exact = not isinstance(parameterization, INEXACT)

@@ -140,7 +140,7 @@ def test_centre_of_mass():
 
 
 def test_midtones():
-    """Grey costs all of the weight, black and white nothing, and so does what is beyond them."""
+    """Grey costs the full weight; black, white and values beyond them cost nothing."""
     np.testing.assert_allclose(Midtones(3)(pictured([0.5, 0.5])), 3, rtol=1e-6)
     np.testing.assert_allclose(Midtones(1)(pictured([0, 1, -7, 9])), 0, atol=1e-7)
     np.testing.assert_allclose(Midtones(1)(pictured([0.25, 1])), 4 * 0.25 * 0.75 / 2, rtol=1e-6)

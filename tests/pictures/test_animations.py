@@ -1,4 +1,4 @@
-"""Animations, read back as a browser would."""
+"""Animations, decoded as in a browser."""
 
 import dataclasses
 
@@ -63,7 +63,7 @@ def test_captions():
 
 
 def test_brightness_never_jumps():
-    """Out of range, a film is normalized as a whole: equal values are equally bright in all of its frames."""
+    """Frames beyond the range are normalized together: equal values are equally bright in all of its frames."""
     shown = visualization(1, frames=4)
     far = dataclasses.replace(shown, frames=shown.frames * 300 - 100)
     drawn = animations.sheets(far, captions=False)[:, 1:-1:3, 1:-1:3]

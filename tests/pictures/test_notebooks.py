@@ -1,4 +1,4 @@
-"""What a notebook shows: HTML that stands alone, escaped, and bounded."""
+"""Notebook displays: self-contained, escaped HTML of limited size."""
 
 import base64
 import dataclasses

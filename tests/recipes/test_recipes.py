@@ -17,11 +17,11 @@ from jaxviz.values.deferral import Steps, deferred
 from jaxviz.values.errors import JaxvizError
 
 EVERY = pytest.mark.parametrize("name", PRESETS)
-FLAT_ONLY = {"lucid": "Rotate", "tf-keras-vis": "Rotate", "strokes": "Affine"}  # they turn the image
+FLAT_ONLY = {"lucid": "Rotate", "tf-keras-vis": "Rotate", "strokes": "Affine"}  # they rotate the image
 MINE = Recipe(name="mine", parameterization=Pixels(), optimizer=deferred(optax.sgd, 0.1), steps=3)
 BACKEND = "/jax/core/compile/backend_compile_duration"
 
-# What is published, value by value; every field that is not named has the recipe's own default.
+# The published values; a field that is not named has the default of Recipe.
 PUBLISHED = {
     "seed": {
         "parameterization": Pixels(low=0.0, high=255.0, clip=False),
@@ -120,7 +120,7 @@ def dots(shape):
 @EVERY
 @pytest.mark.parametrize("shape", [(30, 2), (16, 15, 14, 2)], ids=["1-D", "3-D"])
 def test_other_ranks(name, shape):
-    """Traced, not run: the shapes are what is asked."""
+    """Traced, not run: only shapes are checked."""
     if name in FLAT_ONLY:
         message = f"{FLAT_ONLY[name]} takes images of 2 spatial axes and channels; this one is "
         with pytest.raises(JaxvizError, match=message):
@@ -174,7 +174,7 @@ def test_what_is_refused(changes, message):
 
 
 def unchecked(**changes):
-    """A recipe whose types nobody checks, as is the case outside of the tests."""
+    """Builds a recipe without type checks, as outside the tests."""
     recipe = object.__new__(Recipe)
     for name, value in (vars(MINE) | changes).items():
         object.__setattr__(recipe, name, value)
@@ -215,7 +215,7 @@ def test_names():
 
 @EVERY
 def test_every_preset_can_be_written_down(name):
-    """What a result says of its recipe tells two apart."""
+    """A result's description of its recipe differs between two recipes."""
     texts = [str(getattr(PRESETS[name], field.name)) for field in dataclasses.fields(Recipe)]
     assert not any(" at 0x" in text for text in texts)
 

@@ -48,7 +48,7 @@ def test_schedules_inside_other_settings():
 
 
 def test_a_traced_step():
-    """What no check may ask for the value of: the numbers of a step are traced."""
+    """Numbers of a step are traced, so no check may read their values."""
     settings = (
         RandomResizedCrop(FALLING, FALLING, deviation=FALLING),
         TotalVariation(FALLING),
@@ -77,7 +77,7 @@ def test_what_steps_are_called_and_refused():
 
 
 def test_steps_deep_inside_of_arguments():
-    """As warming up and cooling down are written: schedules and bounds in tuples."""
+    """Warm-up and cool-down: schedules and bounds in tuples."""
     rising = deferred(optax.linear_schedule, 0.0, 1.0, Steps(0.5))
     both = deferred(optax.join_schedules, (rising, FALLING), boundaries=(Steps(0.5),))
     assert both == deferred(optax.join_schedules, (rising, FALLING), boundaries=(Steps(0.5),))

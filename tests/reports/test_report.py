@@ -42,7 +42,7 @@ def flat(*rows, shape=(5, 5, 3)):
 
 
 def made(model, images, labels, **changes):
-    """A visualization of given images, all of which moved and rose to 1."""
+    """A visualization of given images; each image changed and its score rose to 1."""
     count = len(images)
     values = {
         "images": images,

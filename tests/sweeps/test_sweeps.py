@@ -1,4 +1,4 @@
-"""A sweep leaves the same directory, byte for byte, whatever happened on the way."""
+"""A sweep leaves the same directory, byte for byte, after any interruption."""
 
 import errno
 import os
@@ -32,7 +32,7 @@ def real(tiny):
 
 @pytest.fixture(scope="module")
 def whole(tiny, real, tmp_path_factory):
-    """An uninterrupted sweep of everything there is."""
+    """An uninterrupted sweep with all aspects."""
     directory = tmp_path_factory.mktemp("whole") / "sweep"
     told = []
     done = jaxviz.sweep(tiny, directory, images=real, progress=told.append, chunk=1, **ALL)
@@ -154,7 +154,7 @@ def test_a_finished_sweep_compiles_nothing_and_changes_nothing(whole, tiny, real
     counting.clear()
     jaxviz.sweep(tiny, whole[0].directory, images=real, **ALL)
     assert not counting
-    jaxviz.sweep(tiny, whole[0].directory, steps=3, restarts=2)  # asks for less: what is there stays
+    jaxviz.sweep(tiny, whole[0].directory, steps=3, restarts=2)  # a smaller request keeps the existing files
     assert tree(whole[0].directory) == before
 
 
