@@ -48,8 +48,19 @@ PUBLISHED = {
         ),
         "redirect_steps": 16,
     },
+    "vital": {
+        "parameterization": Pixels(low=None, high=None, clip=True, shares=True),
+        "optimizer": deferred(
+            optax.adam,
+            deferred(optimizers.warm_cosine, 0.225, Steps(0.05), Steps()),
+            b1=0.5,
+            b2=0.9,
+        ),
+        "steps": 2000,
+        "transforms": (Roll(30),),
+    },
     "maco": {
-        "parameterization": FixedMagnitude(spectrum=None, spread=1.0),
+        "parameterization": FixedMagnitude(spectrum="photographs", spread=1.0),
         "optimizer": deferred(optax.adam, 1.0, nesterov=True),
         "steps": 256,
         "views": 32,
@@ -83,7 +94,7 @@ PUBLISHED = {
 
 
 def test_our_own_stand_beside_the_published():
-    assert set(PRESETS) - set(PUBLISHED) == {"jaxviz", "quick", "strokes"}
+    assert set(PRESETS) - set(PUBLISHED) == {"jaxviz", "quick", "maco-quick", "strokes"}
     assert next(iter(PRESETS)) == "jaxviz"
 
 
