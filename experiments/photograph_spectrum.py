@@ -88,7 +88,9 @@ def main(argv: list[str] | None = None) -> None:
     }
     arguments.out.write_text(json.dumps(told, indent=1) + "\n")
     print(f"{len(images)} squares; exponents {', '.join(f'{slope:.2f}' for slope in slopes)}")
-    print("of the first colour, at the median frequency:", (means[len(means) // 2] / means[len(means) // 2, 0]).round(3))
+    print(
+        "of the first colour, at the median frequency:", (means[len(means) // 2] / means[len(means) // 2, 0]).round(3)
+    )
 
 
 if __name__ == "__main__":
