@@ -8,13 +8,14 @@ Expected: 28 squares; exponents -1.30, -1.44, -1.31: as frequency ** -1.3, and a
 The result is what `FixedMagnitude(spectrum="photographs")`, and so the recipe `maco`, uses. It is measured on seven
 photographs that scikit-image and scikit-learn bring with them: an astronaut, a cat, a cup of coffee, a rocket, a
 motorcycle, a temple and a flower. Each is resized to a shorter side of 256 pixels, as networks of photographs take
-them, and cut into squares of 224 pixels, which are faded to their mean at the edges, since the jump from one edge to the
-opposite one would count as detail. These photographs are colourful: held against 250 others, of ImageNet's classes, the
+them, and cut into squares of 224 pixels. These are faded to their mean at the edges, since the jump from one edge to
+the opposite one would count as detail. These photographs are colourful: held against 250 others, of ImageNet's classes, the
 first colour (brightness) is within a fifth of theirs at each frequency, and the other two are 1.3 to 2 times as strong,
 more so above 0.3 cycles a pixel, where JPEG files keep no colour.
 """
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def profile(magnitude: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns frequencies ``[count]`` in cycles a pixel, evenly spaced in their logarithm, and means about them."""
     frequency = frequencies((SIDE, SIDE))
     bounds = np.geomspace(1 / SIDE, frequency.max() * 1.0001, count + 1)
-    rings = [(frequency >= low) & (frequency < high) for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+    rings = [(frequency >= low) & (frequency < high) for low, high in itertools.pairwise(bounds)]
     # Where two bounds have no frequency of the grid between them, the ring is left out.
     found = [ring for ring in rings if ring.any()]
     middles = np.array([np.exp(np.log(frequency[ring]).mean()) for ring in found])
