@@ -9,9 +9,9 @@ The result is what `FixedMagnitude(spectrum="photographs")`, and so the recipe `
 photographs that scikit-image and scikit-learn bring with them: an astronaut, a cat, a cup of coffee, a rocket, a
 motorcycle, a temple and a flower. Each is resized to a shorter side of 256 pixels, as networks of photographs take
 them, and cut into squares of 224 pixels. These are faded to their mean at the edges, since the jump from one edge to
-the opposite one would count as detail. These photographs are colourful: held against 250 others, of ImageNet's classes, the
-first colour (brightness) is within a fifth of theirs at each frequency, and the other two are 1.3 to 2 times as strong,
-more so above 0.3 cycles a pixel, where JPEG files keep no colour.
+the opposite one would count as detail. These photographs are colourful: held against 250 others, of ImageNet's
+classes, the first colour (brightness) is within a fifth of theirs at each frequency. The other two are 1.3 to 2 times
+as strong, and more so above 0.3 cycles a pixel, where JPEG files keep no colour.
 """
 
 import argparse

@@ -83,7 +83,7 @@ LUCID = Recipe(
 # 2023, https://arxiv.org/abs/2306.06805, and xplique 2's code: 32 crops a step whose side falls from a half to a
 # twentieth. Its noise of 0.08 counts on values from -1 to 1, twice our range. The authors' magnitudes are the mean of
 # ImageNet's; ours are the mean of seven free photographs (experiments/photograph_spectrum.py), and
-# `magnitude_of(images)` makes those of others. A step runs the network 32 times, 32 times as long as a recipe with one view.
+# `magnitude_of(images)` makes those of others. A step runs the network 32 times.
 MACO = Recipe(
     name="maco",
     parameterization=FixedMagnitude(spectrum="photographs"),
