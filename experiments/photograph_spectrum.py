@@ -19,6 +19,7 @@ import itertools
 import json
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
@@ -51,7 +52,7 @@ def squares(photograph: np.ndarray) -> np.ndarray:
 
 def magnitudes(images: np.ndarray) -> np.ndarray:
     """Returns the mean magnitudes ``[*frequencies, 3]`` of decorrelated images, faded to their mean at the edges."""
-    values = np.asarray(Colours().decorrelate(images))
+    values = np.asarray(Colours().decorrelate(jnp.asarray(images)))
     fade = np.hanning(SIDE + 2)[1:-1]
     window = np.outer(fade, fade)[..., None]
     values = (values - values.mean(axis=(1, 2), keepdims=True)) * window
