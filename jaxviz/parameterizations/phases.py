@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from importlib import resources
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -122,7 +122,7 @@ def magnitude_of(
 @functools.cache
 def _measured() -> tuple[np.ndarray, np.ndarray]:
     """Returns what ``experiments/photograph_spectrum.py`` measured: frequencies ``[k]`` and magnitudes ``[k, 3]``."""
-    told = json.loads((resources.files("jaxviz.parameterizations") / "photographs.json").read_text())
+    told = json.loads(Path(__file__).with_name("photographs.json").read_text())
     return np.array(told["frequency"]), np.array(told["magnitude"])
 
 
