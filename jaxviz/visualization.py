@@ -239,6 +239,8 @@ def visualize(
     labels = tuple(objective.labels())
     starts = None if start is None else checked_starts(start, len(labels), model.canvas)
     provenance = provenance_of(recipe, key, precision)
+    if model.canvas.is_assumed:
+        provenance["range"] = model.canvas.assumption
 
     def shown(first: int, part: dict[str, np.ndarray]) -> None:
         if watch is not None:
