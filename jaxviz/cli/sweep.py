@@ -60,6 +60,12 @@ def sweep(
         int, typer.Option(metavar="N", help="Also make so many images of each unit that differ from one another.")
     ] = 0,
     images: Images = None,
+    observer: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Another network, which tells the real images apart by the pictures; with --images."
+        ),
+    ] = None,
     chunk: Annotated[
         int | None,
         typer.Option(metavar="N", help="Images that climb together; chosen for the machine when left out."),
@@ -93,6 +99,7 @@ def sweep(
             negative=negative,
             diversity=diversity,
             images=real,
+            observer=None if observer is None else jaxviz.keras.load(observer),
             source=file,
             precision=precision,
             chunk=chunk,
