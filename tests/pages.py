@@ -46,7 +46,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def commands(block: Block) -> list[list[str]]:
-    """Returns the commands of a block as words, without what stands before them: variables, ``&&``, ``time``, ``srun``."""
+    """Returns the commands of a block as words, without variables, ``&&``, ``time`` and ``srun``."""
     lines = block.code.replace("\\\n", " ").splitlines()
     if block.language == "console":
         lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
