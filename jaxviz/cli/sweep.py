@@ -206,8 +206,8 @@ class _Shown:
             self._of = part
         self._whole.pace.total = event.total_units
         moved = event.total_done - self._done
-        self._part(event.done if event.aspect == "numbers" else moved, event.kept)
-        self._whole(moved, event.kept)
+        self._part(event.done if event.aspect == "numbers" else moved, event.kept, event.again)
+        self._whole(moved, event.kept, event.again)
         self._done, self._last = event.total_done, time.monotonic()
         if event.images is not None:
             self._pictures.add(event.labels, event.images, event.canvas)

@@ -1,6 +1,7 @@
 """Manifest: what a sweep is, as ``sweep.json`` keeps it; what may change between runs, and what may not."""
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -157,6 +158,11 @@ class Manifest:
     def unit_names(self, layer: str) -> tuple[str, ...]:
         """Returns what the units of a layer are called, in order; empty where they have only numbers."""
         return self.class_names if layer in self.named else ()
+
+    def run_name(self, layer: str, recipe: str, aspect: str) -> str:
+        """Names the pictures of an aspect of a layer by a recipe, differently in every other sweep."""
+        made = json.dumps([self.weights, self.provenance(recipe)], sort_keys=True)
+        return f"{layer} {recipe} {aspect} {hashlib.sha256(made.encode()).hexdigest()[:16]}"
 
     def folder(self, layer: str) -> str:
         """Returns the folder of a layer: its place in the network, and what a file name can hold of its name."""
