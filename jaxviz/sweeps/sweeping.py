@@ -47,7 +47,7 @@ def sweep(
     diversity: int = 0,
     images: Float[Array | np.ndarray, "m ..."] | None = None,
     observer: Observer | Model | None = None,
-    source: str | os.PathLike | None = None,
+    source: str | os.PathLike | Sequence[str] | None = None,
     precision: str = "float32",
     chunk: int | None = None,
     progress: Callable[[SweepProgress], None] | None = None,
@@ -74,7 +74,8 @@ def sweep(
       diversity: make also so many images of each unit that differ; of layers with positions before them.
       images: real images ``[m, *canvas.shape]``, to compare with and to show beside.
       observer: another network that tells the real images apart by the pictures, see `jaxviz.reports.interpretability`.
-      source: the file that the model came from, whose name and sha256 are kept.
+      source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
+        take it: FILE, be it a file or ``module:attribute``, and the options that describe it.
       precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``.
       chunk: how many images climb together on each device; chosen for the model and the machine when left out.
       progress: called after each chunk.
