@@ -86,7 +86,7 @@ def sweep(
             model,
             out,
             layers=layer or None,
-            recipe=recipe or "quick",
+            recipe=recipe or None,
             key=key_of(seed),
             steps=steps,
             restarts=restarts,
@@ -170,8 +170,8 @@ class _Shown:
             self._of = part
         self._whole.pace.total = event.total_units
         moved = event.total_done - self._done
-        self._part(event.done if event.aspect == "numbers" else moved, event.kept)
-        self._whole(moved, event.kept)
+        self._part(event.done if event.aspect == "numbers" else moved, event.kept, event.again)
+        self._whole(moved, event.kept, event.again)
         self._done, self._last = event.total_done, time.monotonic()
         if event.images is not None:
             self._pictures.add(event.labels, event.images, event.canvas)
