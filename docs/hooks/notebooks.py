@@ -57,7 +57,8 @@ def _output(output: dict, name: str) -> str:
         raise PluginError(f"{name} holds an error: {output['ename']}: {output['evalue']}")
     data = output.get("data", {"text/plain": output.get("text", "")})
     if "text/html" in data:  # one line, since Markdown ends a block of HTML at an empty one
-        return f'<div class="output">{re.sub(r"\s*\n\s*", " ", "".join(data["text/html"]))}</div>'
+        line = re.sub(r"\s*\n\s*", " ", "".join(data["text/html"]))
+        return f'<div class="output">{line}</div>'
     for kind in ("image/png", "image/gif", "image/jpeg"):
         if kind in data:
             code = "".join(data[kind]).replace("\n", "")
