@@ -4,8 +4,8 @@ Command:  python -m experiments.notebooks [docs/tutorial.ipynb ...]
 Time:     about 15 s for each notebook on 2 cores.
 Expected: every cell runs without an error, and the notebooks now hold the outputs of this run.
 
-Each notebook runs in a fresh kernel and in an empty directory, as a reader runs it. Without arguments the command runs all
-notebooks in docs/. The tests run them too, and compare the new texts with the stored ones.
+Each notebook runs in a fresh kernel and in an empty directory. Without arguments the command runs all notebooks in
+docs/. The tests run them too, and compare the new texts with the stored ones.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as directory:
             done = run(nbformat.read(path, as_version=4), directory)
         path.write_text(nbformat.writes(done, indent=1) + "\n", encoding="utf-8")
-        print(f"{path}: {sum(cell.cell_type == 'code' for cell in done.cells)} code cells, {path.stat().st_size:,} bytes")
+        print(f"{path}: {len(texts(done))} code cells, {path.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
