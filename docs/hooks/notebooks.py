@@ -47,8 +47,7 @@ def _markdown(notebook: dict, name: str) -> str:
         elif cell["cell_type"] == "code":
             parts.append(f"```python\n{source}\n```")
             parts += [_output(output, name) for output in cell["outputs"]]
-    first, *others = parts  # the heading of the page
-    return "\n\n".join((first, _DOWNLOAD.format(name=html.escape(name)), *others)) + "\n"
+    return "\n\n".join((*parts, _DOWNLOAD.format(name=html.escape(name)))) + "\n"
 
 
 def _output(output: dict, name: str) -> str:

@@ -1,4 +1,4 @@
-"""``jaxviz visualize``: units, or any objective -> a sheet of pictures and their numbers."""
+"""``jaxviz visualize``: units or any objective -> a sheet of pictures and their numbers."""
 
 import dataclasses
 import math

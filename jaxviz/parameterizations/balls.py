@@ -1,4 +1,4 @@
-"""Balls: images no farther than a radius from a given one."""
+"""Balls: images within a given distance of a given image."""
 
 import dataclasses
 

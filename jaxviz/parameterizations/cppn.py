@@ -1,4 +1,4 @@
-"""CPPN: a small network that makes each pixel's colour of its place."""
+"""CPPN: a small network that computes the colour of each pixel from its coordinates."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Fields: unbounded values about 0 -> an image in the canvas's range, by colours and a squash that all fields share."""
+"""Fields: unbounded values around 0 -> an image in the canvas's range, by a change of colours and a squash."""
 
 import abc
 import dataclasses

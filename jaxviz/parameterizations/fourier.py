@@ -1,4 +1,4 @@
-"""Fourier: the spectrum of the image, scaled as photographs' are."""
+"""Fourier: the spectrum of the image, scaled like the spectra of photographs."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Groups: several images that are climbed together, ``[count, *canvas.shape]``."""
+"""Groups: several images that are optimized together, ``[count, *canvas.shape]``."""
 
 import dataclasses
 from typing import Protocol, runtime_checkable

@@ -1,4 +1,4 @@
-"""Phases: the image's spectrum with its magnitudes fixed, so that only the phases are climbed."""
+"""Phases: the image's spectrum with fixed magnitudes, of which only the phases are optimized."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""Pixels: the image itself, one parameter a pixel."""
+"""Pixels: the image itself, with one parameter for each pixel."""
 
 import dataclasses
 

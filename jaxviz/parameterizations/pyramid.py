@@ -1,4 +1,4 @@
-"""Pyramid: the image as a sum of images, each half as fine as the one before."""
+"""Pyramid: the image as a sum of images, each with half the resolution of the one before."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Smoothness: how far neighbouring pixels differ."""
+"""Smoothness: how much neighbouring pixels differ."""
 
 import dataclasses
 

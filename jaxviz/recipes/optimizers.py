@@ -1,6 +1,6 @@
 """Optimizers: optax gradient transformations and schedules of feature visualization.
 
-Any ``optax.GradientTransformation`` drives an ascent; what optax does not have stands here.
+Any ``optax.GradientTransformation`` is an optimizer. This module has those that optax lacks.
 """
 
 import jax

@@ -1,7 +1,7 @@
 """Presets: the published recipes, and our own, by name.
 
-Where a published default counts in another unit than ours, the line says how it was converted. What belongs to the
-objective rather than to the recipe is not here: the Keras example leaves a border of 2 pixels out of a filter's mean.
+If a published default has another unit than ours, the line says how it was converted. Settings that belong to the
+objective are not here: the Keras example leaves a border of 2 pixels out of a filter's mean.
 """
 
 import difflib

@@ -1,4 +1,4 @@
-"""Recipe: a frozen value that names how an image is climbed."""
+"""Recipe: an immutable value with all settings of an optimization."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Schedules: a setting whose numbers change over the steps -> what it is at one step."""
+"""Schedules: a setting whose numbers change over the steps -> the setting at one step."""
 
 import dataclasses
 from typing import Any

@@ -1,4 +1,4 @@
-"""Filtering: transforms of the pixels where they are: blur, noise, what shines through."""
+"""Filtering: transforms that change pixel values and move nothing: blur, noise, backgrounds."""
 
 import dataclasses
 

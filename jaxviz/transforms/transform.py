@@ -1,4 +1,4 @@
-"""Transform: (key, image) -> image, what the network sees instead of the image at one step."""
+"""Transform: (key, image) -> the image that the network sees at one step."""
 
 import dataclasses
 from typing import Protocol, runtime_checkable

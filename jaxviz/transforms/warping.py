@@ -1,4 +1,4 @@
-"""Warping: transforms that scale, turn, shear or zoom the image, between its pixels."""
+"""Warping: transforms that scale, rotate, shear or zoom the image, with interpolation between pixels."""
 
 import dataclasses
 

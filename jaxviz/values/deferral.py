@@ -1,4 +1,4 @@
-"""Deferred: a function and its arguments, as a value that is equal to another of the same kind."""
+"""Deferred: a function and its arguments as a value that equals another one with the same contents."""
 
 import dataclasses
 import functools

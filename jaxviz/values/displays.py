@@ -1,4 +1,4 @@
-"""Displays: values that a notebook shows as a picture or a table. How they look is decided by a room above them."""
+"""Displays: values that a notebook shows as a picture or a table. A room above decides how they look."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Errors and warnings: what a user can cause, one line each that names the thing, the value and the remedy."""
+"""Errors and warnings that a user can cause: one line each that names the thing, the value and the remedy."""
 
 __all__ = ["JaxvizError", "JaxvizWarning", "ModelFileError"]
 

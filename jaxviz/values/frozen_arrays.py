@@ -1,4 +1,4 @@
-"""Frozen arrays: an array that is equal to another by value, so that settings can hold it."""
+"""Frozen arrays: arrays that are compared by value, so that settings can hold them."""
 
 import dataclasses
 import hashlib

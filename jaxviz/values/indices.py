@@ -1,4 +1,4 @@
-"""Indices: a text such as 0:16 or 3,7,11 -> whole numbers."""
+"""Indices: a text such as 0:16 or 3,7,11 -> integers."""
 
 from jaxviz.values.errors import JaxvizError
 
