@@ -172,7 +172,7 @@ def find(recipe: "str | Recipe") -> Recipe:
     """Returns a recipe by its name; a recipe is returned as it is.
 
     Raises:
-      JaxvizError: there is no such preset; the message lists those there are.
+      JaxvizError: there is no such preset; the message lists all presets.
     """
     if isinstance(recipe, Recipe):
         return recipe

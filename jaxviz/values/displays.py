@@ -6,7 +6,7 @@ __all__ = ["Displayed", "show_with"]
 
 
 class Displayed:
-    """A value that a notebook shows as the HTML that the function given to `show_with` makes of it."""
+    """A value that a notebook shows as HTML, made by the function that was given to `show_with`."""
 
     def _repr_html_(self) -> str | None:
         # None makes the notebook fall back to the value's plain text.
