@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jaxviz.cli.distribution import is_first, join
 from jaxviz.cli.interrupts import Stopped, interrupts
+from jaxviz.cli.models import load
 from jaxviz.cli.options import (
     Architecture,
     AsJson,
+    ClassNames,
+    Coordinator,
+    Custom,
+    Distributed,
+    InputShape,
     ModelFile,
     Precision,
+    PreprocessingName,
+    Process,
+    Processes,
     RecipeName,
     Restarts,
     Seed,
@@ -76,6 +86,14 @@ def visualize(
         Path | None, typer.Option(metavar="FILE.npy", help="A starting image, or one for each picture.")
     ] = None,
     architecture: Architecture = None,
+    preprocessing: PreprocessingName = None,
+    input_shape: InputShape = None,
+    custom: Custom = None,
+    class_names: ClassNames = None,
+    distributed: Distributed = False,
+    coordinator: Coordinator = None,
+    processes: Processes = None,
+    process: Process = None,
     watch: Watched = None,
     gif: Annotated[bool, typer.Option("--gif", help="Also write an animation of the ascents, NAME.gif.")] = False,
     each: Annotated[bool, typer.Option("--each", help="Also write a PNG file of each picture, into NAME/.")] = False,
@@ -91,11 +109,19 @@ def visualize(
     from jaxviz.files.arrays import read_array
     from jaxviz.files.outputs import staged
 
+    join(distributed=distributed, coordinator=coordinator, processes=processes, process=process)
     asked, name, text = _asked(layer, channels, objective)
     files = PictureFiles(directory=out, stem=stem_of(name), gif=gif, each=each, html=html)
     if not overwrite:
         files.check_free()
-    model = jaxviz.keras.load(file, architecture=architecture)
+    model = load(
+        file,
+        architecture=architecture,
+        preprocessing=preprocessing,
+        input_shape=input_shape,
+        custom=custom,
+        class_names=class_names,
+    )
     resolved, key = asked.resolve(model), key_of(seed)
     chosen = recipes.default_for(model) if recipe is None else recipes.find(recipe)
     chosen = chosen if steps is None else chosen.replace(steps=steps)
@@ -103,6 +129,8 @@ def visualize(
     settings |= {"frames": files.frames(chosen.steps)}
     with staged(out):  # it can be written, or is refused before anything is computed
         result = _climbed(model, resolved, chosen, key, settings, name=name, keep=keep, watch=watch)
+        if not is_first():
+            return
         result = dataclasses.replace(result, provenance=result.provenance | {"objective": text})
         pictures = files.write(result, title=None if layer else name)
     if as_json:
@@ -160,7 +188,7 @@ def _climbed(
         return jaxviz.visualize(model, objective, recipe, key=key, keep=keep, progress=progress, watch=show, **settings)
 
 
-def _described(result: "Visualization", files: PictureFiles, pictures: list[Path], model: Path) -> dict[str, object]:
+def _described(result: "Visualization", files: PictureFiles, pictures: list[Path], model: str) -> dict[str, object]:
     """Returns what a machine reads of the result; a score that is no number is null."""
     told: list[dict[str, object]] = [
         {"label": label, "score": float(score) if math.isfinite(score) else None, "dead": bool(dead)}
@@ -169,4 +197,4 @@ def _described(result: "Visualization", files: PictureFiles, pictures: list[Path
     for each, path in zip(told, pictures, strict=False):  # none where they are not wanted
         each["file"] = str(path)
     whole = {name: str(path) for name, path in files.whole.items()}
-    return {"model": str(model), **whole, "made_by": result.provenance, "pictures": told}
+    return {"model": model, **whole, "made_by": result.provenance, "pictures": told}

@@ -28,7 +28,7 @@ def of_sweep(manifest: Manifest, directory: Path) -> str:
     layers = [word for layer in chosen for word in ("--layer", layer)]
     aspects = ["--negative"] if "negative" in manifest.aspects else []
     aspects += ["--diversity", str(manifest.diversity)] if manifest.diversity else []
-    begin, out = ["jaxviz", "sweep", manifest.source["file"], *layers], ["--out", directory.name or "."]
+    begin, out = ["jaxviz", "sweep", *_model(manifest), *layers], ["--out", directory.name or "."]
     return " && ".join(
         shlex.join([*begin, *names, *numbers, *(common or []), *aspects, *out]) for numbers, names in together.items()
     )
@@ -41,8 +41,13 @@ def of_unit(manifest: Manifest, layer: str, unit: int, recipe: str) -> str:
         return ""
     asked = f"log_odds({unit})" if layer in manifest.classes else f"{quoted(layer)}:{unit}"
     # An expression, since the file is then named by the unit: the pictures of all units go into one directory.
-    words = [manifest.source["file"], "--objective", asked, "--recipe", recipe, *numbers, *common, "--out", "pictures"]
+    words = [*_model(manifest), "--objective", asked, "--recipe", recipe, *numbers, *common, "--out", "pictures"]
     return shlex.join(["jaxviz", "visualize", *words])
+
+
+def _model(manifest: Manifest) -> list[str]:
+    """Returns the words by which a command takes the network."""
+    return [manifest.source["file"], *shlex.split(manifest.source.get("options", ""))]
 
 
 def _common(manifest: Manifest) -> list[str] | None:
