@@ -104,7 +104,6 @@ def visualize(
     as_json: AsJson = False,
 ) -> None:
     """Draw what units of a network look for: a sheet of pictures, and their numbers."""
-    import jaxviz
     from jaxviz import recipes
     from jaxviz.files.arrays import read_array
     from jaxviz.files.outputs import staged
