@@ -32,7 +32,7 @@ def test_photographs_are_cut_to_their_middle(folder):
 def test_what_is_refused(folder, side, message):
     with pytest.raises(JaxvizError, match=message):
         read_photographs(folder, side)
-    with pytest.raises(JaxvizError, match="no photographs in .*none; give a folder"):
+    with pytest.raises(JaxvizError, match=r"no photographs in .*none; give a folder"):
         read_photographs(folder / "none", 4)
 
 
