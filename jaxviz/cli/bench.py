@@ -1,4 +1,4 @@
-"""``jaxviz bench``: how fast this machine climbs."""
+"""``jaxviz bench``: the speed of this machine."""
 
 import dataclasses
 import fnmatch

@@ -1,4 +1,4 @@
-"""``jaxviz layers``: what is inside a model file."""
+"""``jaxviz layers``: the layers of a model file."""
 
 from pathlib import Path
 

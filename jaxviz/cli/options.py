@@ -1,4 +1,4 @@
-"""Options: what several commands share, each with its help and its completion."""
+"""Options: the options that several commands share, each with its help and its completion."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""Manifest: what a sweep is, as ``sweep.json`` keeps it; what may change between runs, and what may not."""
+"""Manifest: what a sweep is, as stored in ``sweep.json``; what may change between runs, and what may not."""
 
 import dataclasses
 import hashlib

@@ -1,4 +1,4 @@
-"""Results: a directory of a sweep -> its pictures and numbers, a block of units at a time."""
+"""Results: the directory of a sweep -> its pictures and numbers, one block of units at a time."""
 
 import dataclasses
 import os

@@ -1,4 +1,4 @@
-"""Sweeping: model + recipe -> a directory of pictures of all its units, chunk by chunk, that can end at any moment."""
+"""Sweeping: model + recipe -> a directory with pictures of all units, made in chunks that an interruption keeps."""
 
 import contextlib
 import itertools
