@@ -46,22 +46,22 @@ def main(argv: list[str] | None = None) -> None:
     arguments = _parser().parse_args(argv)
     model, second = (efficientnet_lite.load(variant).with_class_names("imagenet") for variant in (0, 1))
     recipe = jaxviz.recipes.find(arguments.recipe) if arguments.recipe else jaxviz.recipes.default_for(model)
-    changes = {"steps": arguments.steps or recipe.steps, "key": cli.key_of(arguments.seed)}
-    asked = {"classes": obj.class_logit(list(CLASSES[: arguments.classes]))}
+    recipe = recipe.replace(steps=arguments.steps or recipe.steps)
+    asked: dict[str, obj.Objective] = {"classes": obj.class_logit(list(CLASSES[: arguments.classes]))}
     asked |= {name: obj.channel(layer, range(arguments.channels)) for name, layer in WALLS.items()}
     made = {}
     with progress_bar() as bars:
         for name, objective in asked.items():
             count = len(objective.resolve(model).labels())
-            report = bars.task(name, count, changes["steps"])
-            made[name] = jaxviz.visualize(model, objective, recipe, progress=report, **changes)
+            report, key = bars.task(name, count, recipe.steps), cli.key_of(arguments.seed)
+            made[name] = jaxviz.visualize(model, objective, recipe, key=key, progress=report)
     told = jaxviz.report(model, asked["classes"], made["classes"], recipe=recipe, second=second)
     names = [label.partition(" ")[2] for label in made["classes"].labels]
     captions = [f"{name}, {share:.2f}" for name, share in zip(names, told.second_probability, strict=True)]
     with staged(arguments.out) as stage:
         for name, pictures in made.items():
             titles = captions if name == "classes" else [label.rpartition(":")[2] for label in pictures.labels]
-            title = f"recipe {recipe.name}, {changes['steps']} steps" if name == "classes" else WALLS[name]
+            title = f"recipe {recipe.name}, {recipe.steps} steps" if name == "classes" else WALLS[name]
             shown = figures.tiles_figure(_bytes(pictures.images), captions=titles, columns=COLUMNS, title=title)
             shown.savefig(stage / f"{name}.png")
         arrays: dict = {name: _bytes(pictures.images) for name, pictures in made.items()}
