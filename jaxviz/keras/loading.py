@@ -26,6 +26,7 @@ def load(
     inputs: Mapping[str, Float[Array | np.ndarray, "..."]] | None = None,
     custom: Custom | None = None,
     preprocessing: str | Preprocessing | None = None,
+    partial: bool = False,
 ) -> Model:
     """Loads a Keras file of any version, with architecture and weights.
 
@@ -45,9 +46,14 @@ def load(
       preprocessing: the range of an image, and what converts it for the network: ``"0-1"``, ``"0-255"``, ``"-1-1"``,
         ``"caffe"``, ``"torch"`` or a ``jaxviz.Preprocessing``. By default it follows from the network's first layers,
         or else from the model's name in ``keras.applications``.
+      partial: True if ``architecture`` is a part of the network whose weights the file has. Each of its layers is found
+        by its name, at any level of nested models; the other layers are left out, and a warning names them.
 
     Raises:
       ModelFileError: the file is refused; the message names the layer or part that is the reason.
+
+    Warns:
+      JaxvizWarning: layers of the file were left out because of ``partial``.
 
     Example:
       >>> model = load("weights/mnist_cnn.hdf5")
@@ -59,7 +65,9 @@ def load(
         raise ModelFileError(
             f"{stored.path} holds weights but no architecture; give one as architecture=, a Keras JSON or another file"
         )
-    return convert(stored, input_shape=input_shape, inputs=inputs, custom=custom, preprocessing=preprocessing)
+    return convert(
+        stored, input_shape=input_shape, inputs=inputs, custom=custom, preprocessing=preprocessing, partial=partial
+    )
 
 
 @overload
