@@ -5,7 +5,7 @@ Outside the image, a fill of None repeats the edge, and a number is the value th
 """
 
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
@@ -173,7 +173,7 @@ def _by_products(image: Array, matrix: Array, shift: Array, *, repeats: bool) ->
         # Sums of products rather than a dot, and a channel at a time: so the weights are never stored.
         near = [jnp.sum(jnp.where(at[..., None] == places[None, None], pixels[:, None], 0), 2) for at in taken]
         pairs = zip(of_columns, near, strict=True)
-        return sum(jnp.sum(of_rows * weights * some[None], 1) for weights, some in pairs)
+        return reduce(jnp.add, (jnp.sum(of_rows * weights * some[None], 1) for weights, some in pairs))
 
     def beyond(pixels: Array) -> Array:
         """Looks past the first or the last row, which go on for ever."""
