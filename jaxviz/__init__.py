@@ -1,7 +1,7 @@
-"""jaxviz shows what the units of a neural network look for.
+"""jaxviz makes pictures of what the units of a neural network respond to.
 
-Data flows one way: Keras file, Flax module or JAX function -> model; model + objectives + recipe + key -> ascent ->
-visualization -> report and figures.
+Data flows in one direction: a Keras file, Flax module or JAX function becomes a model; model, objective, recipe and key
+go into an ascent; the ascent returns a visualization; reports and figures show it.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Batches: objectives -> ascents, all of them: one vmap, chunk by chunk, over the devices and processes at hand."""
+"""Batches: objectives -> their ascents, with one vmap, in chunks, on all devices and processes."""
 
 import contextlib
 import dataclasses

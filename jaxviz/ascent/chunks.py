@@ -1,4 +1,4 @@
-"""Chunks: how many images climb together, on which devices, and how many chunks are worked at at once."""
+"""Chunks: how many images are optimized together, on which devices, and how many chunks run at the same time."""
 
 import collections
 import itertools

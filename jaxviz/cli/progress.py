@@ -1,4 +1,4 @@
-"""Progress: live bars on a terminal, a line now and then elsewhere."""
+"""Progress: live bars on a terminal, occasional lines elsewhere."""
 
 import contextlib
 import time

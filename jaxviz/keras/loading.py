@@ -33,14 +33,16 @@ def load(
 
     Args:
       path: what ``model.save`` wrote, HDF5 whatever its extension or ``.keras``; or a directory with ``config.json``
-        and ``model.weights.h5``, or with ``model.json`` and one HDF5 file; or weights alone.
+        and ``model.weights.h5``, or with one JSON file and one HDF5 file, whatever they are called; or weights
+        alone.
       architecture: for weights alone: a Keras config, its JSON, or the path of a JSON file or of another Keras file.
       input_shape: height, width and channels of the image, as the network orders them, where the file leaves them open
         or the network is wanted at another size; 224 by 224 pixels where neither says anything. Layers that cannot be
         computed at that size are left out.
       inputs: what a network of several inputs reads beside the image, by name; zeros for those left out.
       custom: a Linen module or a function of the activations of one image, for a layer or a class by its name, which no
-        file can describe: a Lambda or a class of the caller's own. Its variables are taken from the file in order.
+        file can describe: a Lambda or a class of the caller's own; and an activation function of the caller's own, by
+        its name. Variables are taken from the file in order. A name that no layer, class or function has is an error.
       preprocessing: the range of an image, and what converts it for the network: ``"0-1"``, ``"0-255"``, ``"-1-1"``,
         ``"caffe"``, ``"torch"`` or a ``jaxviz.Preprocessing``. What the network's first layers say when left out, or
         else what the model's name in ``keras.applications`` stands for.

@@ -1,7 +1,7 @@
-"""Class names: what the classes of a network are called, and the class that a name stands for.
+"""Class names: the names of a network's classes, and the class that a name stands for.
 
-A name may list several words for one class, separated by commas as ImageNet's are: ``goldfish, Carassius auratus``. The
-first is the one that is shown; any of them finds the class.
+A name may consist of several words that are separated by commas, as in ImageNet: ``goldfish, Carassius auratus``. The
+first is displayed; any of them finds the class.
 """
 
 import ast

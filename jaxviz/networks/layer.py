@@ -1,4 +1,4 @@
-"""Layer and Canvas: what is known of a network's layers and of the image that it takes."""
+"""Layer and Canvas: what jaxviz knows about a network's layers and about the image that it takes."""
 
 import dataclasses
 import difflib

@@ -1,4 +1,4 @@
-"""Linen: a user's own Linen module -> a model."""
+"""Linen: a user's Linen module -> a model."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Model: a pure function of variables and one image to named activations, with what is known of its layers."""
+"""Model: a pure function of variables and one image to named activations, with facts about its layers."""
 
 import dataclasses
 import os

@@ -1,4 +1,4 @@
-"""NNX: a user's own NNX module -> a model."""
+"""NNX: a user's NNX module -> a model."""
 
 import dataclasses
 import functools

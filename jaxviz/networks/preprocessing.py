@@ -1,16 +1,15 @@
-"""Preprocessing: image -> what a network is given; with the range of images that the network was trained for.
+"""Preprocessing: image -> the input of a network; with the range of images that the network was trained on.
 
-A name of two numbers is the range itself: the image is held in it and handed over as it is. The other names are the
-conventions that ImageNet networks were trained under: the image stays one that a person can look at, and is converted
-on its way into the network.
+A name of two numbers is the range of the image, which is the input of the network without a conversion. The other names
+are the conventions of ImageNet networks: the image can be displayed, and is converted to the network's input.
 
-| name | images | what the network is given |
+| name | images | input of the network |
 | --- | --- | --- |
 | `0-1` | 0 to 1 | the image |
 | `0-255` | 0 to 255 | the image |
 | `-1-1` | -1 to 1 | the image |
-| `caffe` | 0 to 255, red first | blue first, less the mean of each colour |
-| `torch` | 0 to 1, red first | less the mean of each colour, over its standard deviation |
+| `caffe` | 0 to 255, red first | blue first, minus the mean of each colour |
+| `torch` | 0 to 1, red first | minus the mean of each colour, divided by its standard deviation |
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
-"""Reading: what one run of a network leaves, and the model that is known from it.
+"""Reading: the activations of one run of a network, and the model that is made from them.
 
-A network of which nothing is known but that it runs is run whole; what nobody asks for is pruned by jit.
+A network whose structure is unknown is run as a whole; jit removes what nobody asks for.
 """
 
 from collections.abc import Callable, Mapping, Sequence, Set

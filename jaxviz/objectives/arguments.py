@@ -1,4 +1,4 @@
-"""Arguments: what callers give -> checked arrays whose leading axis counts the objectives of a batch."""
+"""Arguments: the arguments of a caller -> checked arrays whose leading axis counts the objectives of a batch."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""Classes: the logit, the probability or the odds of a class."""
+"""Classes: the logit, the probability or the log-odds of a class."""
 
 import dataclasses
 from functools import partial

@@ -22,7 +22,7 @@ import math
 
 from jaxviz import objectives
 from jaxviz.objectives import Objective
-from jaxviz.objectives.lexing import Token, tokens_of
+from jaxviz.objectives.lexing import Token, is_name, tokens_of
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["FUNCTIONS", "parse", "quoted"]
@@ -67,12 +67,14 @@ def parse(text: str) -> Objective:
 
 
 def quoted(layer: str) -> str:
-    r"""Returns the name of a layer as an expression writes it, whatever it holds.
+    r"""Returns the name of a layer as an expression writes it, whatever it holds; in quotes only where it needs them.
 
     Example:
-      >>> print(quoted('0/conv "1"'))
-      "0/conv \"1\""
+      >>> print(quoted("block1/conv"), quoted('0/conv "1"'))
+      block1/conv "0/conv \"1\""
     """
+    if is_name(layer):
+        return layer
     escaped = layer.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

@@ -1,4 +1,4 @@
-"""Matching: given images -> how near the activations of layers are to theirs, in distribution."""
+"""Matching: given images -> how similar the distribution of a layer's activations is to theirs."""
 
 import dataclasses
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Presets: the published recipes, and our own, by name.
 
-Where a published default counts in another unit than ours, the line says how it was converted. What belongs to the
-objective rather than to the recipe is not here: the Keras example leaves a border of 2 pixels out of a filter's mean.
+If a published default has another unit than ours, the line says how it was converted. Settings that belong to the
+objective are not here: the Keras example leaves a border of 2 pixels out of a filter's mean.
 """
 
 import difflib
@@ -172,7 +172,7 @@ def find(recipe: "str | Recipe") -> Recipe:
     """Returns a recipe by its name; a recipe is returned as it is.
 
     Raises:
-      JaxvizError: there is no such preset; the message lists those there are.
+      JaxvizError: there is no such preset; the message lists all presets.
     """
     if isinstance(recipe, Recipe):
         return recipe

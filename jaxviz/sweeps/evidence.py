@@ -1,4 +1,4 @@
-"""Evidence: what a finished layer's pictures reach, beside real images and weights -> the numbers in its folder."""
+"""Evidence: the pictures of a finished layer, real images and weights -> the numbers in the layer's folder."""
 
 import dataclasses
 import hashlib

@@ -1,4 +1,4 @@
-"""Manifest: what a sweep is, as ``sweep.json`` keeps it; what may change between runs, and what may not."""
+"""Manifest: what a sweep is, as stored in ``sweep.json``; what may change between runs, and what may not."""
 
 import dataclasses
 import hashlib
@@ -39,7 +39,8 @@ class Manifest:
 
     Attributes:
       model: the network's name.
-      source: the path, as given, and the sha256 of the file that it came from; empty where it came from none.
+      source: the path, as given, and the sha256 of the ``file`` that it came from, or ``module:attribute``, and the
+        ``options`` that describe it; empty where it came from none.
       weights: a sha256 of its layers and variables.
       canvas: shape, range and layout of the images.
       facts: key, precision and versions, as text: what the pictures of all recipes have in common.
@@ -131,7 +132,8 @@ class Manifest:
         joined = dataclasses.replace(
             self,
             model=other.model,
-            source=other.source or self.source,
+            source=(other.source or self.source)
+            | {name: text for name, text in self.source.items() if name == "options"},
             diversity=self.diversity or other.diversity,
             chunk=self.chunk or other.chunk,
             class_names=self.class_names or other.class_names,

@@ -1,4 +1,4 @@
-"""Runs: one process's part of a sweep -> the chunks of it that are not there yet."""
+"""Runs: the chunks of a sweep that are missing -> the part of them that one process makes."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

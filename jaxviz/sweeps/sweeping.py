@@ -1,4 +1,4 @@
-"""Sweeping: model + recipe -> a directory of pictures of all its units, chunk by chunk, that can end at any moment."""
+"""Sweeping: model + recipe -> a directory with pictures of all units, made in chunks that an interruption keeps."""
 
 import contextlib
 import itertools
@@ -45,7 +45,7 @@ def sweep(
     negative: bool = False,
     diversity: int = 0,
     images: Float[Array | np.ndarray, "m ..."] | None = None,
-    source: str | os.PathLike | None = None,
+    source: str | os.PathLike | Sequence[str] | None = None,
     precision: str = "float32",
     chunk: int | None = None,
     progress: Callable[[SweepProgress], None] | None = None,
@@ -71,7 +71,8 @@ def sweep(
       negative: make also what silences each unit.
       diversity: make also so many images of each unit that differ; of layers with positions before them.
       images: real images ``[m, *canvas.shape]``, to compare with and to show beside.
-      source: the file that the model came from, whose name and sha256 are kept.
+      source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
+        take it: FILE, be it a file or ``module:attribute``, and the options that describe it.
       precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``.
       chunk: how many images climb together on each device; chosen for the model and the machine when left out.
       progress: called after each chunk.

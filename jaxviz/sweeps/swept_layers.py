@@ -1,4 +1,4 @@
-"""Swept layers: a folder of a sweep -> the pictures and numbers of one layer, a block of units at a time."""
+"""Swept layers: a folder of a sweep -> the pictures and numbers of one layer, one block of units at a time."""
 
 import dataclasses
 from collections.abc import Callable, Iterator

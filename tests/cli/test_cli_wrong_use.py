@@ -144,7 +144,7 @@ def test_layers_are_completed(monkeypatch, capsys):
 def test_json_is_one_document(monkeypatch, capsys):
     _, out, _ = run(monkeypatch, capsys, "layers", FILE, "--json")
     found = json.loads(out)
-    assert found["input"] == {"shape": [28, 28, 1], "low": 0.0, "high": 1.0}
+    assert found["input"] == {"shape": [28, 28, 1], "low": 0.0, "high": 1.0, "is_assumed": False}
     assert found["layers"][0] == {
         "name": "conv2d_1",
         "class": "Conv2D",

@@ -1,4 +1,4 @@
-"""Conversion: what a Keras file holds -> a model."""
+"""Conversion: the contents of a Keras file -> a model."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Flat weights: what a file stores, layer by layer, without models and layers inside each other."""
+"""Flat weights: the weights of a file layer by layer, without nesting."""
 
 import collections
 import dataclasses

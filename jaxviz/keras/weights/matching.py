@@ -1,4 +1,4 @@
-"""Weights: what a network wants + what a file stores -> the arrays, each in its place, never by guess."""
+"""Weights: the weights that a network needs + those that a file has -> the arrays in their places, without guessing."""
 
 from collections.abc import Sequence
 

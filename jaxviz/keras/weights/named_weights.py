@@ -1,4 +1,4 @@
-"""Named weights: layer and weight names of a file -> places; by order where the names are another network's."""
+"""Named weights: layer and weight names of a file -> places; by order if the names are another network's."""
 
 import collections
 import itertools
