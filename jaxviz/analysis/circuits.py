@@ -12,9 +12,9 @@ from jaxtyping import Array, Float
 
 from jaxviz.analysis.attribution import attribution
 from jaxviz.networks.cuts import cut
-from jaxviz.networks.layer import Layer
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Indices, channel
+from jaxviz.objectives.arguments import indices, layer_with_channels, whole_numbers
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["Path", "WeightsBetween", "attribution_between", "paths", "weights_between"]
@@ -102,9 +102,8 @@ def weights_between(
       >>> found.kernel.shape, found.weights.shape, found.is_linear
       ((2, 3, 3, 32), (2, 32), True)
     """
-    before, _ = (_with_channels(model, name) for name in (source, target))
-    asked = channel(target, units).resolve(model)
-    chosen = np.asarray(asked.index)
+    before, after = (layer_with_channels(model, name) for name in (source, target))
+    chosen = indices(whole_numbers(units), after.channels or 0, f"unit of {target!r}")
     keys = jax.random.split(jax.random.key(0) if key is None else key, _DRAWS)
     first, second = (_kernel(model, one, chosen, source, target) for one in keys[:2])
     largest = max(np.abs(first).max(), np.finfo(np.float32).tiny)
@@ -138,8 +137,8 @@ def attribution_between(
     Raises:
       JaxvizError: a layer has no channels, a unit is out of range, or the target does not depend on the source.
     """
-    _with_channels(model, source)
-    chosen = np.asarray(channel(target, units).resolve(model).index)
+    after = [layer_with_channels(model, name) for name in (source, target)][-1]
+    chosen = indices(whole_numbers(units), after.channels or 0, f"unit of {target!r}")
     return np.stack([attribution(model, channel(target, int(k)), images, source).units.mean(axis=0) for k in chosen])
 
 
@@ -191,13 +190,6 @@ def _best(ways: list[Path], count: int) -> list[Path]:
     return sorted(ways, key=lambda way: (-abs(way.weight), way.units))[:count]
 
 
-def _with_channels(model: Model, name: str) -> Layer:
-    layer = model.layer(name)
-    if layer.channels is None:
-        raise JaxvizError(f"layer {name!r} ({layer.description}) has no channels; name another")
-    return layer
-
-
 @partial(jax.jit, static_argnames=("source", "target"))
 def _kernels(model: Model, key: Array, units: Array, source: str, target: str) -> Array:
     layer, after = model.layer(source), model.layer(target)
@@ -214,7 +206,7 @@ def _kernels(model: Model, key: Array, units: Array, source: str, target: str) -
     _, pull_back = jax.vjp(halves.rest, drawn)
 
     def of_unit(unit: Array) -> Array:
-        (gradient,) = pull_back(jax.nn.one_hot(unit, after.channels))
+        (gradient,) = pull_back(jax.nn.one_hot(unit, after.channels or 0))
         return gradient
 
     return jax.lax.map(of_unit, units)

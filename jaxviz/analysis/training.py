@@ -61,7 +61,7 @@ class Correspondences:
 
 def history(
     models: Sequence[Model],
-    objective: Objective | str | Callable[[Activations], Float[Array, ""]],
+    objective: Objective | Callable[[Activations], Float[Array, ""]],
     recipe: str | Recipe | None = None,
     *,
     names: Sequence[str] | None = None,

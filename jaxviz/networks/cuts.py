@@ -1,5 +1,6 @@
 """Cuts: a network and a layer -> what comes after the layer, as a function of the layer's activation."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
@@ -80,7 +81,12 @@ def cut(
     source, placing = _source(steps, found)
     if answer not in _after(steps, source):
         raise JaxvizError(f"the objective does not depend on layer {layer!r}; name a layer before those that it reads")
-    shape = next(v.aval.shape for s in steps for v, n in zip(s.equation.outvars, s.gives, strict=True) if n == source)
+    shape = next(
+        _shape(variable)
+        for step in steps
+        for variable, number in zip(step.equation.outvars, step.gives, strict=True)
+        if number == source
+    )
     places = _places(closed, placing, shape)
 
     def run(activation: Array | None) -> list[Array]:
@@ -126,12 +132,16 @@ def _source(steps: list[_Step], number: int) -> tuple[int, list[JaxprEqn]]:
     givers = {number: step for step in steps for number in step.gives}
     way: list[JaxprEqn] = []
     while (step := givers.get(number)) and step.equation.primitive.name in _PLACING and len(step.reads) == 1:
-        before, after = step.equation.invars[0].aval, step.equation.outvars[0].aval
-        if before.size != after.size or step.reads[0] not in givers:
+        before, after = (math.prod(_shape(end[0])) for end in (step.equation.invars, step.equation.outvars))
+        if before != after or step.reads[0] not in givers:
             break
         way.insert(0, step.equation)
         number = step.reads[0]
     return number, way
+
+
+def _shape(variable) -> tuple[int, ...]:
+    return variable.aval.shape
 
 
 def _after(steps: list[_Step], source: int) -> set[int]:
@@ -145,7 +155,7 @@ def _after(steps: list[_Step], source: int) -> set[int]:
 
 def _places(closed: ClosedJaxpr, way: list[JaxprEqn], shape: tuple[int, ...]) -> np.ndarray | None:
     """Returns where each number of the source stands in the activation; None where the order is the same."""
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     if all(equation.primitive.name != "transpose" for equation in way):
         return None
     if size > _EXACT:
