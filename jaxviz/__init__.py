@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jaxviz import analysis, keras, layers, objectives, parameterizations, penalties, recipes, testing, transforms
     from jaxviz.galleries import gallery
     from jaxviz.keras.default import default_model
+    from jaxviz.keras.live import from_keras
     from jaxviz.networks import checkpoints
     from jaxviz.networks.ensembles import ensemble
     from jaxviz.networks.functions import from_function
@@ -48,6 +49,7 @@ __all__ = [
     "exports",
     "figures",
     "from_function",
+    "from_keras",
     "from_linen",
     "from_nnx",
     "gallery",
@@ -90,6 +92,7 @@ _OBJECTS = {
     "deferred": "jaxviz.values.deferral",
     "ensemble": "jaxviz.networks.ensembles",
     "from_function": "jaxviz.networks.functions",
+    "from_keras": "jaxviz.keras.live",
     "from_linen": "jaxviz.networks.linen",
     "from_nnx": "jaxviz.networks.nnx",
     "gallery": "jaxviz.galleries",

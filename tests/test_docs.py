@@ -23,6 +23,7 @@ MOST_STEPS = 8  # of any ascent on a page; the printed outputs do not depend on 
 # The only code on the pages that no test runs.
 NOT_RUN = {
     ("scaling.md", "takes two machines"),
+    ("keras-files.md", "takes a file of weights"),
     ("command-line.md", "takes a file networks.py"),
     ("scaling.md", "takes several machines"),
 }

@@ -26,6 +26,7 @@ def load(
     inputs: Mapping[str, Float[Array | np.ndarray, "..."]] | None = None,
     custom: Custom | None = None,
     preprocessing: str | Preprocessing | None = None,
+    partial: bool = False,
 ) -> Model:
     """Reads a Keras file of any age: architecture and weights.
 
@@ -46,9 +47,14 @@ def load(
       preprocessing: the range of an image, and what converts it for the network: ``"0-1"``, ``"0-255"``, ``"-1-1"``,
         ``"caffe"``, ``"torch"`` or a ``jaxviz.Preprocessing``. What the network's first layers say when left out, or
         else what the model's name in ``keras.applications`` stands for.
+      partial: True where ``architecture`` is a part of the network that the weights are of. Each of its layers is found
+        by its name, on whatever level of nested models; the others are left out, and a warning names them.
 
     Raises:
       ModelFileError: the file is refused; the message names the layer or part that is why.
+
+    Warns:
+      JaxvizWarning: layers of the file were left out, as ``partial`` allows.
 
     Example:
       >>> model = load("weights/mnist_cnn.hdf5")
@@ -60,7 +66,9 @@ def load(
         raise ModelFileError(
             f"{stored.path} holds weights but no architecture; give one as architecture=, a Keras JSON or another file"
         )
-    return convert(stored, input_shape=input_shape, inputs=inputs, custom=custom, preprocessing=preprocessing)
+    return convert(
+        stored, input_shape=input_shape, inputs=inputs, custom=custom, preprocessing=preprocessing, partial=partial
+    )
 
 
 @overload
