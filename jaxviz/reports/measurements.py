@@ -37,7 +37,7 @@ __all__ = [
 
 
 def count_of(objective: Objective) -> int:
-    """Returns how many objectives a resolved batch has."""
+    """Returns the number of objectives in a resolved batch."""
     return len(objective.labels())
 
 
@@ -64,15 +64,15 @@ def reached(
     views: int = 1,
     key: Array | None = None,
 ) -> Float[np.ndarray, " n"]:
-    """Scores each image, or each group of images, by the objective that it was made for.
+    """Scores each image, or each group of images, by its own objective.
 
     Args:
       model: the network.
       objective: a resolved batch of n objectives.
-      images: ``n * objective.group`` of them, as a visualization has them.
-      recipe: whose transforms are made, as at its last step; None for the images as they are.
-      views: over how many such views the score is averaged.
-      key: of their draws; none are made without a recipe.
+      images: ``n * objective.group`` images, as in a visualization.
+      recipe: the recipe whose transforms are applied, as at its last step; None for the images themselves.
+      views: the number of views over which the score is averaged.
+      key: the key of the views; not used without a recipe.
     """
     count, key = count_of(objective), jax.random.key(0) if key is None else key
     batch = _spread(objective, count)
@@ -85,10 +85,10 @@ def reached(
 
 
 def units(objective: Objective, model: Model) -> tuple[Objective, np.ndarray] | None:
-    """Returns the same question of all units of a layer, and which of them a resolved batch asks for ``[n]``.
+    """Returns the objective of all units of a layer, and the units of a resolved batch ``[n]``.
 
-    A neuron is compared with the channels of its layer, by their means over all positions. None for objectives that
-    are not of single units.
+    A neuron is compared with the channels of its layer, by their means over all positions. None if the objectives are
+    not single units.
     """
     if isinstance(objective, BeforeActivation):
         found = units(objective.term, model)
@@ -103,7 +103,7 @@ def units(objective: Objective, model: Model) -> tuple[Objective, np.ndarray] | 
 
 
 def classes(objective: Objective, model: Model) -> np.ndarray | None:
-    """Returns which class each of a resolved batch asks for ``[n]``; None for objectives that are not of classes."""
+    """Returns the class of each objective of a resolved batch ``[n]``; None for objectives that are not classes."""
     if isinstance(objective, BeforeActivation):
         return classes(objective.term, model)
     of_output = isinstance(objective, Channel | Neuron) and objective.layer in (model.output, model.logits)
@@ -116,14 +116,14 @@ def classes(objective: Objective, model: Model) -> np.ndarray | None:
 
 
 def class_probabilities(model: Model, images: Float[np.ndarray, "images ..."]) -> Float[np.ndarray, "images classes"]:
-    """Returns the probability of each class in each image; no classes for a model that has none."""
+    """Returns the probability of each class for each image; empty for a model without classes."""
     if len(model.layer(model.output).output_shape) != 1:
         return np.zeros((len(images), 0), np.float32)
     return score_each(model, class_probability().resolve(model), images)
 
 
 def plain(images: Float[np.ndarray, "images ..."], canvas: Canvas) -> Float[np.ndarray, "images ..."]:
-    """Returns images as the network sees them: one with an opacity over the middle of the canvas's range."""
+    """Returns images as the network sees them; images with opacity are put over the middle of the canvas's range."""
     if images.shape[1:] == canvas.shape:
         return images
     looked = jax.vmap(lambda image: in_layout(_seen(image, canvas), canvas))(jnp.asarray(images))
@@ -159,7 +159,7 @@ def in_chunks(some: Callable[[np.ndarray], PyTree], model: Model, count: int, *,
 
 
 def release() -> None:
-    """Forgets the programs of all measurements; what is measured again is compiled again."""
+    """Deletes the compiled programs of all measurements."""
     for program in (_each, _own):
         program.clear_cache()  # type: ignore[attr-defined]
 

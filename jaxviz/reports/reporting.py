@@ -49,26 +49,27 @@ def report(
     views: int = 16,
     key: Array | None = None,
 ) -> Report:
-    """Measures the images of a visualization: how far they came, and what else they excite.
+    """Measures the images of a visualization: what activations they reach, and what else they activate.
 
     Args:
-      model: the network that they were made for.
-      objective: what they were made for, the same as ``visualize`` was given.
+      model: the network that the images were made for.
+      objective: the objective that ``visualize`` was called with.
       visualization: the images.
-      recipe: whose transforms the views are drawn by; when left out, the preset that the visualization names, if it
-        has its transforms still. A recipe without transforms has no views, and ``with_transforms`` is NaN.
-      images: real images ``[images, *canvas.shape]``, to compare with.
-      labels: their classes ``[images]``, whole numbers.
-      second: another network, of images of the same size, that is asked the same and shown them in its own range.
-      second_objective: what it is asked, where its layers have other names: as many objectives, in the same order.
-      observer: who tells real images apart by the pictures, see `jaxviz.reports.interpretability`; it needs images.
-      negative: pictures of what silences the same units, which help the observer.
-      judges: by name, functions that read classes ``[n]`` in images ``[n, *canvas.shape]``.
-      views: how many views of each image are drawn.
-      key: the key of their draws, ``jax.random.key(0)`` when left out.
+      recipe: the recipe whose transforms draw the views; by default the preset that the visualization names, if its
+        transforms are still the same. Without transforms there are no views, and ``with_transforms`` is NaN.
+      images: real images ``[images, *canvas.shape]`` to compare with.
+      labels: their classes ``[images]``, integers.
+      second: another network for images of the same size; it scores the same images, converted to its own range.
+      second_objective: its objective, if its layers have other names: as many objectives, in the same order.
+      observer: a network, or a function, that decides which real images are closer to the pictures, see
+        `jaxviz.reports.interpretability`; it needs images.
+      negative: pictures that minimize the same units, which help the observer.
+      judges: functions, by name, that return the classes ``[n]`` of images ``[n, *canvas.shape]``.
+      views: the number of views of each image.
+      key: the key of the views, by default ``jax.random.key(0)``.
 
     Raises:
-      JaxvizError: the objective is not that of the visualization, or images, labels or readings are of another shape.
+      JaxvizError: the objective is not that of the visualization, or images, labels or readings have another shape.
 
     Example:
       >>> import jaxviz

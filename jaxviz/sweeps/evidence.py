@@ -41,10 +41,10 @@ class Given:
     """Real images to compare with.
 
     Attributes:
-      images: on the model's canvas.
-      digest: what tells them from others.
-      observer: who tells them apart by the pictures.
-      observed: what tells this observer from others.
+      images: the images, in the model's range and layout.
+      digest: a hash of them.
+      observer: decides which of them are closer to the pictures.
+      observed: the weights and layers of the observer, as text.
     """
 
     images: Float[np.ndarray, "m ..."]
@@ -80,9 +80,9 @@ def given(
 
 
 def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
-    """Tells whether a recipe's pictures of a layer have their numbers, beside these real images if any are given.
+    """Returns whether a recipe's pictures of a layer have their numbers, for these real images if there are any.
 
-    Numbers beside other real images count as missing; incomplete ones, and another layer's, as damaged.
+    Numbers for other real images count as missing; incomplete numbers, and those of another layer, as damaged.
     """
     if not layer.has_numbers(recipe):
         return "missing"
@@ -106,14 +106,14 @@ def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
 
 
 def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None) -> None:
-    """Writes the numbers of a layer all of whose pictures by a recipe are finished.
+    """Writes the numbers of a layer whose pictures by a recipe are all finished.
 
-    The strongest weights and the real images stand once in the folder of the layer, for all recipes.
+    The strongest weights and the real images are in the folder of the layer, once for all recipes.
 
     Args:
       model: the network.
       layer: one of its layers.
-      recipe: how the pictures were made.
+      recipe: the recipe of the pictures.
       real: real images to compare with.
     """
     parts = []
