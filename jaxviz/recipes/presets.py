@@ -50,8 +50,8 @@ PHOTOGRAPHS_QUICK = PHOTOGRAPHS.replace(
 )
 
 # The same for other numbers of spatial axes, which cannot be turned or sheared.
-SIGNALS = PHOTOGRAPHS.replace(name="signals", transforms=(Pad(8, fill=0.5), Jitter(16), Scale(0.7, 1.2, fill=0.5)))
-SIGNALS_QUICK = SIGNALS.replace(name="signals-quick", steps=64)
+SIGNALS = PHOTOGRAPHS.replace(name="signals", transforms=(Pad(6), Jitter(12), Scale(0.85, 1.15), Noise(normal=0.02)))
+SIGNALS_QUICK = PHOTOGRAPHS_QUICK.replace(name="signals-quick", transforms=SIGNALS.transforms)
 
 # Robinson 2018, after Chollet's Keras blog of 2016: see optimizers.py.
 SEED = Recipe(
