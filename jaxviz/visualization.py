@@ -180,7 +180,8 @@ def visualize(
     precision: str = "float32",
     keep: str | os.PathLike | None = None,
     progress: Callable[[int], None] | None = None,
-    watch: Callable[[Visualization], None] | None = None,
+    watch: Callable[[Visualization], None] | bool | str | None = None,
+    watch_every: int | None = None,
 ) -> Visualization:
     """Makes the images that units of a network answer to most, all of them in one compiled call.
 
@@ -204,6 +205,9 @@ def visualize(
         Processes of ``jax.distributed`` share it, and what they finished outlives the death of one.
       progress: called after each chunk with the number of images that it finished.
       watch: called after each chunk that was climbed, before ``progress``, with what it finished.
+      watch_every: ``watch`` is called during the ascent too, each time so many steps are made, with the images as they
+        are by then and their scores so far ``[n, steps so far]``; chunks that climb at once are shown together. The
+        final scores are the latest known. What is climbed is the same, bit for bit on a CPU. None for no such calls.
 
     Returns:
       Images, starts and score curves, one for each objective.
@@ -229,6 +233,7 @@ def visualize(
     most = recipe.steps + 1
     if frames is not None and not 2 <= frames <= most:
         raise JaxvizError(f"frames of {frames}: give 2 or more, and at most {most} for {recipe.steps} steps")
+    _check_watch(watch, watch_every)
     key = checked_key(key)
     if not isinstance(objective, Objective):
         if not callable(objective):
@@ -239,10 +244,10 @@ def visualize(
     starts = None if start is None else checked_starts(start, len(labels), model.canvas)
     provenance = provenance_of(recipe, key, precision)
 
-    def shown(first: int, part: dict[str, np.ndarray]) -> None:
-        if watch is not None:
-            some = labels[first : first + len(part["image"])]
-            watch(assembled(part, some, objective.group, model.canvas, provenance))
+    def shown(made: int, rows: np.ndarray, part: dict[str, np.ndarray]) -> None:
+        if callable(watch):
+            part = part | {"scores": part["scores"][:, :made]}
+            watch(assembled(part, tuple(labels[row] for row in rows), objective.group, model.canvas, provenance))
 
     whole = climb(
         in_precision(model, precision),
@@ -256,10 +261,21 @@ def visualize(
         facts=provenance,
         progress=progress,
         watch=shown,
+        every=watch_every,
     )
     result = assembled(whole, labels, objective.group, model.canvas, provenance)
     result.warn_of_nan()
     return result
+
+
+def _check_watch(watch: object, every: int | None) -> None:
+    if watch is not None and not callable(watch):
+        drawn = "lambda seen: jaxviz.figures.collage(seen).savefig('seen.png')"
+        raise JaxvizError(f"watch={watch!r}: give a function of a Visualization, such as {drawn}")
+    if every is not None and watch is None:
+        raise JaxvizError(f"watch_every={every!r} without watch=; give the function that is called, too")
+    if every is not None and every < 1:
+        raise JaxvizError(f"watch_every={every!r}: give a number of steps, 1 or more")
 
 
 def _misfit(arrays: dict[str, np.ndarray], labels: tuple[str, ...], canvas: Canvas) -> str | None:
