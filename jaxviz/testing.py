@@ -10,9 +10,12 @@ from jaxtyping import Array, Float
 
 from jaxviz.keras.default import default_model
 from jaxviz.networks.activations import Activations
+from jaxviz.networks.asking import briefly
 from jaxviz.networks.model import Model
-from jaxviz.objectives import Objective, function
-from jaxviz.values.errors import JaxvizError
+from jaxviz.objectives import Objective
+from jaxviz.objectives.bounds import beyond
+from jaxviz.objectives.expressions import objective_of
+from jaxviz.values.errors import JaxvizError, ObjectiveError
 
 __all__ = ["Conformance", "check_objective"]
 
@@ -39,8 +42,9 @@ class Conformance:
     after: Float[np.ndarray, " rows"]
 
 
+@briefly()
 def check_objective(
-    objective: Objective | Callable[[Activations], Float[Array, ""]],
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
     model: Model | None = None,
     *,
     other: Objective | None = None,
@@ -48,12 +52,13 @@ def check_objective(
 ) -> Conformance:
     """Checks that an objective is fit to be climbed, in a batch, and compiled once.
 
-    It resolves; it has as many labels as rows; score and gradient are finite at a random image and at flat ones; the
-    gradient is not 0 everywhere; the score rises along it; a batch gives what one by one gives; and nothing is traced
-    again for other numbers of the same shapes. The first four of a batch are climbed.
+    It resolves; it has as many labels as rows; its indices are within its layers, where JAX itself would take the
+    nearest there is; score and gradient are finite at a random image and at flat ones; the gradient is not 0
+    everywhere; the score rises along it; a batch gives what one by one gives; and nothing is traced again for other
+    numbers of the same shapes. The first four of a batch are climbed.
 
     Args:
-      objective: one, a batch, or any function of activations.
+      objective: one, a batch, any function of activations, or a text as for ``visualize``.
       model: the network; the MNIST network that jaxviz ships when left out.
       other: the same objective with other numbers, as many, to see that it is not traced again. When left out, the
         first one's own, resolved anew.
@@ -72,6 +77,8 @@ def check_objective(
     resolved = _resolved(objective, model)
     labels = _checked_labels(resolved)
     rows = min(len(labels), _ROWS)
+    if outside := beyond(resolved, model, len(labels)):
+        raise JaxvizError(f"objective {_name(resolved)} has {outside}; JAX would take the nearest index there is")
     trial = _Trial(model, resolved, labels, rows)
     shape = (rows, resolved.group, *model.canvas.shape)
     low, high = model.canvas.low, model.canvas.high
@@ -181,13 +188,14 @@ class _Trial:
         return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count, *leaf.shape[1:]))[: self._rows], objective)
 
 
-def _resolved(objective: Objective | Callable, model: Model) -> Objective:
-    if not isinstance(objective, Objective):
-        if not callable(objective):
-            raise JaxvizError(f"objective {objective!r}: give an Objective or a function of activations")
-        objective = function(objective)
+def _resolved(objective: Objective | Callable | str, model: Model) -> Objective:
+    objective = objective_of(objective)
     try:
         resolved = objective.resolve(model)
+    except ObjectiveError:
+        raise
+    except JaxvizError as error:
+        raise JaxvizError(f"objective {_name(objective)} does not resolve: {error}") from error
     except Exception as error:
         raise JaxvizError(f"objective {_name(objective)} does not resolve: {type(error).__name__}: {error}") from error
     if not isinstance(resolved, Objective):

@@ -52,7 +52,7 @@ class Ascent(NamedTuple):
 
 
 class Rested(NamedTuple):
-    """How far an ascent is that stops when its score rests: turns taken, the best score, and the turn it was seen at."""
+    """How far an ascent is that may rest: turns taken, the best score, and the turn it was seen at."""
 
     made: Int[Array, ""]
     best: Float[Array, ""]

@@ -9,8 +9,10 @@ from jaxtyping import Array, Float
 from jaxviz import recipes
 from jaxviz.ascent.views import channels_last
 from jaxviz.networks.activations import Activations
+from jaxviz.networks.asking import briefly
 from jaxviz.networks.model import Model
-from jaxviz.objectives import Objective, function
+from jaxviz.objectives import Objective
+from jaxviz.objectives.expressions import objective_of
 from jaxviz.recipes import PRESETS, Recipe
 from jaxviz.reports import findings, measurements
 from jaxviz.reports.report import Report
@@ -30,7 +32,7 @@ _NUMBERS = (
 
 def report(
     model: Model,
-    objective: Objective | Callable[[Activations], Float[Array, ""]],
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
     visualization: Visualization,
     *,
     recipe: str | Recipe | None = None,
@@ -162,8 +164,9 @@ def _transferred(
     return numbers
 
 
-def _resolved(objective: Objective | Callable, model: Model, visualization: Visualization) -> Objective:
-    resolved = (objective if isinstance(objective, Objective) else function(objective)).resolve(model)
+def _resolved(objective: Objective | Callable | str, model: Model, visualization: Visualization) -> Objective:
+    with briefly():
+        resolved = objective_of(objective).resolve(model)
     labels = tuple(label for label in resolved.labels() for _ in range(resolved.group))
     made = visualization.labels
     if resolved.group > 1:
