@@ -12,8 +12,9 @@ from jaxtyping import Array, Float, PyTree
 from jaxviz.networks.activations import Activations
 from jaxviz.networks.model import Model
 from jaxviz.objectives.base import Objective
-from jaxviz.objectives.labels import Texts, numbered
+from jaxviz.objectives.labels import numbered
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.texts import Texts
 
 __all__ = ["function"]
 

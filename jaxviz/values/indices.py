@@ -1,4 +1,4 @@
-"""Indices: a text such as 0:16 or 3,7,11 -> whole numbers; what is asked for among labelled things -> their places."""
+"""Indices: a text such as 0:16 or 3,7,11 -> integers; what is asked for among labelled things -> their places."""
 
 import difflib
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def parse_indices(text: str) -> list[int]:
     """Reads channels written as a range ``0:16``, a list ``3,7,11``, or both ``0:4,9``.
 
     Raises:
-      JaxvizError: it is neither.
+      JaxvizError: the text is neither.
 
     Example:
       >>> parse_indices("0:3,7")
