@@ -1,4 +1,4 @@
-"""Files: path -> what a Keras file holds, as plain values."""
+"""Files: a path -> the contents of a Keras file, as plain values."""
 
 import dataclasses
 import os

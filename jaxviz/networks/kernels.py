@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
+from jaxviz.networks.equations import Constant, Equation, Trace, trace_of
 from jaxviz.networks.model import Model
-from jaxviz.networks.traces import Constant, Equation, Trace, trace_of
 
 __all__ = ["Summed", "summed"]
 

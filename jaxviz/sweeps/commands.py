@@ -1,4 +1,4 @@
-"""Commands: a manifest -> what to type to make a sweep, or one of its pictures, again."""
+"""Commands: a manifest -> the command that makes a sweep, or one of its pictures, again."""
 
 import re
 import shlex

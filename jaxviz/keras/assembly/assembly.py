@@ -1,4 +1,4 @@
-"""Assembly: architecture + shapes of its inputs -> the nodes that compute it, their shapes and variables."""
+"""Assembly: an architecture and the shapes of its inputs -> the nodes that compute it, their shapes and variables."""
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Kinds of file: what a path leads to, told by its first bytes and its contents, never by its name alone."""
+"""Kinds of file: the kind of a file, by its first bytes and its contents, never by its name alone."""
 
 from collections.abc import Iterable
 from pathlib import Path

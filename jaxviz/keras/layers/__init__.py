@@ -1,4 +1,4 @@
-"""Layers: one call of a layer of a Keras file -> the nodes that compute it. A class without a builder is refused."""
+"""Layers: one call of a Keras layer -> the nodes that compute it. A class without a builder is refused."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

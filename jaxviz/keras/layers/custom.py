@@ -1,4 +1,4 @@
-"""Custom layers: what the caller gives for a class that no Keras file can describe."""
+"""Custom layers: functions and modules that the caller gives for classes that no Keras file can describe."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""Functions of each number, or across the channels; and layers that do something in training only."""
+"""Functions of each number, functions across the channels, and layers that act only in training."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

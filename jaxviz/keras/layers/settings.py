@@ -1,4 +1,4 @@
-"""Settings: what a file says of one layer, read with checks; each failure names the layer."""
+"""Settings: the settings of one layer in a file, read with checks; each error names the layer."""
 
 import dataclasses
 import re
