@@ -31,7 +31,7 @@ class Equation(NamedTuple):
     """
 
     primitive: object
-    params: Mapping[str, object]
+    params: dict
     reads: tuple[int | Constant, ...]
     gives: tuple[int, ...]
 
@@ -143,8 +143,9 @@ class _Builder:
             if called is not None:
                 gives = self.walk(*called)
             else:
-                gives = [self.new(variable) for variable in equation.outvars]
-                self.equations.append(Equation(equation.primitive, equation.params, tuple(reads), tuple(gives)))
+                numbers = tuple(self.new(variable) for variable in equation.outvars)
+                self.equations.append(Equation(equation.primitive, equation.params, tuple(reads), numbers))
+                gives = list(numbers)
             values.update(zip(equation.outvars, gives, strict=True))
         return [read(variable) for variable in jaxpr.outvars]
 

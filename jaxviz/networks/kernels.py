@@ -197,13 +197,13 @@ class _Network:
         dimensions = equation.params["dimension_numbers"]
         if isinstance(image, Constant) or isinstance(kernel, Constant) or self._is_of_the_image(kernel):
             return None
-        feature, inputs, *positions = dimensions.rhs_spec  # type: ignore[attr-defined]
-        axis = dimensions.lhs_spec[1]  # type: ignore[attr-defined]
-        groups = int(equation.params["feature_group_count"])  # type: ignore[call-overload]
+        feature, inputs, *positions = dimensions.rhs_spec
+        axis = dimensions.lhs_spec[1]
+        groups = int(equation.params["feature_group_count"])
         return _Product(image, axis, kernel, (*positions, inputs, feature), groups)
 
     def _dot(self, equation: Equation) -> _Product | None:
-        (contracted, batch), sides = equation.params["dimension_numbers"], equation.reads  # type: ignore[misc]
+        (contracted, batch), sides = equation.params["dimension_numbers"], equation.reads
         for image, kernel in ((0, 1), (1, 0)):
             read, weights = sides[image], sides[kernel]
             if isinstance(read, Constant) or isinstance(weights, Constant) or self._is_of_the_image(weights):
