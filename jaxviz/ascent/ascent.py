@@ -33,7 +33,7 @@ class Ascent(NamedTuple):
     Attributes:
       image: the last image, of the best restart.
       start: the first image, likewise.
-      scores: what was climbed before each step, penalties left out, ``[steps]``.
+      scores: the score before each step, without penalties, ``[steps]``.
       final_score: the objective of the last image, as it is: no transforms, after the activation function.
       steps: how many steps were made.
       restarts: the last image of each restart, ``[restarts, ...]``; None where there is one.
@@ -87,7 +87,7 @@ def turns(recipe: Recipe) -> int:
 def ascend(
     model: Model, objective: Objective, key: Array, start: Array | None, *, recipe: Recipe, frames: int | None = None
 ) -> Ascent:
-    """Climbs from a first image to one that the objective scores high; the arguments are those of `begin`."""
+    """Optimizes an image by gradient ascent, from a first image to one with a high score; arguments as of `begin`."""
     climb, first = begin(model, objective, key, start, recipe=recipe, frames=frames)
     made = turns(recipe)
     climb = advance(model, objective, key, climb, 0, made, recipe=recipe, frames=frames)
@@ -99,15 +99,15 @@ def begin(
 ) -> tuple[Climb, Float[Array, "..."]]:
     """Begins an ascent; returns it with its first image.
 
-    All that follows is written for one image; a batch is one ``vmap`` away.
+    Written for one image, as all functions here; ``vmap`` makes a batch of it.
 
     Args:
       model: the network.
       objective: one resolved objective, its leaves scalars.
       key: the key of the run; the objective's layers and indices are folded in here.
       start: the first image, in the canvas's shape; drawn by the recipe's parameterization when None.
-      recipe: how to climb.
-      frames: how many images of the way are kept, 2 or more, evenly spaced from the first to the last; None for none.
+      recipe: the recipe.
+      frames: the number of images of the ascent that are kept, 2 or more, evenly spaced; None for none.
     """
     return _for_each_restart(lambda way: way.begin(start), model, objective, key, recipe, frames)
 

@@ -22,7 +22,7 @@ __all__ = ["function"]
 @partial(jax.tree_util.register_dataclass, data_fields=["parameters"], meta_fields=["score", "names"])
 @dataclasses.dataclass(frozen=True)
 class Function(Objective):
-    """Any function of activations, as it is."""
+    """A function of activations."""
 
     score: Callable[..., Float[Array, ""]]
     parameters: PyTree = None  # leaves [n, …]
@@ -78,17 +78,17 @@ class Function(Objective):
 def function(
     score: Callable[..., Float[Array, ""]], parameters: PyTree = None, *, labels: Sequence[str] | None = None
 ) -> Objective:
-    """Maximises any function of one image's activations, such as ``lambda a: a["dense_2"][:8].sum()``.
+    """Maximises a function of one image's activations, such as ``lambda a: a["dense_2"][:8].sum()``.
 
     Args:
-      score: ``score(activations)``, or ``score(activations, parameters)`` where there are any, gives a scalar;
-        ``activations`` maps layer name -> array. It compares by identity: pass the same function again and nothing is
-        compiled again.
+      score: ``score(activations)``, or ``score(activations, parameters)`` if there are parameters, returns a scalar;
+        ``activations`` maps layer name -> array. Functions are compared by identity: the same function is compiled
+        once.
       parameters: a tree of arrays ``[n, …]`` for a batch; the function sees one row of each.
       labels: what each of the batch is called; the function's name and a number when left out.
 
     Raises:
-      JaxvizError: (when resolved) the function fails or gives something else, the parameters have different leading
+      JaxvizError: (when resolved) the function fails or returns something else, the parameters have different leading
         axes, or the labels are of another number.
 
     Example:
