@@ -1,6 +1,6 @@
 """jaxviz shows what the units of a neural network look for.
 
-Data flows one way: Keras file, Flax module or JAX function -> model; model + objectives + recipe + key -> ascent ->
+Data flows one way: Keras file, PyTorch or Flax module or JAX function -> model; model + objectives + recipe + key -> ascent ->
 visualization -> report and figures.
 """
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jaxviz.values.displays import Displayed, show_with
 
 if TYPE_CHECKING:
-    from jaxviz import keras, layers, objectives, parameterizations, penalties, recipes, testing, transforms
+    from jaxviz import keras, layers, objectives, parameterizations, penalties, recipes, testing, torch, transforms
     from jaxviz.galleries import gallery
     from jaxviz.keras.default import default_model
     from jaxviz.networks import checkpoints
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jaxviz.reports.report import Report
     from jaxviz.reports.reporting import report
     from jaxviz.sweeps import Sweep, sweep
+    from jaxviz.torch.modules import from_torch
     from jaxviz.values.deferral import deferred
     from jaxviz.values.errors import JaxvizError, JaxvizWarning, ModelFileError
     from jaxviz.visualization import Visualization, visualize
@@ -49,6 +50,7 @@ __all__ = [
     "from_function",
     "from_linen",
     "from_nnx",
+    "from_torch",
     "gallery",
     "images",
     "keras",
@@ -61,6 +63,7 @@ __all__ = [
     "report",
     "sweep",
     "testing",
+    "torch",
     "transforms",
     "visualize",
 ]
@@ -91,6 +94,7 @@ _OBJECTS = {
     "from_function": "jaxviz.networks.functions",
     "from_linen": "jaxviz.networks.linen",
     "from_nnx": "jaxviz.networks.nnx",
+    "from_torch": "jaxviz.torch.modules",
     "gallery": "jaxviz.galleries",
     "report": "jaxviz.reports.reporting",
     "sweep": "jaxviz.sweeps",

@@ -75,6 +75,14 @@ class Node:
     channel_axis: int | None
     slices: Slices | None = None
 
+    @property
+    def reads_channel(self) -> tuple[bool, ...] | None:
+        """For each input, whether one channel of the output needs that channel alone of it.
+
+        None where one channel of the output cannot be computed alone.
+        """
+        return None if self.slices is None else (self.slices == "channelwise",) * len(self.inputs)
+
 
 def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: custom.Custom) -> list[Node]:
     """Returns the nodes of one call of a layer; the last one carries the call's name.
