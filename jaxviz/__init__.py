@@ -1,7 +1,7 @@
 """jaxviz shows what the units of a neural network look for.
 
-Data flows one way: Keras file, PyTorch or Flax module or JAX function -> model; model + objectives + recipe + key -> ascent ->
-visualization -> report and figures.
+Data flows one way: Keras file, PyTorch or Flax module, JAX function -> model; model + objectives + recipe + key ->
+ascent -> visualization -> report and figures.
 """
 
 import importlib

@@ -2,13 +2,13 @@
 
 import dataclasses
 import operator
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, cast
 
 from jaxviz.torch import scopes
 from jaxviz.torch.arguments import changes_its_input, frozen, gives_a_view, name_of, positional
 from jaxviz.torch.exporting import functional
-from jaxviz.torch.network import CONSTANT, IMAGE, VARIABLE, Node, Slot
+from jaxviz.torch.nodes import CONSTANT, IMAGE, VARIABLE, Node, Slot
 from jaxviz.torch.operations import OPERATIONS, find
 from jaxviz.torch.operations.computation import Call, Known
 from jaxviz.torch.operations.convolution import kernel_order, linear_order
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Conversion", "convert"]
 
 # Of several outputs only the first is computed: the others are what PyTorch keeps for training.
-_FIRST_ALONE = {"_native_batch_norm_legit_no_training", "max_pool2d_with_indices", "max_pool3d_with_indices"}
-_FIRST_ALONE |= {"native_dropout", "native_layer_norm"}
+_FIRST_ALONE = {"_native_batch_norm_legit_no_training", "native_dropout", "native_layer_norm"}
+_FIRST_ALONE |= {f"adaptive_max_pool{rank}d" for rank in (1, 2, 3)} | {"max_pool2d_with_indices"}
 # What they give depends on the shape of their input and not on its numbers.
 _OF_SHAPE = {"empty_like", "full_like", "new_empty", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like"}
 _RANDOM = {"bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randn", "randn_like", "randperm"}
@@ -177,12 +177,12 @@ class _Walk:
         if not at_hand and any(self._is_unknown(each) for each in node.all_input_nodes):
             self._values[node] = "unknown"
             return
-        value = self._computed(node, base) if at_hand else self._converted(node, name)
+        value = self._computed(node) if at_hand else self._converted(node, name)
         self._values[node] = value
         if isinstance(value, str):
             self._conversion.made[node] = value
         if changes_its_input(node.target):
-            changed = node.args[0]
+            changed = cast("torch.fx.Node", node.args[0])
             group = self._same.setdefault(changed, [changed])
             group.append(node)
             self._same[node] = group
@@ -192,13 +192,11 @@ class _Walk:
     def _is_unknown(self, node: "torch.fx.Node") -> bool:
         return self._values.get(node) == "unknown"
 
-    def _computed(self, node: "torch.fx.Node", base: str) -> object:
+    def _computed(self, node: "torch.fx.Node") -> object:
         """Lets PyTorch compute what does not depend on the image or a variable."""
         import torch
 
-        def at_hand(value: object) -> object:
-            if not isinstance(value, torch.fx.Node):
-                return value
+        def at_hand(value: torch.fx.Node):
             known = self._values[value]
             if isinstance(known, str):  # only its shape is looked at
                 return torch.empty(value.meta["val"].shape, dtype=value.meta["val"].dtype)
@@ -208,7 +206,8 @@ class _Walk:
         keywords = dict(torch.fx.node.map_arg(node.kwargs, at_hand))
         if "device" in keywords:
             keywords["device"] = torch.device("cpu")
-        return node.target(*arguments, **keywords)
+        compute: Callable = node.target  # type: ignore[assignment]
+        return compute(*arguments, **keywords)
 
     def _converted(self, node: "torch.fx.Node", name: str) -> str:
         operation = find(name)
@@ -221,10 +220,14 @@ class _Walk:
         except TypeError as error:
             self._unknown.setdefault(f"{name} with {error}", scopes.path_of(node))
             return "unknown"
+        if "dropout" in operation and arguments[2]:
+            self._unknown.setdefault(f"{name} of training", scopes.path_of(node))
+            return "unknown"
         if node.target is operator.getitem and inputs[0] in self._first_alone:
             if arguments[1] == 0:
                 return inputs[0]
-            self._unknown.setdefault(f"output {arguments[1]} of {inputs[0]}", scopes.path_of(node))
+            if node.users:
+                self._unknown.setdefault(f"output {arguments[1]} of {inputs[0]}", scopes.path_of(node))
             return "unknown"
         if operation == "hardtanh" and arguments[1:] == (0, 6):
             operation, arguments = "relu6", arguments[:1]
@@ -281,7 +284,8 @@ class _Walk:
     def _return(self, node: "torch.fx.Node") -> None:
         from torch.export.graph_signature import OutputKind
 
-        for spec, value in zip(self._program.graph_signature.output_specs, node.args[0], strict=True):
+        returned = cast("tuple[torch.fx.Node, ...]", node.args[0])
+        for spec, value in zip(self._program.graph_signature.output_specs, returned, strict=True):
             name = self._values.get(value) if spec.kind == OutputKind.USER_OUTPUT else None
             if isinstance(name, str) and name in self._conversion.known and self._conversion.known[name].of_image:
                 self._conversion.outputs.append(name)

@@ -138,7 +138,7 @@ def _own_preprocessing(module: object, shape: Sequence[int]) -> Preprocessing | 
     config = getattr(module, "pretrained_cfg", None)
     if not isinstance(config, Mapping) or len(shape) != 3:
         return None
-    mean, deviation = config.get("mean"), config.get("std")
-    if not all(isinstance(values, list | tuple) and len(values) == shape[0] for values in (mean, deviation)):
+    colours = [tuple(map(float, config.get(key) or ())) for key in ("mean", "std")]
+    if any(len(values) != shape[0] for values in colours):
         return None
-    return Preprocessing(function=_Standardized(tuple(map(float, mean)), tuple(map(float, deviation))))
+    return Preprocessing(function=_Standardized(*colours))

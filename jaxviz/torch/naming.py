@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jaxviz.networks.layer import Layer
 from jaxviz.torch import scopes
 from jaxviz.torch.conversion import Conversion
-from jaxviz.torch.network import IMAGE, Node
+from jaxviz.torch.nodes import IMAGE, Node
 from jaxviz.torch.operations import OPERATIONS
 from jaxviz.torch.operations.activations import PROBABILITIES
 from jaxviz.values.errors import JaxvizError
@@ -79,7 +79,7 @@ def named(conversion: Conversion, kind: str) -> Naming:
         )
     output = names[conversion.outputs[0]] if conversion.outputs else found[-1].name
     last = next(layer for layer in layers if layer.name == output)
-    is_probability = nodes[dict((e.name, e.node) for e in found)[output]].operation in PROBABILITIES
+    is_probability = nodes[{each.name: each.node for each in found}[output]].operation in PROBABILITIES
     return Naming(
         layers=tuple(layers),
         nodes=(*((each.name, each.node) for each in found), *hidden.items()),
@@ -93,17 +93,15 @@ def _found(conversion: Conversion, nodes: Mapping[str, Node], kind: str) -> list
     places = {node.name: place for place, node in enumerate(conversion.nodes)}
 
     def is_activation(node: "torch.fx.Node") -> bool:
-        name = conversion.made.get(node)
+        name = conversion.made.get(node, "")
         return name in nodes and conversion.known[name].of_image and _is_float(node)
 
     traced = [node for node in conversion.program.graph.nodes if node.op == "call_function"]
-    found = [
-        _Named(each.name, each.kind, conversion.made[each.node]) for each in scopes.outputs(traced, is_activation)
-    ]
+    found = [_Named(each.name, each.kind, conversion.made[each.node]) for each in scopes.outputs(traced, is_activation)]
     taken = {each.name for each in found}
     names = {each.node: each.name for each in reversed(found)}
     for node in traced:
-        name = conversion.made.get(node)
+        name = conversion.made.get(node, "")
         if name in nodes and name not in names and is_activation(node) and OPERATIONS[nodes[name].operation].activation:
             operation = nodes[name].operation.strip("_")
             behind = names.get(nodes[name].inputs[0]) or scopes.path_of(node)

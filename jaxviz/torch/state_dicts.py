@@ -124,8 +124,10 @@ def _pickled(path: Path) -> "Mapping[str, torch.Tensor]":
 def _fitting(
     tensors: "Mapping[str, torch.Tensor | np.ndarray]", into: Model, orders: Mapping[str, tuple[int, ...]], origin: str
 ) -> "Mapping[str, torch.Tensor | np.ndarray]":
-    if tensors and all(name.startswith("module.") for name in tensors) and not any(
-        name.startswith("module.") for name in orders
+    if (
+        tensors
+        and all(name.startswith("module.") for name in tensors)
+        and not any(name.startswith("module.") for name in orders)
     ):
         tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
     missing = [name for name in orders if name not in tensors]
@@ -139,11 +141,13 @@ def _fitting(
         for name, shape in shapes.items()
         if name in tensors and tuple(tensors[name].shape) != shape
     ]
-    misfits = [
-        f"{word} {', '.join(found[:_MOST_NAMES])}{f' and {len(found) - _MOST_NAMES} more' if found[_MOST_NAMES:] else ''}"
-        for word, found in (("lacks", missing), ("has in excess", left), ("has", other))
-        if found
-    ]
+    kinds = (("lacks", missing), ("has in excess", left), ("has", other))
+    misfits = [f"{word} {_listed(found)}" for word, found in kinds if found]
     if misfits:
         raise JaxvizError(f"{origin} is of another architecture: it {'; it '.join(misfits)}")
     return tensors
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more

@@ -1,7 +1,7 @@
 """Tensor: an array with the axes that PyTorch gives it, which are held in whatever order suits the computation.
 
-A picture in PyTorch is ``[batch, channels, height, width]``. It is held with its channels last, as convolutions want it,
-and PyTorch's ``permute`` changes what the axes are called and moves no number.
+A picture in PyTorch is ``[batch, channels, height, width]``. It is held with its channels last, as convolutions want
+it, and PyTorch's ``permute`` changes what the axes are called and moves no number.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-__all__ = ["Tensor", "together", "with_channels_last"]
+__all__ = ["Tensor", "Value", "together", "with_channels_last"]
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["array"], meta_fields=["order"])
@@ -72,6 +72,10 @@ class Tensor:
         gone = {axis % self.ndim for axis in axes}
         kept = [axis for axis in range(self.ndim) if axis not in gone]
         return Tensor(array, tuple(kept.index(axis) for axis in self.order if axis not in gone))
+
+
+Value = Tensor | tuple[Tensor, ...]
+"""What an operation gives: a tensor, or several."""
 
 
 def with_channels_last(rank: int) -> tuple[int, ...]:

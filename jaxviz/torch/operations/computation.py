@@ -17,6 +17,7 @@ __all__ = [
     "Read",
     "Rule",
     "along",
+    "on_channel",
     "whole",
 ]
 
@@ -96,7 +97,9 @@ class Operation:
 def whole(call: Call) -> Channels:
     """The rule of what is computed whole: channels are counted where the first input of that rank counts them."""
     rank = len(call.shape)
-    axes = [known.axis for known in call.inputs if known.of_image and known.axis is not None and len(known.shape) == rank]
+    axes = [
+        known.axis for known in call.inputs if known.of_image and known.axis is not None and len(known.shape) == rank
+    ]
     return Channels(axes[0] if axes else max(rank - 1, 0) if rank else None)
 
 
@@ -121,6 +124,12 @@ def _read(known: Known, axis: int) -> Read:
     return "channel" if known.of_image and known.axis == axis else axis
 
 
+def on_channel(call: Call) -> tuple[Read, ...]:
+    """Returns what is read where a channel needs that channel of the first input, and all of the others."""
+    others: list[Read] = ["whole"] * (len(call.inputs) - 1)
+    return ("channel", *others)
+
+
 def along(axes: Callable[[Call], Sequence[int]], *, keeps: Callable[[Call], bool] = lambda call: True) -> Rule:
     """The rule of what works along some axes of its first input, and on each channel alone where these are others.
 
@@ -138,7 +147,6 @@ def along(axes: Callable[[Call], Sequence[int]], *, keeps: Callable[[Call], bool
         if first.axis in used:
             return whole(call)
         gone = 0 if keeps(call) else sum(axis < first.axis for axis in used)
-        reads: tuple[Read, ...] = ("channel", *("whole" for _ in call.inputs[1:]))
-        return Channels(first.axis - gone, reads)
+        return Channels(first.axis - gone, on_channel(call))
 
     return rule

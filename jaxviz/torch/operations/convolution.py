@@ -8,7 +8,7 @@ from jax import lax
 from jaxtyping import Array
 
 from jaxviz.layers.convolution import EXACT, Padding, convolve, output_padding
-from jaxviz.torch.operations.computation import Call, Channels, Known, Operation
+from jaxviz.torch.operations.computation import Call, Channels, Known, Operation, Read
 from jaxviz.torch.tensors import Tensor, with_channels_last
 
 __all__ = ["OPERATIONS", "kernel_order", "linear_order"]
@@ -106,7 +106,9 @@ def _transposed(image, kernel, bias=None, stride=1, padding=0, output_padding=0,
     rank = kernel.ndim - 2
     order = with_channels_last(kernel.ndim)
     pictures = image.ordered(order)
-    taps = jnp.flip(kernel.ordered(kernel_order(kernel.ndim, transposed=True)), range(rank))  # [*taps, in, out / groups]
+    taps = jnp.flip(
+        kernel.ordered(kernel_order(kernel.ndim, transposed=True)), range(rank)
+    )  # [*taps, in, out / groups]
     if groups > 1:  # a convolution in groups has [*taps, in / groups, out]
         inputs, features = taps.shape[-2:]
         taps = taps.reshape(*taps.shape[:-2], groups, inputs // groups, features)
@@ -163,7 +165,7 @@ def _addmm(bias: Tensor, x: Tensor, weight: Tensor, beta: float = 1, alpha: floa
 
 def _addmm_channels(call: Call) -> Channels:
     bias: Known = call.inputs[0]
-    read = len(bias.shape) - 1 if bias.shape[-1] > 1 else "whole"
+    read: Read = len(bias.shape) - 1 if bias.shape[-1] > 1 else "whole"
     return Channels(1, (read, "whole", 1))
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from jaxviz.torch.operations.computation import Call, Channels, Operation, along, whole
+from jaxviz.torch.operations.computation import Call, Channels, Operation, Read, along, whole
 from jaxviz.torch.tensors import Tensor
 
 __all__ = ["OPERATIONS"]
@@ -58,7 +58,8 @@ def _concatenating(call: Call) -> Channels:
     axes = {known.axis for known in call.inputs}
     rank = len(call.shape)
     if len(axes) == 1 and None not in axes and call.arguments[1] % rank not in axes:
-        return Channels(axes.pop(), ("channel",) * len(call.inputs))
+        reads: list[Read] = ["channel"] * len(call.inputs)
+        return Channels(axes.pop(), tuple(reads))
     return whole(call)
 
 

@@ -1,5 +1,6 @@
 """Pooling: the largest number or the mean of each window."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -86,7 +87,7 @@ def _average_pool(rank: int) -> Callable[..., Tensor]:
                 _inside(side, extent, step, before, count, count_include_pad)
                 for side, extent, step, before, count in zip(sides, size, steps, zeros, mean.shape[:-1], strict=True)
             ]
-            inside = divisor if divisor is not None else np.prod(np.ix_(*counts, [1]))
+            inside = divisor if divisor is not None else functools.reduce(np.multiply.outer, [*counts, np.ones(1)])
             if divisor is None and (inside == math.prod(size)).all():
                 return mean
             return mean * jnp.asarray(math.prod(size) / inside, mean.dtype)

@@ -71,7 +71,7 @@ def _outer(x: Tensor, y: Tensor) -> Tensor:
 _PRODUCT = Operation(_matmul, whole)
 
 OPERATIONS: dict[str, Operation] = {
-    **{name: _PRODUCT for name in ("bmm", "dot", "matmul", "mm", "mv")},
+    **dict.fromkeys(("bmm", "dot", "matmul", "mm", "mv"), _PRODUCT),
     "baddbmm": Operation(_baddbmm, whole),
     "einsum": Operation(_einsum, whole),
     "outer": Operation(_outer, whole),

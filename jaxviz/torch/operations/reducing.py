@@ -30,7 +30,9 @@ def _over(reduce: Reduce) -> Operation:
     def compute(x: Tensor, axes=None, keep: bool = False, *_) -> Tensor:
         return _reduced(x, _axes(axes, x.ndim), keep, reduce)
 
-    return Operation(compute, along(lambda call: _axes(call.get(1), _rank(call)), keeps=lambda call: call.get(2, False)))
+    return Operation(
+        compute, along(lambda call: _axes(call.get(1), _rank(call)), keeps=lambda call: call.get(2, False))
+    )
 
 
 def _rank(call: Call) -> int:
@@ -46,7 +48,7 @@ def _over_all(reduce: Reduce) -> Operation:
 
 def _variance(x: Tensor, axes=None, correction: float | bool | None = 1, keep: bool = False) -> Tensor:
     less = 1 if correction is None else float(correction)
-    return _reduced(x, _axes(axes, x.ndim), keep, lambda array, **axis: jnp.var(array, ddof=less, **axis))
+    return _reduced(x, _axes(axes, x.ndim), keep, lambda array, **axis: jnp.var(array, correction=less, **axis))
 
 
 def _deviation(x: Tensor, axes=None, correction: float | bool | None = 1, keep: bool = False) -> Tensor:

@@ -151,7 +151,11 @@ _CALLED = {
 }
 
 OPERATIONS: dict[str, Operation] = {
-    **{name + overload: Operation(compute, along(_sides)) for name, ways in _CALLED.items() for overload, compute in ways.items()},
+    **{
+        name + overload: Operation(compute, along(_sides))
+        for name, ways in _CALLED.items()
+        for overload, compute in ways.items()
+    },
     **{
         f"{word}_pad{rank}d": Operation(_padded(mode), along(_padding))
         for rank in (1, 2, 3)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxviz.torch.operations.computation import EACH, Call, Channels, Operation, along, whole
+from jaxviz.torch.operations.computation import EACH, Call, Channels, Operation, on_channel, whole
 from jaxviz.torch.tensors import Tensor
 
 __all__ = ["OPERATIONS", "reshaped"]
@@ -88,9 +88,13 @@ def _reshaping(call: Call) -> Channels:
         if x.axis in sources:
             long = [axis for axis in sources if x.shape[axis] != 1 or axis == x.axis]
             kept = [axis for axis in targets if call.shape[axis] == x.shape[x.axis]]
-            if long == [x.axis] and len(kept) == 1 and all(call.shape[axis] == 1 for axis in targets if axis not in kept):
+            if (
+                long == [x.axis]
+                and len(kept) == 1
+                and all(call.shape[axis] == 1 for axis in targets if axis not in kept)
+            ):
                 shape = tuple(1 if axis == kept[0] else side for axis, side in enumerate(call.shape))
-                return Channels(kept[0], ("channel", *("whole" for _ in call.inputs[1:])), _OneChannel(shape))
+                return Channels(kept[0], on_channel(call), _OneChannel(shape))
             # What becomes of a channel and its positions together is units; of split channels, the last part counts.
             return Channels(targets[-1] if targets else rank - 1)
     return whole(call)
@@ -171,7 +175,7 @@ def _unsqueezing(call: Call) -> Channels:
     return Channels(x.axis + (call.arguments[1] % len(call.shape) <= x.axis), ("channel",))
 
 
-def _expand(x: Tensor, shape: Sequence[int] | Tensor, *_) -> Tensor:
+def _expand(x: Tensor, shape: Sequence[int] | Tensor, *_settings) -> Tensor:
     wanted = shape.shape if isinstance(shape, Tensor) else tuple(shape)
     for _ in range(len(wanted) - x.ndim):
         x = _unsqueeze(x, 0)
@@ -180,7 +184,7 @@ def _expand(x: Tensor, shape: Sequence[int] | Tensor, *_) -> Tensor:
 
 
 def _repeat(x: Tensor, times: Sequence[int]) -> Tensor:
-    for _ in range(len(times) - x.ndim):
+    for _missing in range(len(times) - x.ndim):
         x = _unsqueeze(x, 0)
     return x.like(jnp.tile(x.array, [times[axis] for axis in x.order]))
 
@@ -220,9 +224,9 @@ _SAME = Operation(_same, EACH)
 _VIEW = Operation(_view, _reshaping)
 
 OPERATIONS: dict[str, Operation] = {
-    **{name: _SAME for name in ("alias", "alpha_dropout", "clone", "contiguous", "detach", "detach_", "dropout")},
-    **{name: _SAME for name in ("feature_alpha_dropout", "feature_dropout", "lift_fresh_copy", "native_dropout")},
-    **{name: _VIEW for name in ("view", "reshape", "_unsafe_view", "_reshape_alias", "view_copy")},
+    **dict.fromkeys(("alias", "alpha_dropout", "clone", "contiguous", "detach", "detach_", "dropout"), _SAME),
+    **dict.fromkeys(("feature_alpha_dropout", "feature_dropout", "lift_fresh_copy", "native_dropout"), _SAME),
+    **dict.fromkeys(("view", "reshape", "_unsafe_view", "_reshape_alias", "view_copy"), _VIEW),
     "broadcast_to": Operation(_expand, whole),
     "channel_shuffle": Operation(_channel_shuffle, whole),
     "expand": Operation(_expand, whole),
