@@ -1,4 +1,4 @@
-"""Testing: an objective of one's own -> what holds of it, or one line that says what does not."""
+"""Testing: a user's objective -> a summary of the checks that it passes, or one line about the check that it fails."""
 
 import dataclasses
 from collections.abc import Callable

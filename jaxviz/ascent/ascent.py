@@ -1,4 +1,4 @@
-"""Ascent: one objective -> its image, all steps in one loop of the compiled program."""
+"""Ascent: one objective -> its image; the compiled program makes all steps in one loop."""
 
 from collections.abc import Callable
 from typing import NamedTuple

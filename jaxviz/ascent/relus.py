@@ -1,4 +1,4 @@
-"""Relus: a function -> the same function, in which the gradient finds a way through dead relus."""
+"""Relus: a function -> the same function, whose gradient also passes through dead relus."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,13 +1,21 @@
-"""``jaxviz bench``: how fast this machine climbs."""
+"""``jaxviz bench``: the speed of this machine."""
 
 import dataclasses
 import fnmatch
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jaxviz.cli.options import Architecture, AsJson, RecipeName, complete_layer
+from jaxviz.cli.models import load
+from jaxviz.cli.options import (
+    Architecture,
+    AsJson,
+    Custom,
+    InputShape,
+    PreprocessingName,
+    RecipeName,
+    complete_layer,
+)
 from jaxviz.cli.printing import print_json, print_table
 from jaxviz.cli.progress import progress_bar
 from jaxviz.values.errors import JaxvizError
@@ -20,7 +28,11 @@ __all__ = ["bench"]
 
 def bench(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A model; the shipped MNIST network when left out.")
+        str | None,
+        typer.Argument(
+            metavar="[FILE]",
+            help="A Keras file, module:attribute or path/file.py:attribute; the shipped MNIST network when left out.",
+        ),
     ] = None,
     layer: Annotated[
         list[str] | None,
@@ -30,21 +42,25 @@ def bench(
             autocompletion=complete_layer,
         ),
     ] = None,
-    recipe: RecipeName = "jaxviz",
+    recipe: RecipeName = None,
     steps: Annotated[int, typer.Option(metavar="N", help="Steps of each ascent that is timed.")] = 16,
     runs: Annotated[int, typer.Option(metavar="N", min=1, help="Times that each is timed; the median counts.")] = 5,
     architecture: Architecture = None,
+    preprocessing: PreprocessingName = None,
+    input_shape: InputShape = None,
+    custom: Custom = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure how fast this machine climbs: for each layer, what compiling takes, and steps and images a second."""
     import jax
 
-    import jaxviz
     from jaxviz import recipes
     from jaxviz.cli.benches import measure
+    from jaxviz.keras.default import default_path
 
-    chosen = recipes.find(recipe).replace(steps=steps)
-    model = jaxviz.default_model() if file is None else jaxviz.keras.load(file, architecture=architecture)
+    described = {"preprocessing": preprocessing, "input_shape": input_shape, "custom": custom}
+    model = load(file or str(default_path()), architecture=architecture, **described)
+    chosen = (recipes.default_for(model) if recipe is None else recipes.find(recipe)).replace(steps=steps)
     names = _layers(model, layer or [])
     rows = []
     with progress_bar() as bars:
@@ -55,7 +71,7 @@ def bench(
     machine = f"{jax.local_device_count()} x {jax.local_devices()[0].device_kind}"
     if as_json:
         measured = [dataclasses.asdict(row) for row in rows]
-        print_json({"machine": machine, "recipe": recipe, "steps": steps, "runs": runs, "layers": measured})
+        print_json({"machine": machine, "recipe": chosen.name, "steps": steps, "runs": runs, "layers": measured})
         return
     print_table(
         [
@@ -64,7 +80,7 @@ def bench(
             for row in rows
         ],
         headings=("layer", ">units", ">at once", ">compiling", ">steps/s", ">images/s"),
-        title=f"{machine}, recipe {recipe}, {steps} steps, median of {runs}",
+        title=f"{machine}, recipe {chosen.name}, {steps} steps, median of {runs}",
     )
 
 

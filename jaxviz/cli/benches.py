@@ -1,4 +1,4 @@
-"""Benches: model + layer -> how fast this machine climbs its units."""
+"""Benches: model + layer -> the speed at which this machine optimizes images of its units."""
 
 import dataclasses
 import statistics

@@ -1,4 +1,4 @@
-"""``jaxviz recipes``: the recipes there are, and their values."""
+"""``jaxviz recipes``: all recipes, and the values of one."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Annotated

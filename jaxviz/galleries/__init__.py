@@ -1,4 +1,4 @@
-"""Galleries: a sweep -> a static site to explore it, that needs no server and loads nothing from elsewhere."""
+"""Galleries: a sweep -> a static site that needs no server and loads nothing from elsewhere."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Albums: images in a network's own range -> tiles to be looked at, and of one aspect of a layer what each unit has."""
+"""Albums: images in a network's own range -> tiles to display, and which units of a layer have which images."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Details: what the page of each unit shows, in scripts of a few units each."""
+"""Details: the data of each unit's page, in scripts of a few units each."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Layers: one swept layer -> a folder of sheets and scripts, and its line in the network's script."""
+"""Layers: one swept layer -> a folder of sheets and scripts, and its entry in the network's script."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

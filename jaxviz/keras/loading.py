@@ -26,6 +26,7 @@ def load(
     inputs: Mapping[str, Float[Array | np.ndarray, "..."]] | None = None,
     custom: Custom | None = None,
     preprocessing: str | Preprocessing | None = None,
+    partial: bool = False,
 ) -> Model:
     """Reads a Keras file of any age: architecture and weights.
 
@@ -33,20 +34,27 @@ def load(
 
     Args:
       path: what ``model.save`` wrote, HDF5 whatever its extension or ``.keras``; or a directory with ``config.json``
-        and ``model.weights.h5``, or with ``model.json`` and one HDF5 file; or weights alone.
+        and ``model.weights.h5``, or with one JSON file and one HDF5 file, whatever they are called; or weights
+        alone.
       architecture: for weights alone: a Keras config, its JSON, or the path of a JSON file or of another Keras file.
       input_shape: height, width and channels of the image, as the network orders them, where the file leaves them open
         or the network is wanted at another size; 224 by 224 pixels where neither says anything. Layers that cannot be
         computed at that size are left out.
       inputs: what a network of several inputs reads beside the image, by name; zeros for those left out.
       custom: a Linen module or a function of the activations of one image, for a layer or a class by its name, which no
-        file can describe: a Lambda or a class of the caller's own. Its variables are taken from the file in order.
+        file can describe: a Lambda or a class of the caller's own; and an activation function of the caller's own, by
+        its name. Variables are taken from the file in order. A name that no layer, class or function has is an error.
       preprocessing: the range of an image, and what converts it for the network: ``"0-1"``, ``"0-255"``, ``"-1-1"``,
         ``"caffe"``, ``"torch"`` or a ``jaxviz.Preprocessing``. What the network's first layers say when left out, or
         else what the model's name in ``keras.applications`` stands for.
+      partial: True where ``architecture`` is a part of the network that the weights are of. Each of its layers is found
+        by its name, on whatever level of nested models; the others are left out, and a warning names them.
 
     Raises:
       ModelFileError: the file is refused; the message names the layer or part that is why.
+
+    Warns:
+      JaxvizWarning: layers of the file were left out, as ``partial`` allows.
 
     Example:
       >>> model = load("weights/mnist_cnn.hdf5")
@@ -58,7 +66,9 @@ def load(
         raise ModelFileError(
             f"{stored.path} holds weights but no architecture; give one as architecture=, a Keras JSON or another file"
         )
-    return convert(stored, input_shape=input_shape, inputs=inputs, custom=custom, preprocessing=preprocessing)
+    return convert(
+        stored, input_shape=input_shape, inputs=inputs, custom=custom, preprocessing=preprocessing, partial=partial
+    )
 
 
 @overload

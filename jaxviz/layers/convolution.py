@@ -1,7 +1,7 @@
-"""Convolution: (image, kernel) -> image, lowered for the backend at hand.
+"""Convolution: (image, kernel) -> image, in the form that is fast on the backend.
 
-XLA's own convolution is the right one on a GPU or TPU. On a CPU, inside a scan, it runs at a tenth of what the machine
-can do, and what is in ``lowerings`` at most of it (docs/performance.md has the figures).
+On a GPU or TPU this is XLA's own convolution. On a CPU, XLA's convolution inside a scan reaches a tenth of the
+machine's speed, and the forms in ``lowerings`` are much faster (docs/performance.md has the figures).
 """
 
 import math

@@ -1,7 +1,8 @@
-"""Lowerings: (padded image, kernel) -> image, the forms of one convolution that a CPU is fast at.
+"""Lowerings: (padded image, kernel) -> image, forms of one convolution that are fast on a CPU.
 
-XLA's own convolution runs inside a scan at a tenth of what a CPU can do; each form here is products of large matrices
-or one fused loop, and so is its gradient. Which form suits which shape was measured: docs/performance.md.
+Inside a scan, XLA's own convolution reaches a tenth of a CPU's speed. Each form here consists of products of large
+matrices or of one fused loop, and so does its gradient. Measurements decide which form serves which shape:
+docs/performance.md.
 """
 
 import functools

@@ -1,7 +1,7 @@
-"""Resampling: (image, where each pixel of the view looks) -> view.
+"""Resampling: (image, the position that each pixel of the view reads) -> view.
 
-Bilinear, for one image ``[*spatial, channels]``. A position counts pixels from the centre of the first one. Outside the
-image, a fill of None sees the edge's own pixels, and a number sees that value, the edge fading into it over one pixel.
+Bilinear, for one image ``[*spatial, channels]``. Positions are counted in pixels from the centre of the first pixel.
+Outside the image, a fill of None repeats the edge, and a number is the value there, with a transition of one pixel.
 """
 
 from collections.abc import Sequence

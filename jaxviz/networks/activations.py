@@ -1,4 +1,4 @@
-"""Activations: what one image excites in a network, by layer name; and the network that computes them."""
+"""Activations: the outputs of a network's layers for one image, by layer name; and the network that computes them."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable

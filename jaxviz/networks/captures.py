@@ -1,4 +1,4 @@
-"""Captures: what the modules of a Flax network leave when it runs, by their paths -> a reading."""
+"""Captures: the outputs of the modules of a Flax network in one run, by their paths -> a reading."""
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Set

@@ -1,4 +1,4 @@
-"""Ensembles: several models of one image -> one model, whose layers are theirs."""
+"""Ensembles: several models of one image -> one model with the layers of all of them."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Graph: the equations by which a traced function comes from its arguments to its values."""
+"""Graph: the equations with which a traced function computes its values from its arguments."""
 
 import dataclasses
 import itertools

@@ -1,4 +1,4 @@
-"""Preactivations: a model -> the same, with what goes into each activation function in the place of what comes out."""
+"""Preactivations: a model -> the same model with the input of each activation function instead of its output."""
 
 import dataclasses
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Precision: model -> the same model, computed in fewer bits."""
+"""Precision: a model -> the same model, computed in fewer bits."""
 
 import dataclasses
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Wiring: what each layer of a network reads, and the strongest weights between the channels of two layers."""
+"""Wiring: the inputs of each layer of a network, and the strongest weights between the channels of two layers."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

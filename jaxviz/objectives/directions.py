@@ -1,4 +1,4 @@
-"""Directions: a vector among the channels of a layer -> how far the layer points there."""
+"""Directions: a vector over the channels of a layer -> how strongly the layer's activation points along it."""
 
 import dataclasses
 from functools import partial

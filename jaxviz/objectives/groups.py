@@ -1,4 +1,4 @@
-"""Groups: several images that climb together -> one score, for what they share or how they differ."""
+"""Groups: several images that are optimized together -> one score, for what they share or how they differ."""
 
 import dataclasses
 from functools import partial

@@ -1,4 +1,4 @@
-"""Layers: the whole of a layer, or a mixture of its channels -> one number."""
+"""Layers: a whole layer, or a mixture of its channels -> one number."""
 
 import dataclasses
 from collections.abc import Mapping

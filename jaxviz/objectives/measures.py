@@ -1,4 +1,4 @@
-"""Measures: arrays -> how long, how alike. Their gradients are finite everywhere, at zero included."""
+"""Measures: arrays -> lengths and similarities. Their gradients are finite everywhere, also at zero."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float

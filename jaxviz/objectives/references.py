@@ -1,4 +1,4 @@
-"""References: a given image -> how near the activations are to its own, or how far along them."""
+"""References: a given image -> how similar the activations are to those of the image, or how far they exceed them."""
 
 import dataclasses
 from functools import partial

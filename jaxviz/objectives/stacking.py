@@ -1,4 +1,4 @@
-"""Stacking: trees that differ in their numbers only -> one tree of all their numbers."""
+"""Stacking: trees that differ only in their numbers -> one tree with all their numbers."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""Exports: a visualization -> files that others open: an image each, or one page with everything on it."""
+"""Exports: a visualization -> files for other programs: a file for each image, or one page with everything."""
 
 import os
 import re

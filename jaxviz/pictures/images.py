@@ -1,4 +1,4 @@
-"""Images: arrays -> arrays fit to be looked at."""
+"""Images: arrays -> arrays that can be displayed."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Tiles: a visualization's images -> what a screen shows of them, and their captions."""
+"""Tiles: the images of a visualization -> what a screen shows of them, with their captions."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,1 +1,1 @@
-"""Reports: numbers beside the pictures."""
+"""Reports: numbers about pictures."""

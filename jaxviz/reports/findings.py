@@ -1,4 +1,4 @@
-"""Findings: scores and images, as arrays -> what they say of each unit. A number that cannot be had is NaN."""
+"""Findings: scores and images, as arrays -> numbers about each unit. An unknown number is NaN."""
 
 import numpy as np
 from jaxtyping import Float, Int

@@ -1,4 +1,4 @@
-"""Real images: a ``.npy`` or ``.npz`` file -> images in a canvas's own range, and their labels where it has any."""
+"""Real images: a ``.npy`` or ``.npz`` file -> images in a canvas's range, and their labels if it has any."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reports: the numbers beside the pictures, as arrays, as a table and as JSON."""
+"""Reports: the numbers about pictures, as arrays, as a table and as JSON."""
 
 import dataclasses
 import json

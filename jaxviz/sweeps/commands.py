@@ -1,9 +1,10 @@
-"""Commands: a manifest -> what to type to make a sweep, or one of its pictures, again."""
+"""Commands: a manifest -> the command that makes a sweep, or one of its pictures, again."""
 
 import re
 import shlex
 from pathlib import Path
 
+from jaxviz.objectives.expressions import quoted
 from jaxviz.recipes import PRESETS
 from jaxviz.sweeps.manifest import Manifest
 from jaxviz.sweeps.recipe_facts import preset_of
@@ -27,7 +28,7 @@ def of_sweep(manifest: Manifest, directory: Path) -> str:
     layers = [word for layer in chosen for word in ("--layer", layer)]
     aspects = ["--negative"] if "negative" in manifest.aspects else []
     aspects += ["--diversity", str(manifest.diversity)] if manifest.diversity else []
-    begin, out = ["jaxviz", "sweep", manifest.source["file"], *layers], ["--out", directory.name or "."]
+    begin, out = ["jaxviz", "sweep", *_model(manifest), *layers], ["--out", directory.name or "."]
     return " && ".join(
         shlex.join([*begin, *names, *numbers, *(common or []), *aspects, *out]) for numbers, names in together.items()
     )
@@ -38,12 +39,15 @@ def of_unit(manifest: Manifest, layer: str, unit: int, recipe: str) -> str:
     common, numbers = _common(manifest), _recipe_options(manifest, recipe)
     if common is None or numbers is None:
         return ""
-    if layer in manifest.classes:
-        asked = ["--objective", f"log_odds({unit})"]
-    else:
-        asked = ["--layer", layer, "--channels", str(unit)]
-    words = [manifest.source["file"], *asked, "--recipe", recipe, *numbers, *common, "--out", "pictures"]
+    asked = f"log_odds({unit})" if layer in manifest.classes else f"{quoted(layer)}:{unit}"
+    # An expression, since the file is then named by the unit: the pictures of all units go into one directory.
+    words = [*_model(manifest), "--objective", asked, "--recipe", recipe, *numbers, *common, "--out", "pictures"]
     return shlex.join(["jaxviz", "visualize", *words])
+
+
+def _model(manifest: Manifest) -> list[str]:
+    """Returns the words by which a command takes the network."""
+    return [manifest.source["file"], *shlex.split(manifest.source.get("options", ""))]
 
 
 def _common(manifest: Manifest) -> list[str] | None:

@@ -1,4 +1,4 @@
-"""Evidence: what a finished layer's pictures reach, beside real images and weights -> the numbers in its folder."""
+"""Evidence: the pictures of a finished layer, real images and weights -> the numbers in the layer's folder."""
 
 import dataclasses
 import hashlib
@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
+from jaxviz.ascent.store import Condition
 from jaxviz.files.outputs import staged
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
@@ -22,7 +23,7 @@ from jaxviz.sweeps.selection import shown_in
 from jaxviz.sweeps.swept_layers import REAL, REPORT, STRONGEST, RealImages, SweptLayer
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["Given", "given", "is_measured", "measure"]
+__all__ = ["Given", "condition", "given", "measure"]
 
 _BEST = 9  # real images kept of each unit
 _SIDE = 64  # pixels at most of their small copies
@@ -59,26 +60,28 @@ def given(images: Float[Array | np.ndarray, "m ..."], model: Model) -> Given:
     return Given(real, digest.hexdigest())
 
 
-def is_measured(layer: SweptLayer, recipe: str, real: Given | None) -> bool:
+def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
     """Tells whether a recipe's pictures of a layer have their numbers, beside these real images if any are given.
 
-    Numbers that are damaged, incomplete or another layer's count as missing.
+    Numbers beside other real images count as missing; incomplete ones, and another layer's, as damaged.
     """
+    if not layer.has_numbers(recipe):
+        return "missing"
     try:
         there = layer.report_of(recipe)
         if there is None or there.labels != layer.labels(np.arange(layer.channels)):
-            return False
+            return "damaged"
         digest, wired = there.facts.get(_DIGEST), there.facts.get(_WIRED, "nothing known")
         best, weights = layer.real, layer.strongest
     except (JaxvizError, TypeError, KeyError):  # damaged, or something else
-        return False
+        return "damaged"
     if real is not None and digest != real.digest:
-        return False
+        return "missing"
     # Without a digest of its own, real images may be there that another recipe's numbers were measured with.
     expected = digest or any(_digest_of(layer, other) for other in layer.recipes)
     shown = _is_whole(best, layer) if expected else best is None
     known = len(weights.channels) == layer.channels if weights is not None else wired == "nothing known"
-    return shown and known
+    return "sound" if shown and known else "damaged"
 
 
 def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None) -> None:

@@ -1,6 +1,7 @@
-"""Manifest: what a sweep is, as ``sweep.json`` keeps it; what may change between runs, and what may not."""
+"""Manifest: what a sweep is, as stored in ``sweep.json``; what may change between runs, and what may not."""
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -38,7 +39,8 @@ class Manifest:
 
     Attributes:
       model: the network's name.
-      source: the path, as given, and the sha256 of the file that it came from; empty where it came from none.
+      source: the path, as given, and the sha256 of the ``file`` that it came from, or ``module:attribute``, and the
+        ``options`` that describe it; empty where it came from none.
       weights: a sha256 of its layers and variables.
       canvas: shape, range and layout of the images.
       facts: key, precision and versions, as text: what the pictures of all recipes have in common.
@@ -49,6 +51,8 @@ class Manifest:
       swept: the names of those that are swept, in the network's order.
       aspects: what is made of each unit.
       classes: the name of the layer whose units are classes, which are asked for by their log-odds; or none.
+      class_names: what the classes are called, in order; empty where that is not known.
+      named: the names of the layers whose units are the classes: the last one, and what it is the softmax of.
     """
 
     model: str
@@ -63,6 +67,8 @@ class Manifest:
     swept: tuple[str, ...]
     aspects: tuple[str, ...]
     classes: tuple[str, ...]
+    class_names: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, directory: Path) -> "Manifest":
@@ -126,9 +132,12 @@ class Manifest:
         joined = dataclasses.replace(
             self,
             model=other.model,
-            source=other.source or self.source,
+            source=(other.source or self.source)
+            | {name: text for name, text in self.source.items() if name == "options"},
             diversity=self.diversity or other.diversity,
             chunk=self.chunk or other.chunk,
+            class_names=self.class_names or other.class_names,
+            named=self.named or other.named,
             swept=tuple(layer.name for layer in self.network if layer.name in swept),
             recipes=other.recipes | self.recipes,
             aspects=tuple(aspect for aspect in ASPECTS if aspect in (*self.aspects, *other.aspects)),
@@ -143,7 +152,17 @@ class Manifest:
 
     def provenance(self, recipe: str) -> dict[str, str]:
         """Returns how the pictures of a recipe were made: its name and values, key, precision and versions."""
-        return {"recipe": recipe, **self.recipes[recipe], **self.facts}
+        assumed = {"range": self.canvas.assumption} if self.canvas.is_assumed else {}
+        return {"recipe": recipe, **self.recipes[recipe], **self.facts, **assumed}
+
+    def unit_names(self, layer: str) -> tuple[str, ...]:
+        """Returns what the units of a layer are called, in order; empty where they have only numbers."""
+        return self.class_names if layer in self.named else ()
+
+    def run_name(self, layer: str, recipe: str, aspect: str) -> str:
+        """Names the pictures of an aspect of a layer by a recipe, differently in every other sweep."""
+        made = json.dumps([self.weights, self.provenance(recipe)], sort_keys=True)
+        return f"{layer} {recipe} {aspect} {hashlib.sha256(made.encode()).hexdigest()[:16]}"
 
     def folder(self, layer: str) -> str:
         """Returns the folder of a layer: its place in the network, and what a file name can hold of its name."""
@@ -170,7 +189,9 @@ class Manifest:
 def _told(manifest: Manifest) -> dict[str, str]:
     """Returns what two runs of one sweep must have in common."""
     optional = (manifest.source.get("sha256", ""), str(manifest.diversity or ""), str(manifest.chunk or ""))
-    strict = {"weights": manifest.weights, "canvas": str(manifest.canvas)}
+    # Whether its range is assumed or stated changes no picture.
+    canvas = dataclasses.replace(manifest.canvas, is_assumed=False)
+    strict = {"weights": manifest.weights, "canvas": str(canvas)}
     return {**manifest.facts, **strict, **dict(zip(_OPTIONAL, optional, strict=True))}
 
 

@@ -1,4 +1,4 @@
-"""Results: a directory of a sweep -> its pictures and numbers, a block of units at a time."""
+"""Results: the directory of a sweep -> its pictures and numbers, one block of units at a time."""
 
 import dataclasses
 import os
@@ -54,7 +54,7 @@ class Sweep:
 
     @property
     def source(self) -> dict[str, str]:
-        """The ``file`` that the network came from, and its ``sha256``; empty where it came from none."""
+        """The ``file`` of the network, its ``sha256`` and the ``options`` that describe it; empty where it has none."""
         return self.manifest.source
 
     @property

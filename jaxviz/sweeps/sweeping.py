@@ -1,9 +1,10 @@
-"""Sweeping: model + recipe -> a directory of pictures of all its units, chunk by chunk, that can end at any moment."""
+"""Sweeping: model + recipe -> a directory with pictures of all units, made in chunks that an interruption keeps."""
 
 import contextlib
 import itertools
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from jaxviz.ascent.store import Store
 from jaxviz.files.outputs import UNFINISHED, staged
 from jaxviz.networks.model import Model
 from jaxviz.networks.precision import in_precision
-from jaxviz.recipes import Recipe
-from jaxviz.sweeps.evidence import given, is_measured, measure
+from jaxviz.recipes import Recipe, default_for
+from jaxviz.sweeps.evidence import condition, given, measure
 from jaxviz.sweeps.locks import locked
 from jaxviz.sweeps.manifest import ASPECTS, FILE, Manifest
 from jaxviz.sweeps.memory import release
@@ -25,9 +26,11 @@ from jaxviz.sweeps.planning import planned
 from jaxviz.sweeps.recipe_facts import found, preset_of
 from jaxviz.sweeps.results import Sweep
 from jaxviz.sweeps.runs import STOPPED, Run, SweepProgress, meet
-from jaxviz.values.errors import JaxvizError
+from jaxviz.values.errors import JaxvizError, JaxvizWarning
 
 __all__ = ["sweep"]
+
+_MOST_NAMED = 5  # files that a warning names
 
 
 def sweep(
@@ -35,14 +38,14 @@ def sweep(
     out: str | os.PathLike,
     *,
     layers: str | Sequence[str] | None = None,
-    recipe: str | Recipe | Sequence[str | Recipe] = "quick",
+    recipe: str | Recipe | Sequence[str | Recipe] | None = None,
     key: Array | None = None,
     steps: int | None = None,
     restarts: int | None = None,
     negative: bool = False,
     diversity: int = 0,
     images: Float[Array | np.ndarray, "m ..."] | None = None,
-    source: str | os.PathLike | None = None,
+    source: str | os.PathLike | Sequence[str] | None = None,
     precision: str = "float32",
     chunk: int | None = None,
     progress: Callable[[SweepProgress], None] | None = None,
@@ -60,18 +63,21 @@ def sweep(
       model: the network.
       out: the directory; docs/results.md says what is in it.
       layers: names of layers, or patterns such as ``"block?_conv*"``; every convolution and dense layer when left out.
-      recipe: how to climb; several make each picture once by each, which are kept side by side.
+      recipe: how to climb; several make each picture once by each, which are kept side by side. The quick one that
+        suits the model when left out, see `jaxviz.recipes.default_for`.
       key: the key of all random draws, ``jax.random.key(0)`` when left out.
       steps: how many steps are made, by each recipe; its own number when left out.
       restarts: how many ascents each unit has, all of which are kept; the recipe's own number when left out.
       negative: make also what silences each unit.
       diversity: make also so many images of each unit that differ; of layers with positions before them.
       images: real images ``[m, *canvas.shape]``, to compare with and to show beside.
-      source: the file that the model came from, whose name and sha256 are kept.
+      source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
+        take it: FILE, be it a file or ``module:attribute``, and the options that describe it.
       precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``.
       chunk: how many images climb together on each device; chosen for the model and the machine when left out.
       progress: called after each chunk.
-      stop: asked before each chunk; where it says True, what has begun is finished and kept, and the sweep ends.
+      stop: asked as each chunk would begin, in the thread that would make it; once it says True, the chunks at work are
+        finished and kept, no others begin, and the sweep ends.
 
     Returns:
       What the directory holds; not ``complete`` where it was stopped.
@@ -79,6 +85,9 @@ def sweep(
     Raises:
       JaxvizError: a name is unknown, a number out of range, the directory keeps another sweep or cannot be written, a
         recipe of an earlier call is no preset and not given again, or another sweep is at work in the directory.
+
+    Warns:
+      JaxvizWarning: what an earlier run left was damaged, and was made again; the message names the files.
 
     Example:
       >>> import jaxviz, tempfile
@@ -88,7 +97,7 @@ def sweep(
       (True, (32, 28, 28, 1))
     """
     changes = {name: value for name, value in (("steps", steps), ("restarts", restarts)) if value is not None}
-    recipes = found(recipe, changes)
+    recipes = found(default_for(model, quick=True) if recipe is None else recipe, changes)
     if chunk is not None and chunk < 1:
         raise JaxvizError(f"chunk of {chunk}: give 1 or more")
     if diversity and diversity < 2:
@@ -116,14 +125,15 @@ def sweep(
                     run.climb(layer, climbed, aspect)
                 if run.all_stop():
                     break
-                if first and not is_measured(layer, climbed.name, real):
-                    run.tell_of_numbers(layer, climbed, 0)
+                if first and (numbers := condition(layer, climbed.name, real)) != "sound":
+                    run.tell_of_numbers(layer, climbed, 0, again=numbers == "damaged")
                     measure(model, layer, climbed, real)
-                    run.tell_of_numbers(layer, climbed, layer.channels)
+                    run.tell_of_numbers(layer, climbed, layer.channels, again=numbers == "damaged")
                 release()
             meet("ends")
         if first:
             (directory / STOPPED).unlink(missing_ok=True)
+    _warn_of_damage(run.damaged, directory)
     return run.sweep
 
 
@@ -138,6 +148,15 @@ def _all_recipes(manifest: Manifest, given: Sequence[Recipe], directory: Path) -
     if missing := [name for name, recipe in zip(manifest.recipes, every, strict=True) if recipe is None]:
         raise JaxvizError(f"{directory} has pictures by {', '.join(missing)}, which is no preset; give that recipe too")
     return tuple(recipe for recipe in every if recipe is not None)
+
+
+def _warn_of_damage(files: Sequence[Path], directory: Path) -> None:
+    """Warns once of all files of an earlier run that were damaged."""
+    if files:
+        named = [path.relative_to(directory).as_posix() for path in files[:_MOST_NAMED]]
+        more = f" and {len(files) - _MOST_NAMED} more" if len(files) > _MOST_NAMED else ""
+        message = f"{directory}: made again what was damaged, or was another file: {', '.join(named)}{more}"
+        warnings.warn(message, JaxvizWarning, stacklevel=3)
 
 
 def _clear(directory: Path, manifest: Manifest) -> None:

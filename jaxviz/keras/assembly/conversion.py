@@ -1,4 +1,4 @@
-"""Conversion: what a Keras file holds -> a model."""
+"""Conversion: the contents of a Keras file -> a model."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,9 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxviz.keras.assembly import forms
+from jaxviz.keras.assembly import families, forms
 from jaxviz.keras.assembly.assembly import Assembly, Place, assemble
-from jaxviz.keras.assembly.families import preprocessing_of
 from jaxviz.keras.assembly.inputs import Inputs, choose
 from jaxviz.keras.assembly.network import Network, Source
 from jaxviz.keras.config.dialects import canonical
@@ -20,10 +19,12 @@ from jaxviz.keras.layers.custom import Custom
 from jaxviz.keras.layers.elementwise import ACTIVATIONS
 from jaxviz.keras.weights.matching import Wanted, match
 from jaxviz.keras.weights.stored import StoredModel
+from jaxviz.networks.class_names import of_imagenet
 from jaxviz.networks.layer import Canvas, Layer
 from jaxviz.networks.model import Model
 from jaxviz.networks.preprocessing import Preprocessing
 from jaxviz.values.errors import ModelFileError
+from jaxviz.values.texts import Texts
 
 __all__ = ["convert"]
 
@@ -35,6 +36,7 @@ def convert(
     inputs: Mapping[str, Float[Array | np.ndarray, "..."]] | None = None,
     custom: Custom | None = None,
     preprocessing: str | Preprocessing | None = None,
+    partial: bool = False,
 ) -> Model:
     """Makes a model of what a Keras file holds.
 
@@ -50,6 +52,7 @@ def convert(
       custom: a Linen module or a function of the activations of one image, for a layer or a class by its name, which no
         file can describe: a Lambda or a class of the caller's own. Its variables are taken from the file in order.
       preprocessing: what converts an image for the network; what the file says of it when None.
+      partial: True where the file may have weights of more layers.
 
     Raises:
       ModelFileError: a layer is not supported, or weights do not fit the architecture; all misfits are listed.
@@ -61,7 +64,7 @@ def convert(
     assembly = assemble(architecture, own.signals, custom, stored.path)
     for misfit in assembly.misfits.values():
         raise misfit
-    variables = _variables(stored, architecture, assembly, own)
+    variables = _variables(stored, architecture, assembly, own, partial)
     if asked.signals != own.signals:
         assembly = assemble(architecture, asked.signals, custom, stored.path, assembly.variables)
         variables = {
@@ -71,7 +74,13 @@ def convert(
     if asked.constants:
         variables["inputs"] = {name: jnp.asarray(value) for name, value in asked.constants.items()}
     model = _model(architecture, assembly, asked.image, variables)
-    return model.with_preprocessing(preprocessing or _usual(stored, architecture, model.canvas))
+    names = families.names_of(_name(stored), architecture)
+    if families.is_of_imagenet(names) and model.layer(model.output).output_shape == (1000,):
+        model = model.replace(classes=Texts(of_imagenet() or ()))
+    usual = families.preprocessing_of(
+        names, families.first_layers(architecture), model.canvas.shape[model.canvas.channel_axis]
+    )
+    return model.with_preprocessing(preprocessing or usual)
 
 
 def _model(architecture: Architecture, assembly: Assembly, image: str, variables: dict) -> Model:
@@ -125,12 +134,9 @@ def _preactivation(nodes: Mapping[str, Node], call: Call) -> str | None:
     return name if call.layer.kind in ACTIVATIONS and name in nodes else None
 
 
-def _usual(stored: StoredModel, architecture: Architecture, canvas: Canvas) -> Preprocessing:
-    """Returns the preprocessing that the file's model name or first layers ask for."""
+def _name(stored: StoredModel) -> str:
     config = stored.config.get("config") if stored.config else None
-    name = config.get("name") if isinstance(config, Mapping) else None
-    layers = [(layer.kind, layer.settings) for layer in architecture.layers]
-    return preprocessing_of(str(name or ""), layers, canvas.shape[canvas.channel_axis])
+    return str(config.get("name") or "") if isinstance(config, Mapping) else ""
 
 
 def _outward(axis: int | None, rank: int) -> int | None:
@@ -138,7 +144,9 @@ def _outward(axis: int | None, rank: int) -> int | None:
     return -1 if axis == rank - 1 else axis
 
 
-def _variables(stored: StoredModel, architecture: Architecture, assembly: Assembly, inputs: Inputs) -> dict:
+def _variables(
+    stored: StoredModel, architecture: Architecture, assembly: Assembly, inputs: Inputs, partial: bool
+) -> dict:
     """Finds each variable's array in the file, in the form in which its layer uses it."""
     of_keras_1 = forms.is_of_keras_1(stored.weights)
     of_theano = forms.is_of_theano(stored.weights, stored.backend)
@@ -160,7 +168,7 @@ def _variables(stored: StoredModel, architecture: Architecture, assembly: Assemb
         for layer in architecture.layers
     ]
     try:
-        found = match(stored, wanted)
+        found = match(stored, wanted, partial=partial)
     except ModelFileError as error:
         if inputs.is_guess:
             taken = inputs.signals[inputs.image].shape
