@@ -140,12 +140,13 @@ def summary(results: list[dict]) -> str:
     lines = []
     for library in ("torchvision", "timm"):
         own = [result for result in results if result["architecture"].startswith(library)]
+        count = sum(name.startswith(library) for name in names())
         good = [result for result in own if result.get("difference", 1) <= 1e-5]
         fair = [result for result in own if 1e-5 < result.get("difference", 1) <= 5e-5]
         refused = [result for result in own if "error" in result]
         lines.append(
-            f"Of {len(own)} networks of {library}, {len(good)} agree within 1e-5 at every submodule, {len(fair)} more "
-            f"within 5e-5; {len(refused)} are refused."
+            f"Of {len(own)} of the {count} networks of {library}, {len(good)} agree within 1e-5 at every submodule and "
+            f"{len(fair)} more within 5e-5; {len(refused)} are refused."
         )
     return "\n".join(lines)
 

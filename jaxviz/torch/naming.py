@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jaxviz.networks.layer import Layer
 from jaxviz.torch import scopes
 from jaxviz.torch.conversion import Conversion
-from jaxviz.torch.nodes import IMAGE, Node
+from jaxviz.torch.nodes import IMAGE, PREACTIVATION, Node
 from jaxviz.torch.operations import OPERATIONS
 from jaxviz.torch.operations.activations import PROBABILITIES
 from jaxviz.values.errors import JaxvizError
@@ -14,10 +14,7 @@ from jaxviz.values.errors import JaxvizError
 if TYPE_CHECKING:
     import torch.fx
 
-__all__ = ["PREACTIVATION", "Naming", "named"]
-
-PREACTIVATION = "/preactivation"
-"""Follows a layer's name to name what goes into its activation function, where that is no layer."""
+__all__ = ["Naming", "named"]
 
 
 class Naming(NamedTuple):

@@ -11,10 +11,14 @@ from jaxviz.torch.operations import OPERATIONS
 from jaxviz.torch.operations.computation import Read
 from jaxviz.torch.tensors import Tensor, Value
 
-__all__ = ["CONSTANT", "IMAGE", "VARIABLE", "Node", "Slot", "cut"]
+__all__ = ["CONSTANT", "IMAGE", "PREACTIVATION", "VARIABLE", "Node", "Slot", "cut"]
 
 IMAGE, VARIABLE, CONSTANT = "<image>", ":", "="
 """What the image is called among the values of a graph, and what the names of variables and constants begin with."""
+
+
+PREACTIVATION = "/preactivation"
+"""Follows a layer's name to name what goes into its activation function, where that is no layer."""
 
 
 class Slot(NamedTuple):

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from jaxviz.networks.wiring import Carry, Kernel, Wire
-from jaxviz.torch.nodes import VARIABLE, Node
+from jaxviz.torch.nodes import PREACTIVATION, VARIABLE, Node
 from jaxviz.torch.operations import OPERATIONS
 from jaxviz.torch.tensors import Tensor
 
@@ -28,6 +28,7 @@ def wires_of(nodes: Sequence[Node], names: Sequence[tuple[str, str]], orders: Or
       orders: variable -> the order in which its array holds PyTorch's axes.
     """
     by_name = {node.name: node for node in nodes}
+    names = [(layer, name) for layer, name in names if not layer.endswith(PREACTIVATION)]
     layer_of: dict[str, str] = {}
     for layer, name in names:
         layer_of.setdefault(name, layer)

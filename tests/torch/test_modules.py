@@ -90,11 +90,15 @@ def test_what_is_before_an_activation_is_known(model):
 
 def test_layers_are_those_of_pytorch_also_where_they_are_changed_in_place(module, model):
     found, image = {}, torch.rand(1, 1, 10, 10)
-    hooks = [
-        each.register_forward_hook(lambda _, __, out, path=path: found.setdefault(path, out.detach().numpy().copy()[0]))
-        for path, each in module.named_modules()
-        if path and path != "same"
-    ]
+
+    def noting(path):
+        def note(_, __, out):
+            found.setdefault(path, out.detach().numpy().copy()[0])
+
+        return note
+
+    named = [(path, each) for path, each in module.named_modules() if path and path != "same"]
+    hooks = [each.register_forward_hook(noting(path)) for path, each in named]
     module.eval()(image)
     module.train()
     for hook in hooks:
@@ -194,7 +198,7 @@ def test_the_wiring_is_told(model):
     assert inputs_of(model)["fc"] == ("drop",)
     found = strongest(model, "fc", 2)
     assert found is not None
-    assert (found.layer, found.channels.shape) == ("relu#3", (10, 2))
+    assert (found.layer, found.channels.shape) == ("block.0#2", (10, 2))
 
 
 def test_unknown_operations_are_refused_all_at_once():
