@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 from jaxviz.values.displays import Displayed, show_with
 
 if TYPE_CHECKING:
+<<<<<<< HEAD
     from jaxviz import keras, layers, objectives, parameterizations, penalties, recipes, testing, torch, transforms
+=======
+    from jaxviz import analysis, keras, layers, objectives, parameterizations, penalties, recipes, testing, transforms
+>>>>>>> main
     from jaxviz.galleries import gallery
     from jaxviz.keras.default import default_model
     from jaxviz.keras.live import from_keras
@@ -41,6 +45,7 @@ __all__ = [
     "Report",
     "Sweep",
     "Visualization",
+    "analysis",
     "animations",
     "checkpoints",
     "default_model",
