@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING
 from jaxviz.values.displays import Displayed, show_with
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
-    from jaxviz import keras, layers, objectives, parameterizations, penalties, recipes, testing, torch, transforms
-=======
-    from jaxviz import analysis, keras, layers, objectives, parameterizations, penalties, recipes, testing, transforms
->>>>>>> main
+    from jaxviz import (
+        analysis,
+        keras,
+        layers,
+        objectives,
+        parameterizations,
+        penalties,
+        recipes,
+        testing,
+        torch,
+        transforms,
+    )
     from jaxviz.galleries import gallery
     from jaxviz.keras.default import default_model
     from jaxviz.keras.live import from_keras
