@@ -83,7 +83,7 @@ def test_what_is_before_an_activation_is_known(model):
         "relu#3": "relu#3/preactivation",
         "fc/softmax": "fc",
     }
-    image = np.random.default_rng(0).random((1, 10, 10), np.float32)
+    image = jnp.asarray(np.random.default_rng(0).random((1, 10, 10), np.float32))
     before, after = model.ask(image, lambda activations: (activations["relu#2/preactivation"], activations["relu#2"]))
     np.testing.assert_array_equal(jax.nn.relu(before), after)
 
@@ -109,15 +109,20 @@ def test_layers_are_those_of_pytorch_also_where_they_are_changed_in_place(module
 
 
 def test_one_channel_is_computed_alone(model):
-    image = np.random.default_rng(0).random((1, 10, 10), np.float32)
+    image = jnp.asarray(np.random.default_rng(0).random((1, 10, 10), np.float32))
 
     def asked(activations):
-        return {layer.name: (activations[layer.name], activations.channel(layer.name, 4)) for layer in model.layers}
+        return {
+            layer.name: (activations[layer.name], activations.channel(layer.name, jnp.int32(4)))
+            for layer in model.layers
+        }
 
     for name, (whole, alone) in jax.jit(lambda image: model.ask(image, asked))(image).items():
         np.testing.assert_allclose(alone, whole[4:5], atol=1e-6, err_msg=name)
     traced = str(
-        jax.make_jaxpr(lambda image: model.ask(image, lambda activations: activations.channel("relu", 4)))(image)
+        jax.make_jaxpr(lambda image: model.ask(image, lambda activations: activations.channel("relu", jnp.int32(4))))(
+            image
+        )
     )
     assert "f32[3,3,1,1]" in traced
     assert "f32[1,8,8,6]" not in traced, "the relu and the normalization too"
@@ -133,7 +138,7 @@ def test_other_weights_compile_nothing(module, model):
 
     torch.manual_seed(1)
     other = Digits()
-    image = np.ones((1, 10, 10), np.float32)
+    image = jnp.ones((1, 10, 10), jnp.float32)
     again = jaxviz.torch.load_state_dict(other.state_dict(), into=model)
     first, second = answer(model, image), answer(again, image)
     third = answer(jaxviz.from_torch(other, (1, 10, 10)), image)
@@ -248,7 +253,7 @@ def test_a_module_says_how_its_images_were_prepared():
     module = torch.nn.Conv2d(3, 2, 1)
     module.pretrained_cfg = {"mean": (0.5, 0.5, 0.4), "std": (0.5, 0.5, 0.2)}
     model = jaxviz.from_torch(module, (3, 4, 4))
-    image = np.full((3, 4, 4), 0.5, np.float32)
+    image = jnp.full((3, 4, 4), 0.5)
     expected = module(torch.tensor([0.0, 0.0, 0.5])[None, :, None, None].expand(1, 3, 4, 4))[0].detach()
     np.testing.assert_allclose(model.ask(image, lambda activations: activations["output"]), expected, atol=1e-6)
     plain = jaxviz.from_torch(module, (3, 4, 4), preprocessing="-1-1")
@@ -259,7 +264,7 @@ def test_half_precision_becomes_float32():
     module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Softmax(1)).to(torch.bfloat16)
     model = jaxviz.from_torch(module, (1, 6, 6))
     assert model.variables["0.weight"].dtype == jnp.float32
-    image = np.ones((1, 6, 6), np.float32)
+    image = jnp.ones((1, 6, 6))
     expected = module.float()(torch.ones(1, 1, 6, 6))[0].detach()
     np.testing.assert_allclose(model.ask(image, lambda activations: activations["1"]), expected, atol=1e-6)
 

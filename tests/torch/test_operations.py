@@ -3,6 +3,7 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -57,7 +58,7 @@ def computed(kind):
         alone = {name: layer for name, layer in layers.items() if layer.channels}
         return (
             {name: activations[layer.name] for name, layer in layers.items()},
-            {name: activations.channel(layer.name, layer.channels - 1) for name, layer in alone.items()},
+            {name: activations.channel(layer.name, jnp.int32(layer.channels - 1)) for name, layer in alone.items()},
         )
 
     ask = jax.jit(lambda image: model.ask(image, asked), compiler_options=QUICK)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxviz.torch.operations.computation import EACH, Call, Channels, Operation, along
+from jaxviz.torch.operations.computation import EACH, Call, Channels, Number, Operation, along
 from jaxviz.torch.tensors import Tensor, together
 
 __all__ = ["OPERATIONS", "PROBABILITIES"]
@@ -27,14 +27,14 @@ def _along(function: Callable[..., Array]) -> Operation:
     return Operation(compute, along(lambda call: [call.arguments[1]]), activation=True)
 
 
-def _clip(x: Array, low: float = -1.0, high: float = 1.0) -> Array:
+def _clip(x: Array, low: Number = -1.0, high: Number = 1.0) -> Array:
     # By the names that are known where the gradient through relus is redirected.
     if low == 0:
         return jax.nn.relu6(x) if high == 6 else jnp.minimum(jax.nn.relu(x), high)
     return jnp.clip(x, low, high)
 
 
-def _elu(x: Array, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Array:
+def _elu(x: Array, alpha: Number = 1.0, scale: Number = 1.0, input_scale: Number = 1.0) -> Array:
     if scale == input_scale == 1:
         return jax.nn.elu(x, alpha)
     return scale * jnp.where(x > 0, x, alpha * jnp.expm1(jnp.where(x > 0, 0.0, x) * input_scale))
@@ -44,27 +44,27 @@ def _gelu(x: Array, approximate: str = "none") -> Array:
     return jax.nn.gelu(x, approximate=approximate == "tanh")
 
 
-def _leaky_relu(x: Array, slope: float = 0.01) -> Array:
+def _leaky_relu(x: Array, slope: Number = 0.01) -> Array:
     return jax.nn.leaky_relu(x, slope)
 
 
-def _rrelu(x: Array, low: float = 1 / 8, high: float = 1 / 3, *_) -> Array:
+def _rrelu(x: Array, low: Number = 1 / 8, high: Number = 1 / 3, *_) -> Array:
     return jax.nn.leaky_relu(x, (low + high) / 2)
 
 
-def _softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
+def _softplus(x: Array, beta: Number = 1.0, threshold: Number = 20.0) -> Array:
     return jnp.where(x * beta > threshold, x, jax.nn.softplus(x * beta) / beta)
 
 
-def _threshold(x: Array, threshold: float, value: float) -> Array:
+def _threshold(x: Array, threshold: Number, value: Number) -> Array:
     return jax.nn.relu(x) if threshold == value == 0 else jnp.where(x > threshold, x, value)
 
 
-def _hardshrink(x: Array, edge: float = 0.5) -> Array:
+def _hardshrink(x: Array, edge: Number = 0.5) -> Array:
     return jnp.where(jnp.abs(x) > edge, x, 0.0)
 
 
-def _softshrink(x: Array, edge: float = 0.5) -> Array:
+def _softshrink(x: Array, edge: Number = 0.5) -> Array:
     return jnp.sign(x) * jnp.maximum(jnp.abs(x) - edge, 0.0)
 
 

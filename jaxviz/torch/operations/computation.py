@@ -13,6 +13,7 @@ __all__ = [
     "Call",
     "Channels",
     "Known",
+    "Number",
     "Operation",
     "Read",
     "Rule",
@@ -20,6 +21,9 @@ __all__ = [
     "on_channel",
     "whole",
 ]
+
+Number = int | float
+"""A setting of an operation: PyTorch gives whole numbers as such."""
 
 Read = Literal["whole", "channel"] | int
 """What of an input one channel of the output needs: all of it, the same channel, or one entry of an axis."""

@@ -8,7 +8,7 @@ from jax import lax
 from jaxtyping import Array
 
 from jaxviz.layers.convolution import EXACT, Padding, convolve, output_padding
-from jaxviz.torch.operations.computation import Call, Channels, Known, Operation, Read
+from jaxviz.torch.operations.computation import Call, Channels, Known, Number, Operation, Read
 from jaxviz.torch.tensors import Tensor, with_channels_last
 
 __all__ = ["OPERATIONS", "kernel_order", "linear_order"]
@@ -158,7 +158,7 @@ def _linear_channels(call: Call) -> Channels:
     return Channels(len(call.shape) - 1, ("whole", 0, *(0 for _ in call.inputs[2:])))
 
 
-def _addmm(bias: Tensor, x: Tensor, weight: Tensor, beta: float = 1, alpha: float = 1) -> Tensor:
+def _addmm(bias: Tensor, x: Tensor, weight: Tensor, beta: Number = 1, alpha: Number = 1) -> Tensor:
     product = jnp.matmul(x.plain(), weight.plain(), precision=EXACT)
     return Tensor.of(beta * bias.plain().reshape((1,) * (2 - bias.ndim) + bias.shape) + alpha * product)
 

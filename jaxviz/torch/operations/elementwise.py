@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from jaxviz.torch.operations.computation import EACH, Operation
+from jaxviz.torch.operations.computation import EACH, Number, Operation
 from jaxviz.torch.tensors import Tensor, together
 
 __all__ = ["OPERATIONS", "number_type"]
@@ -35,17 +35,17 @@ def _of(function: Callable[..., Array], count: int = 2) -> Operation:
     return Operation(compute, EACH)
 
 
-def _add(x: Tensor | float, y: Tensor | float, alpha: float = 1) -> Tensor:
+def _add(x: Tensor | Number, y: Tensor | Number, alpha: Number = 1) -> Tensor:
     (a, b), order = together(x, y)
     return Tensor(a + (b if alpha == 1 else alpha * b), order)
 
 
-def _subtract(x: Tensor | float, y: Tensor | float, alpha: float = 1) -> Tensor:
+def _subtract(x: Tensor | Number, y: Tensor | Number, alpha: Number = 1) -> Tensor:
     (a, b), order = together(x, y)
     return Tensor(a - (b if alpha == 1 else alpha * b), order)
 
 
-def _divide(x: Tensor | float, y: Tensor | float, rounding: str | None = None) -> Tensor:
+def _divide(x: Tensor | Number, y: Tensor | Number, rounding: str | None = None) -> Tensor:
     (a, b), order = together(x, y)
     if rounding == "floor":
         return Tensor(jnp.floor_divide(a, b), order)
@@ -53,7 +53,7 @@ def _divide(x: Tensor | float, y: Tensor | float, rounding: str | None = None) -
     return Tensor(jnp.trunc(quotient) if rounding == "trunc" else quotient, order)
 
 
-def _power(x: Array | float, exponent: Array | float) -> Array:
+def _power(x: Array | Number, exponent: Array | Number) -> Array:
     if isinstance(exponent, float | int) and float(exponent).is_integer():
         return lax.integer_pow(x, int(exponent))
     return jnp.power(x, exponent)
@@ -70,29 +70,29 @@ def _clamp(x: Tensor, low=None, high=None) -> Tensor:
     return Tensor(y if high is None else jnp.minimum(y, next(values)), order)
 
 
-def _where(condition: Array, x: Array | float = 0.0, y: Array | float = 0.0) -> Array:
+def _where(condition: Array, x: Array | Number = 0.0, y: Array | Number = 0.0) -> Array:
     return jnp.where(condition, x, y)
 
 
-def _masked_fill(x: Array, mask: Array, value: Array | float) -> Array:
+def _masked_fill(x: Array, mask: Array, value: Array | Number) -> Array:
     return jnp.where(mask, value, x)
 
 
-def _lerp(x: Array, end: Array, weight: Array | float) -> Array:
+def _lerp(x: Array, end: Array, weight: Array | Number) -> Array:
     return x + weight * (end - x)
 
 
-def _addcmul(x: Tensor, y: Tensor, z: Tensor, value: float = 1) -> Tensor:
+def _addcmul(x: Tensor, y: Tensor, z: Tensor, value: Number = 1) -> Tensor:
     (a, b, c), order = together(x, y, z)
     return Tensor(a + value * b * c, order)
 
 
-def _addcdiv(x: Tensor, y: Tensor, z: Tensor, value: float = 1) -> Tensor:
+def _addcdiv(x: Tensor, y: Tensor, z: Tensor, value: Number = 1) -> Tensor:
     (a, b, c), order = together(x, y, z)
     return Tensor(a + value * b / c, order)
 
 
-def _nan_to_num(x: Tensor, nan: float | None = None, high: float | None = None, low: float | None = None) -> Tensor:
+def _nan_to_num(x: Tensor, nan: Number | None = None, high: Number | None = None, low: Number | None = None) -> Tensor:
     return x.like(jnp.nan_to_num(x.array, nan=nan or 0.0, posinf=high, neginf=low))
 
 

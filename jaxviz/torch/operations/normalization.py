@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from jaxviz.torch.operations.computation import Call, Channels, Operation, Read, whole
+from jaxviz.torch.operations.computation import Call, Channels, Number, Operation, Read, whole
 from jaxviz.torch.tensors import Tensor
 
 __all__ = ["OPERATIONS"]
@@ -27,7 +27,7 @@ def _scaled(x: Tensor, y: Array, weight: Tensor | None, bias: Tensor | None, axe
     return x.like(y if shift is None else y + shift)
 
 
-def _standardized(array: Array, places: Sequence[int], epsilon: float) -> Array:
+def _standardized(array: Array, places: Sequence[int], epsilon: Number) -> Array:
     mean = jnp.mean(array, axis=places, keepdims=True)
     centred = array - mean
     return centred * lax.rsqrt(jnp.mean(jnp.square(centred), axis=places, keepdims=True) + epsilon)
@@ -56,19 +56,19 @@ def _batch_norm_channels(call: Call) -> Channels:
     return Channels(1, (first, *(0 for _ in call.inputs[1:])))
 
 
-def _layer_norm(x: Tensor, shape: Sequence[int], weight=None, bias=None, epsilon: float = 1e-5, *_) -> Tensor:
+def _layer_norm(x: Tensor, shape: Sequence[int], weight=None, bias=None, epsilon: Number = 1e-5, *_) -> Tensor:
     axes = range(x.ndim - len(shape), x.ndim)
     return _scaled(x, _standardized(x.array, x.places(axes), epsilon), weight, bias, axes)
 
 
-def _rms_norm(x: Tensor, shape: Sequence[int], weight=None, epsilon: float | None = None) -> Tensor:
+def _rms_norm(x: Tensor, shape: Sequence[int], weight=None, epsilon: Number | None = None) -> Tensor:
     axes = range(x.ndim - len(shape), x.ndim)
     square = jnp.mean(jnp.square(x.array), axis=x.places(axes), keepdims=True)
     epsilon = float(jnp.finfo(jnp.float32).eps) if epsilon is None else epsilon
     return _scaled(x, x.array * lax.rsqrt(square + epsilon), weight, None, axes)
 
 
-def _group_norm(x: Tensor, groups: int, weight=None, bias=None, epsilon: float = 1e-5, *_) -> Tensor:
+def _group_norm(x: Tensor, groups: int, weight=None, bias=None, epsilon: Number = 1e-5, *_) -> Tensor:
     place, channels = x.place(1), x.shape[1]
     sides = x.array.shape
     split = x.array.reshape(*sides[:place], groups, channels // groups, *sides[place + 1 :])

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxviz.layers.convolution import EXACT
-from jaxviz.torch.operations.computation import Operation, whole
+from jaxviz.torch.operations.computation import Number, Operation, whole
 from jaxviz.torch.tensors import Tensor
 
 __all__ = ["OPERATIONS"]
@@ -22,7 +22,7 @@ def _matmul(x: Tensor, y: Tensor) -> Tensor:
     return Tensor.of(jnp.matmul(a, b, precision=EXACT))
 
 
-def _baddbmm(bias: Tensor, x: Tensor, y: Tensor, beta: float = 1, alpha: float = 1) -> Tensor:
+def _baddbmm(bias: Tensor, x: Tensor, y: Tensor, beta: Number = 1, alpha: Number = 1) -> Tensor:
     product = alpha * jnp.matmul(x.plain(), y.plain(), precision=EXACT)
     bias_array = bias.plain()
     return Tensor.of(beta * bias_array.reshape((1,) * (3 - bias.ndim) + bias_array.shape) + product)
@@ -37,9 +37,9 @@ def _attention(
     key: Tensor,
     value: Tensor,
     mask: Tensor | None = None,
-    dropout: float = 0.0,
+    dropout: Number = 0.0,
     is_causal: bool = False,
-    scale: float | None = None,
+    scale: Number | None = None,
     shares_heads: bool = False,
 ) -> Tensor:
     """Attention: Vaswani et al., "Attention Is All You Need", 2017, https://arxiv.org/abs/1706.03762."""

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from jaxviz.torch.operations.computation import Call, Operation, along, whole
+from jaxviz.torch.operations.computation import Call, Number, Operation, along, whole
 from jaxviz.torch.tensors import Tensor
 
 __all__ = ["OPERATIONS"]
@@ -46,12 +46,12 @@ def _over_all(reduce: Reduce) -> Operation:
     return Operation(compute, whole)
 
 
-def _variance(x: Tensor, axes=None, correction: float | bool | None = 1, keep: bool = False) -> Tensor:
+def _variance(x: Tensor, axes=None, correction: Number | bool | None = 1, keep: bool = False) -> Tensor:
     less = 1 if correction is None else float(correction)
     return _reduced(x, _axes(axes, x.ndim), keep, lambda array, **axis: jnp.var(array, correction=less, **axis))
 
 
-def _deviation(x: Tensor, axes=None, correction: float | bool | None = 1, keep: bool = False) -> Tensor:
+def _deviation(x: Tensor, axes=None, correction: Number | bool | None = 1, keep: bool = False) -> Tensor:
     return _root(_variance(x, axes, correction, keep))
 
 
@@ -63,7 +63,7 @@ def _variance_and_mean(x: Tensor, axes=None, correction=1, keep: bool = False) -
     return _variance(x, axes, correction, keep), _reduced(x, _axes(axes, x.ndim), keep, jnp.mean)
 
 
-def _norm(x: Tensor, order: float | None = 2, axes=None, keep: bool = False, *_) -> Tensor:
+def _norm(x: Tensor, order: Number | None = 2, axes=None, keep: bool = False, *_) -> Tensor:
     def length(array: Array, **axis) -> Array:
         if order in (None, 2):
             return jnp.sqrt(jnp.sum(jnp.square(array), **axis))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxviz.layers.resampling import weigh
-from jaxviz.torch.operations.computation import Call, Operation, along
+from jaxviz.torch.operations.computation import Call, Number, Operation, along
 from jaxviz.torch.tensors import Tensor, with_channels_last
 
 __all__ = ["OPERATIONS"]
@@ -17,7 +17,7 @@ Matrix = Float[np.ndarray, "view side"]
 Weights = Callable[[int, int, float, bool], Matrix]
 
 
-def _pad(x: Tensor, margins: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
+def _pad(x: Tensor, margins: Sequence[int], mode: str = "constant", value: Number | None = None) -> Tensor:
     pairs = [*zip(margins[::2], margins[1::2], strict=True)]
     by_axis = {x.ndim - 1 - place: pair for place, pair in enumerate(pairs)}
     widths = [by_axis.get(axis, (0, 0)) for axis in x.order]
@@ -34,7 +34,7 @@ def _padded(mode: str) -> Callable[..., Tensor]:
     return lambda x, margins: _pad(x, margins, mode)
 
 
-def _constant_pad(x: Tensor, margins: Sequence[int], value: float = 0) -> Tensor:
+def _constant_pad(x: Tensor, margins: Sequence[int], value: Number = 0) -> Tensor:
     return _pad(x, margins, "constant", value)
 
 
@@ -44,24 +44,24 @@ def _padding(call: Call) -> Sequence[int]:
     return [rank - 1 - place for place in range(len(margins) // 2) if margins[2 * place] or margins[2 * place + 1]]
 
 
-def _nearest(side: int, view: int, ratio: float, exact: bool) -> Matrix:
+def _nearest(side: int, view: int, ratio: Number, exact: bool) -> Matrix:
     places = np.arange(view, dtype=np.float32)
     at = np.floor((places + np.float32(0.5 if exact else 0)) * np.float32(ratio)).astype(int)
     return np.eye(side, dtype=np.float32)[np.minimum(at, side - 1)]
 
 
-def _positions(side: int, view: int, ratio: float, corners: bool) -> np.ndarray:
+def _positions(side: int, view: int, ratio: Number, corners: bool) -> np.ndarray:
     if corners:
         return np.arange(view) * ((side - 1) / (view - 1) if view > 1 else 0.0)
     return (np.arange(view) + 0.5) * ratio - 0.5
 
 
-def _linear(side: int, view: int, ratio: float, corners: bool) -> Matrix:
+def _linear(side: int, view: int, ratio: Number, corners: bool) -> Matrix:
     at = np.clip(_positions(side, view, ratio, corners), 0, side - 1)
     return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(side)[None])).astype(np.float32)
 
 
-def _cubic_weight(distance: np.ndarray, a: float) -> np.ndarray:
+def _cubic_weight(distance: np.ndarray, a: Number) -> np.ndarray:
     """Returns the weights of a cubic convolution: Keys, 1981, https://doi.org/10.1109/TASSP.1981.1163711."""
     d = np.abs(distance)
     near = ((a + 2) * d - (a + 3)) * d**2 + 1
@@ -69,7 +69,7 @@ def _cubic_weight(distance: np.ndarray, a: float) -> np.ndarray:
     return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
 
 
-def _cubic(side: int, view: int, ratio: float, corners: bool) -> Matrix:
+def _cubic(side: int, view: int, ratio: Number, corners: bool) -> Matrix:
     at = _positions(side, view, ratio, corners)
     matrix = np.zeros((view, side))
     for tap in range(-1, 3):
@@ -78,10 +78,10 @@ def _cubic(side: int, view: int, ratio: float, corners: bool) -> Matrix:
     return matrix.astype(np.float32)
 
 
-def _smoothed(weight: Callable[[np.ndarray], np.ndarray], reach: float) -> Weights:
+def _smoothed(weight: Callable[[np.ndarray], np.ndarray], reach: Number) -> Weights:
     """Makes of a weight of distances a resizing that smooths over as many pixels as go."""
 
-    def matrix(side: int, view: int, ratio: float, corners: bool) -> Matrix:
+    def matrix(side: int, view: int, ratio: Number, corners: bool) -> Matrix:
         ratio = (side - 1) / (view - 1) if corners and view > 1 else ratio
         stretch = max(ratio, 1.0)
         centres = (np.arange(view) + 0.5) * ratio
