@@ -199,8 +199,9 @@ def visualize(
       frames: how many images of the way to the last are kept, evenly spaced over the steps, 2 or more: of 9 over 256
         steps, those after 0, 32, 64 … 256. None for none.
       chunk: how many images climb together on each device; chosen for the model and the machine when left out.
-      precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``; the image, its score and the
-        optimizer are float32 with either.
+      precision: what the network is computed in, ``"float32"``, ``"tensorfloat32"`` or ``"bfloat16"``; the image, its
+        score and the optimizer are float32 with each. The final scores are computed in float32 unless the weights are
+        in bfloat16.
       keep: a directory where each finished chunk is kept, from which the same call goes on after an interruption.
         Processes of ``jax.distributed`` share it, and what they finished outlives the death of one.
       progress: called after each chunk with the number of images that it finished.

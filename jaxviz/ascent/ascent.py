@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from jaxviz.ascent.relus import redirect_relus
 from jaxviz.ascent.views import channels_last, counted, in_layout, plain_view, view
 from jaxviz.networks.model import Model
+from jaxviz.networks.precision import in_full
 from jaxviz.objectives import Objective, fold_key
 from jaxviz.parameterizations import several
 from jaxviz.recipes import Recipe
@@ -74,6 +75,7 @@ def _climb(
     model: Model, objective: Objective, key: Array, start: Array | None, recipe: Recipe, frames: int | None
 ) -> Ascent:
     canvas = channels_last(model.canvas)
+    exact = in_full(model)
     group, parameterization = objective.group, recipe.parameterization
     if group > 1:
         parameterization = several(parameterization, group)
@@ -99,14 +101,15 @@ def _climb(
 
     def final_score(parameters: PyTree) -> Array:
         image = parameterization.render(parameters, canvas)
-        return _score(model, objective, image, draws, lambda key, one: plain_view(one, canvas))
+        return _score(exact, objective, image, draws, lambda key, one: plain_view(one, canvas))
 
     def pictured(parameters: PyTree) -> Array:
         image = parameterization.render(parameters, canvas)
         lift = jax.vmap if group > 1 else lambda function: function
         return lift(lambda image: in_layout(image, model.canvas))(image)
 
-    loop = _until_rest if recipe.rest else _all_steps if recipe.changes_the_score else _all_steps_and_score
+    scored_apart = recipe.changes_the_score or exact is not model
+    loop = _until_rest if recipe.rest else _all_steps if scored_apart else _all_steps_and_score
     taken: Turn = turn
     state = optimizer.init(first)
     if frames is not None:

@@ -134,7 +134,9 @@ Restarts = Annotated[
     typer.Option(metavar="N", help="Ascents of each unit, of which the best is kept; the recipe's own when left out."),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Seed of all random draws.")]
-Precision = Annotated[str, typer.Option(metavar="TYPE", help="What the network is computed in: float32 or bfloat16.")]
+Precision = Annotated[
+    str, typer.Option(metavar="TYPE", help="What the network is computed in: float32, tensorfloat32 or bfloat16.")
+]
 Images = Annotated[
     Path | None,
     typer.Option(

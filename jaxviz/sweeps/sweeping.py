@@ -73,7 +73,7 @@ def sweep(
       images: real images ``[m, *canvas.shape]``, to compare with and to show beside.
       source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
         take it: FILE, be it a file or ``module:attribute``, and the options that describe it.
-      precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``.
+      precision: what the network is computed in, ``"float32"``, ``"tensorfloat32"`` or ``"bfloat16"``.
       chunk: how many images climb together on each device; chosen for the model and the machine when left out.
       progress: called after each chunk.
       stop: asked as each chunk would begin, in the thread that would make it; once it says True, the chunks at work are
