@@ -20,14 +20,14 @@ PRECISIONS = ("float32", "tensorfloat32", "bfloat16")
 
 
 def in_precision(model: Model, precision: str) -> Model:
-    """Returns a model that computes in a precision; images go in and activations come out float32.
+    """Returns a model that computes in another precision; images and returned activations stay float32.
 
     With ``"tensorfloat32"``, weights and activations are float32, and only the factors of convolutions and matrix
     products have fewer bits: 10 bits of mantissa on a GPU, 16 on a TPU (two ``bfloat16`` numbers), all 24 on a CPU.
 
     Args:
       model: the network.
-      precision: ``"float32"``; ``"tensorfloat32"``; or ``"bfloat16"``: 8 bits of mantissa in place of 24, in weights
+      precision: ``"float32"``; ``"tensorfloat32"``; or ``"bfloat16"``: 8 bits of mantissa instead of 24, in weights
         and activations too.
 
     Raises:

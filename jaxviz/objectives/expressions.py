@@ -42,16 +42,16 @@ FUNCTIONS = ("neuron", *_OF_LAYERS, *(f"class_{name}" for name in _OF_CLASSES))
 
 
 def parse(text: str) -> Objective:
-    """Reads an objective as it is written on the command line.
+    """Parses an objective as written on the command line.
 
     Args:
-      text: an expression, as the table in `jaxviz.objectives.expressions` shows.
+      text: an expression; the table in `jaxviz.objectives.expressions` lists all forms.
 
     Returns:
       The objective, not yet resolved: layers and channels are looked up in a model later.
 
     Raises:
-      JaxvizError: it is no expression; the message says what was expected, and where.
+      JaxvizError: it is not an expression; the message says what was expected, and where.
 
     Example:
       >>> parse("2*(conv2d_3:17 - 0.5*conv2d_4:3)").labels()
