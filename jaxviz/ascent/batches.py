@@ -10,7 +10,7 @@ from functools import partial
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 from jaxtyping import Array, PyTree
 
 from jaxviz.ascent import chunks
@@ -20,7 +20,7 @@ from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.recipes import Recipe
 
-__all__ = ["Batch", "climb", "compiled", "digest", "release"]
+__all__ = ["Batch", "climb", "compiled", "digest", "lowered_for", "release"]
 
 Arrays = dict[str, np.ndarray]
 
@@ -168,10 +168,43 @@ def compiled(
         lowered = _ascend_all.lower(*first, recipe=recipe, frames=frames, mesh=plan.mesh)
         return Batch(count, plan, inputs, lowered.compile())
 
-    made = batch(chunks.plan(model, count, objective.units(model), width))
-    while (fit := chunks.fitted(made.plan, _bytes(made.program), given=width is not None)).width < made.plan.width:
-        made = batch(fit)
-    return dataclasses.replace(made, plan=fit)
+    copies = recipe.views * recipe.restarts * objective.group
+    plan = chunks.plan(model, count, objective.units(model), width, copies=copies)
+    while True:
+        try:
+            made = batch(plan)
+        except jax.errors.JaxRuntimeError as error:  # an accelerator's compiler refuses what does not fit at all
+            if "RESOURCE_EXHAUSTED" not in str(error) or width is not None or plan.width == 1:
+                raise
+            plan = plan._replace(width=plan.width // 2)
+            continue
+        plan = chunks.fitted(made.plan, _bytes(made.program), given=width is not None)
+        if plan.width == made.plan.width:
+            return dataclasses.replace(made, plan=plan)
+
+
+def lowered_for(
+    devices: Sequence[jax.Device], model: Model, objective: Objective, *, recipe: Recipe, width: int
+) -> jax.stages.Lowered:
+    """Lowers the ascents of a chunk for devices that need not be at hand, such as those of a topology description.
+
+    Args:
+      devices: the devices that share the chunk, all of one kind.
+      model: the network.
+      objective: a resolved batch of objectives.
+      recipe: how to climb.
+      width: the number of images that each device optimizes together.
+    """
+    mesh = Mesh(np.array(devices), (chunks.AXIS,)) if len(devices) > 1 else None
+
+    def placed(leaf: Array | np.ndarray, *axes: str) -> jax.ShapeDtypeStruct:
+        sharding = SingleDeviceSharding(devices[0]) if mesh is None else NamedSharding(mesh, PartitionSpec(*axes))
+        return jax.ShapeDtypeStruct(np.shape(leaf), leaf.dtype, sharding=sharding)
+
+    some, _ = _rows(objective, None, len(objective.labels()), np.zeros(width * len(devices), int))
+    whole = jax.tree.map(placed, (model, jax.random.key(0)))
+    shares = jax.tree.map(lambda leaf: placed(leaf, chunks.AXIS), some)
+    return _ascend_all.lower(whole[0], shares, None, whole[1], recipe=recipe, mesh=mesh)
 
 
 def release() -> None:
