@@ -45,7 +45,7 @@ def tokens_of(text: str) -> list[Token]:
     """Splits an expression; the last token is the ``end``.
 
     Raises:
-      JaxvizError: it is too long, or has a character that means nothing.
+      JaxvizError: it is too long, or has a character that is not allowed.
 
     Example:
       >>> [token.text for token in tokens_of("2*block1/conv-1:3")]
@@ -60,8 +60,8 @@ def tokens_of(text: str) -> list[Token]:
         if found is None or found.lastgroup is None:
             start = place + len(text[place:]) - len(text[place:].lstrip())
             raise JaxvizError(
-                f"objective {text[:60]!r}: {text[start]!r} at column {start + 1} means nothing; "
-                "the name of a layer that has it stands in quotes"
+                f"objective {text[:60]!r}: {text[start]!r} at column {start + 1} is not allowed here; "
+                "put the name of a layer that has it in quotes"
             )
         kind, said = found.lastgroup, found.group(found.lastgroup)
         start, place = found.start(kind), found.end()
