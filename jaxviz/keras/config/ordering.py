@@ -45,5 +45,5 @@ def ordered(calls: Mapping[Key, object], known: Collection[Key], path: str) -> I
     stuck = sorted({name for (name, _), needs in waits.items() if needs})
     if stuck:
         raise ModelFileError(
-            f"{path}: {', '.join(stuck[:5])} have inputs that are never computed: a cycle, or a missing layer"
+            f"{path}: {', '.join(stuck[:5])} cannot be computed: a cycle, or a missing layer"
         )
