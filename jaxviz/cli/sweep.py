@@ -68,6 +68,12 @@ def sweep(
     negative: Annotated[bool, typer.Option("--negative", help="Also make an image that minimizes each unit.")] = False,
     diversity: Annotated[int, typer.Option(metavar="N", help="Also make N different images of each unit.")] = 0,
     images: Images = None,
+    observer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Another network, which tells the real images apart by the pictures; with --images."
+        ),
+    ] = None,
     chunk: Annotated[
         int | None,
         typer.Option(metavar="N", help="Images that are optimized together; by default chosen for the machine."),
@@ -125,6 +131,7 @@ def sweep(
             negative=negative,
             diversity=diversity,
             images=real,
+            observer=None if observer is None else load(observer),
             source=source,
             precision=precision,
             chunk=chunk,

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 
 from jaxviz.visualization import Visualization
 
-__all__ = ["SILENT", "STATUSES", "agreement", "rank", "selectivity", "share_below", "spread", "statuses"]
+__all__ = ["SILENT", "STATUSES", "agreement", "rank", "selectivity", "share_below", "share_left", "spread", "statuses"]
 
 STATUSES = ("alive", "never active on the data", "dead at the start", "died on the way", "not a number")
 
@@ -62,6 +62,12 @@ def selectivity(
 def share_below(values: Float[np.ndarray, " n"], on_data: Float[np.ndarray, "images n"]) -> Float[np.ndarray, " n"]:
     """Returns the share of the real images whose score is below an image's."""
     return _where(np.isfinite(values), (on_data < values).mean(axis=0))
+
+
+def share_left(survived: Float[np.ndarray, " n"], reached: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Returns survived over reached; NaN where nothing above 0 was reached."""
+    known = np.isfinite(survived) & np.isfinite(reached) & (reached > SILENT)
+    return np.divide(survived, reached, out=np.full(len(reached), np.nan), where=known)
 
 
 def rank(probabilities: Float[np.ndarray, "n classes"], intended: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

@@ -7,10 +7,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from jaxviz.ascent import chunks
 from jaxviz.ascent.views import channels_last, in_layout, plain_view, view
+from jaxviz.layers.resampling import resize
 from jaxviz.networks.activations import Activations
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
@@ -25,6 +26,7 @@ __all__ = [
     "class_probabilities",
     "classes",
     "count_of",
+    "in_chunks",
     "plain",
     "reached",
     "release",
@@ -50,7 +52,7 @@ def score_each(
       images: on the model's canvas.
     """
     batch = _spread(objective, count_of(objective))
-    return _in_chunks(lambda rows: np.asarray(_each(model, batch, images[rows])), model, len(images))
+    return in_chunks(lambda rows: np.asarray(_each(model, batch, images[rows])), model, len(images))
 
 
 def reached(
@@ -79,7 +81,7 @@ def reached(
     def some(rows: np.ndarray) -> np.ndarray:
         return np.asarray(_own(model, jax.tree.map(lambda leaf: leaf[rows], batch), groups[rows], key, recipe, views))
 
-    return _in_chunks(some, model, count, each=views * objective.group)
+    return in_chunks(some, model, count, each=views * objective.group)
 
 
 def units(objective: Objective, model: Model) -> tuple[Objective, np.ndarray] | None:
@@ -129,11 +131,31 @@ def plain(images: Float[np.ndarray, "images ..."], canvas: Canvas) -> Float[np.n
 
 
 def shown_to(images: Float[np.ndarray, "images ..."], canvas: Canvas, other: Canvas) -> Float[np.ndarray, "images ..."]:
-    """Returns images of one canvas in the range and the layout of another."""
+    """Returns images of one canvas in the range, the layout and the size of another."""
     if (canvas.low, canvas.high) != (other.low, other.high):
         images = other.low + (other.high - other.low) / (canvas.high - canvas.low) * (images - canvas.low)
     axes = [canvas.channel_axis % images[0].ndim + 1, other.channel_axis % images[0].ndim + 1]
+    spatial = channels_last(other).shape[:-1]
+    if channels_last(canvas).shape[:-1] != spatial:
+        images = np.moveaxis(np.asarray(_resized(jnp.moveaxis(jnp.asarray(images), axes[0], -1), spatial)), -1, axes[0])
     return np.moveaxis(images, *axes).astype(np.float32)
+
+
+def in_chunks(some: Callable[[np.ndarray], PyTree], model: Model, count: int, *, each: int = 1) -> PyTree:
+    """Calls a function with the rows of each chunk, and joins what it gives, row by row.
+
+    Args:
+      some: from rows to arrays that have as many rows.
+      model: the network that the function runs, by which chunks are sized.
+      count: how many rows there are.
+      each: of how many images each row is.
+    """
+    way = chunks.plan(model, count, None, None)
+    width = max(1, way.width // each)
+    first, *rest = (chunks.rows_of(count, width, place) for place in range(-(-count // width)))
+    # The first one compiles, for all.
+    parts = [some(first), *chunks.in_parallel(some, rest, way.workers)]
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays)[:count], *parts)
 
 
 def release() -> None:
@@ -142,13 +164,9 @@ def release() -> None:
         program.clear_cache()  # type: ignore[attr-defined]
 
 
-def _in_chunks(some: Callable[[np.ndarray], np.ndarray], model: Model, count: int, *, each: int = 1) -> np.ndarray:
-    """Calls a function with the rows of each chunk, and joins what it gives; ``each`` row is of so many images."""
-    way = chunks.plan(model, count, None, None)
-    width = max(1, way.width // each)
-    first, *rest = (chunks.rows_of(count, width, place) for place in range(-(-count // width)))
-    # The first one compiles, for all.
-    return np.concatenate([some(first), *chunks.in_parallel(some, rest, way.workers)])[:count]
+@partial(jax.jit, static_argnames="spatial")
+def _resized(images: Array, spatial: tuple[int, ...]) -> Array:
+    return jax.vmap(lambda image: resize(image, spatial))(images)
 
 
 @jax.jit

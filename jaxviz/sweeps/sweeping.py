@@ -18,6 +18,7 @@ from jaxviz.files.outputs import UNFINISHED, staged
 from jaxviz.networks.model import Model
 from jaxviz.networks.precision import in_precision
 from jaxviz.recipes import Recipe, default_for
+from jaxviz.reports.observers import Observer
 from jaxviz.sweeps.evidence import condition, given, measure
 from jaxviz.sweeps.locks import locked
 from jaxviz.sweeps.manifest import ASPECTS, FILE, Manifest
@@ -45,6 +46,7 @@ def sweep(
     negative: bool = False,
     diversity: int = 0,
     images: Float[Array | np.ndarray, "m ..."] | None = None,
+    observer: Observer | Model | None = None,
     source: str | os.PathLike | Sequence[str] | None = None,
     precision: str = "float32",
     chunk: int | None = None,
@@ -71,6 +73,8 @@ def sweep(
       negative: whether to make an image that minimizes each unit, too.
       diversity: the number of different images of each unit, too; only for layers that have positions before them.
       images: real images ``[m, *canvas.shape]`` to compare with and to show beside the pictures.
+      observer: another network that decides which real images are closer to the pictures, see
+        `jaxviz.reports.interpretability`.
       source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
         take it: FILE, be it a file or ``module:attribute``, and the options that describe it.
       precision: the precision of the network's computation, ``"float32"`` or ``"bfloat16"``.
@@ -103,7 +107,7 @@ def sweep(
     if diversity and diversity < 2:
         raise JaxvizError(f"diversity of {diversity}: give 2 images or more, or 0 for none")
     key = checked_key(key)
-    real = None if images is None else given(images, model)
+    real = given(images, model, observer)
     asked = planned(model, layers, recipes, key, precision, negative, diversity, chunk, source)
     directory, first = Path(out), jax.process_index() == 0
     with staged(directory):
