@@ -52,8 +52,8 @@ def grid(
 ) -> Grid:
     """Makes a picture of the direction in which each position of a layer is activated by an image.
 
-    All cells are optimized together, each with its own `objectives.direction`. Alone, and in chunks of the same size, it comes
-    out the same, bit for bit.
+    All cells are optimized together, each with its own `objectives.direction`. Alone, and in chunks of the same size,
+    it comes out the same, bit for bit.
 
     Source: Olah et al., "The Building Blocks of Interpretability", Distill 2018,
     https://distill.pub/2018/building-blocks
