@@ -80,7 +80,7 @@ def sweep(
     if not resume and (out / FILE).exists():
         raise JaxvizError(f"{out} has a sweep; leave --no-resume out to go on with it, or give another --out")
     model = jaxviz.keras.load(file, architecture=architecture)
-    real = None if images is None else read_real_images(images, model.canvas)[0]
+    real, labels = (None, None) if images is None else read_real_images(images, model.canvas)
     with progress_bar() as bars, watching(watch) as pictures, interrupts() as stop:
         made = jaxviz.sweep(
             model,
@@ -93,6 +93,7 @@ def sweep(
             negative=negative,
             diversity=diversity,
             images=real,
+            labels=labels,
             source=file,
             precision=precision,
             chunk=chunk,

@@ -15,7 +15,7 @@ from jaxviz.networks.model import Model
 from jaxviz.networks.readings import Readable
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["Carry", "Kernel", "Strongest", "Wire", "Wired", "inputs_of", "strongest"]
+__all__ = ["Carry", "Kernel", "Strongest", "Wire", "Wired", "inputs_of", "strongest", "weights_of"]
 
 Carry = Literal["channels"] | Callable[[Array], Array]
 """How a layer without a kernel passes on what it reads: channel by channel, or number by number, in the places that a
@@ -133,6 +133,20 @@ def strongest(model: Model, layer: str, count: int = 8) -> Strongest | None:
         size = entries.max() + 1
         places, names = np.argsort(entries, kind="stable").reshape(size, -1), np.arange(size)[None]
     return _ranked(name, weights, places, names, count)
+
+
+def weights_of(model: Model, layer: str) -> Float[np.ndarray, "units weights"] | None:
+    """Returns the weights of each unit of a layer in a row; None for a layer without a kernel.
+
+    Raises:
+      JaxvizError: the model has no such layer.
+    """
+    units, wires = model.layer(layer).channels, _wires(model)
+    kernel = wires[layer].kernel if layer in wires else None
+    if kernel is None:
+        return None
+    weights = kernel.array(model.variables)
+    return None if weights.shape[-1] != units else np.moveaxis(weights, -1, 0).reshape(units, -1)
 
 
 def _ranked(layer: str, weights: np.ndarray, places: np.ndarray, names: np.ndarray, count: int) -> Strongest:

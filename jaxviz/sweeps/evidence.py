@@ -2,31 +2,27 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float, Int
 
 from jaxviz.files.outputs import staged
-from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
-from jaxviz.networks.wiring import Strongest, strongest
-from jaxviz.pictures import images as pictures
+from jaxviz.networks.wiring import Strongest, strongest, weights_of
 from jaxviz.recipes import Recipe
-from jaxviz.reports import measurements
+from jaxviz.reports.likeness import order_by_likeness
 from jaxviz.reports.report import Report
 from jaxviz.reports.reporting import report
 from jaxviz.sweeps.aspects import units_of
+from jaxviz.sweeps.exciting import RealImages, exciting
 from jaxviz.sweeps.selection import shown_in
-from jaxviz.sweeps.swept_layers import REAL, REPORT, STRONGEST, RealImages, SweptLayer
+from jaxviz.sweeps.swept_layers import REAL, REPORT, STRONGEST, SweptLayer
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["Given", "given", "is_measured", "measure"]
 
-_BEST = 9  # real images kept of each unit
-_SIDE = 64  # pixels at most of their small copies
-_DIGEST, _WIRED = "sha256 of the real images", "strongest weights from"
+_DIGEST, _WIRED, _ALIKE = "sha256 of the real images", "strongest weights from", "units with similar weights"
 _TOGETHER = 512 << 20  # bytes of pictures measured together: the real images are scored once for each such block
 
 
@@ -36,18 +32,21 @@ class Given:
 
     Attributes:
       images: on the model's canvas.
+      labels: the class of each; None where it is not known.
       digest: what tells them from others.
     """
 
     images: Float[np.ndarray, "m ..."]
+    labels: Int[np.ndarray, " m"] | None
     digest: str
 
 
-def given(images: Float[Array | np.ndarray, "m ..."], model: Model) -> Given:
-    """Checks real images against a model.
+def given(images: Float[Array | np.ndarray, "m ..."], labels: np.ndarray | Sequence[int] | None, model: Model) -> Given:
+    """Checks real images, and their classes where these are known, against a model.
 
     Raises:
-      JaxvizError: they have another shape than the network's input, or there are none.
+      JaxvizError: they have another shape than the network's input, or there are none, or the labels are not a whole
+        number for each.
     """
     real = np.ascontiguousarray(np.asarray(images, np.float32))
     if real.shape[1:] != model.canvas.shape or not len(real):
@@ -56,7 +55,15 @@ def given(images: Float[Array | np.ndarray, "m ..."], model: Model) -> Given:
         )
     digest = hashlib.sha256(repr(real.shape).encode())
     digest.update(real.data)
-    return Given(real, digest.hexdigest())
+    if labels is None:
+        return Given(real, None, digest.hexdigest())
+    classes = np.asarray(labels)
+    if classes.shape != (len(real),) or classes.dtype.kind not in "iu":
+        raise JaxvizError(
+            f"labels of shape {classes.shape} and {classes.dtype}: give a whole number for each of {len(real)} images"
+        )
+    digest.update(np.ascontiguousarray(classes, np.int64).data)
+    return Given(real, classes.astype(np.int64), digest.hexdigest())
 
 
 def is_measured(layer: SweptLayer, recipe: str, real: Given | None) -> bool:
@@ -69,7 +76,7 @@ def is_measured(layer: SweptLayer, recipe: str, real: Given | None) -> bool:
         if there is None or there.labels != layer.labels(np.arange(layer.channels)):
             return False
         digest, wired = there.facts.get(_DIGEST), there.facts.get(_WIRED, "nothing known")
-        best, weights = layer.real, layer.strongest
+        best, weights, alike = layer.real, layer.strongest, layer.alike
     except (JaxvizError, TypeError, KeyError):  # damaged, or something else
         return False
     if real is not None and digest != real.digest:
@@ -78,7 +85,8 @@ def is_measured(layer: SweptLayer, recipe: str, real: Given | None) -> bool:
     expected = digest or any(_digest_of(layer, other) for other in layer.recipes)
     shown = _is_whole(best, layer) if expected else best is None
     known = len(weights.channels) == layer.channels if weights is not None else wired == "nothing known"
-    return shown and known
+    ordered = _ALIKE not in there.facts or (alike is not None and len(alike) == layer.channels)
+    return shown and known and ordered
 
 
 def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None) -> None:
@@ -97,13 +105,16 @@ def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None)
     for units, visualization in layer.blocks(recipe=recipe.name, most_bytes=_TOGETHER):
         objective = units_of(model, layer.name, units)
         asked = dataclasses.replace(visualization, labels=tuple(objective.labels()))
-        told = report(model, objective, asked, recipe=recipe, images=images)
+        labels = None if real is None else real.labels
+        told = report(model, objective, asked, recipe=recipe, images=images, labels=labels)
         parts.append(dataclasses.replace(told, labels=visualization.labels))
-    found = _strongest(model, layer)
+    found, weights = _strongest(model, layer), weights_of(model, _learned(model, layer))
     whole = Report.concatenate(parts)
     facts = dict(whole.facts)
     if found is not None:
         facts[_WIRED] = found.layer
+    if weights is not None:
+        facts[_ALIKE] = "neighbours in a greedy chain"
     if real is not None:
         facts[_DIGEST] = real.digest
     # A report says that the other files are there, and which: so it is removed first, and written last.
@@ -112,22 +123,30 @@ def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None)
     if not kept:
         (layer.directory / REAL).unlink(missing_ok=True)
     with staged(layer.directory) as stage:
-        if found is not None:
-            np.savez(stage / STRONGEST, allow_pickle=False, **dataclasses.asdict(found))
-        if images is not None and not kept:
-            np.savez(stage / REAL, allow_pickle=False, **_exciting(model, layer.name, images))
+        arrays = {} if found is None else dataclasses.asdict(found)
+        if weights is not None:
+            arrays["order"] = order_by_likeness(weights)
+        if arrays:
+            np.savez(stage / STRONGEST, allow_pickle=False, **arrays)
+        if real is not None and not kept:
+            shown = exciting(model, layer.name, real.images, real.labels)
+            np.savez(stage / REAL, allow_pickle=False, **shown.arrays())
     dataclasses.replace(whole, facts=facts).save(layer.folder(recipe.name) / REPORT)
 
 
 def _strongest(model: Model, layer: SweptLayer) -> Strongest | None:
     """Finds the strongest weights to each unit; layers are named by where their units are shown."""
     shown = shown_in(model.layers)
-    learned = next((name for name, where in shown.items() if where == layer.name), layer.name)
-    found = strongest(model, learned)
+    found = strongest(model, _learned(model, layer))
     if found is None:
         return None
     where = shown.get(found.layer, found.layer)
     return dataclasses.replace(found, layer=where if where in layer.manifest.swept else found.layer)
+
+
+def _learned(model: Model, layer: SweptLayer) -> str:
+    """Names the convolution or dense layer whose units are shown in a layer."""
+    return next((name for name, where in shown_in(model.layers).items() if where == layer.name), layer.name)
 
 
 def _keeps_real_images(layer: SweptLayer, real: Given | None) -> bool:
@@ -157,29 +176,3 @@ def _digest_of(layer: SweptLayer, recipe: str) -> str | None:
     except JaxvizError:
         return None
     return None if there is None else there.facts.get(_DIGEST)
-
-
-def _exciting(model: Model, layer: str, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Returns which real images excite each unit most, how much, and small copies of them."""
-    scores = measurements.score_each(model, units_of(model, layer), images)
-    best = np.argsort(-scores, axis=0, kind="stable")[:_BEST].T
-    which, places = np.unique(best, return_inverse=True)
-    return {
-        "indices": best,
-        "activations": np.take_along_axis(scores.T, best, axis=1),
-        "tiles": np.stack([_small(images[one], model.canvas) for one in which]),
-        "places": places.reshape(best.shape),
-    }
-
-
-def _small(image: np.ndarray, canvas: Canvas) -> UInt8[np.ndarray, "height width channels"]:
-    """Returns a copy fit to be looked at: channels last, one or three of them, and no side longer than a tile's."""
-    [last] = pictures.channels_last(image[None], canvas.channel_axis)
-    shown = pictures.grey_or_colour(pictures.in_range(last, canvas.low, canvas.high))
-    height, width, channels = shown.shape
-    longest = max(height, width)
-    if longest <= _SIDE:
-        return shown
-    sides = max(1, height * _SIDE // longest), max(1, width * _SIDE // longest)
-    small = jax.image.resize(jnp.asarray(shown, jnp.float32), (*sides, channels), "linear")
-    return np.asarray(small).round().clip(0, 255).astype(np.uint8)

@@ -42,6 +42,7 @@ def sweep(
     negative: bool = False,
     diversity: int = 0,
     images: Float[Array | np.ndarray, "m ..."] | None = None,
+    labels: np.ndarray | Sequence[int] | None = None,
     source: str | os.PathLike | None = None,
     precision: str = "float32",
     chunk: int | None = None,
@@ -67,6 +68,7 @@ def sweep(
       negative: make also what silences each unit.
       diversity: make also so many images of each unit that differ; of layers with positions before them.
       images: real images ``[m, *canvas.shape]``, to compare with and to show beside.
+      labels: the class of each real image ``[m]``, whole numbers.
       source: the file that the model came from, whose name and sha256 are kept.
       precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``.
       chunk: how many images climb together on each device; chosen for the model and the machine when left out.
@@ -94,7 +96,7 @@ def sweep(
     if diversity and diversity < 2:
         raise JaxvizError(f"diversity of {diversity}: give 2 images or more, or 0 for none")
     key = checked_key(key)
-    real = None if images is None else given(images, model)
+    real = None if images is None else given(images, labels, model)
     asked = planned(model, layers, recipes, key, precision, negative, diversity, chunk, source)
     directory, first = Path(out), jax.process_index() == 0
     with staged(directory):
