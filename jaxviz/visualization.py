@@ -169,7 +169,7 @@ class Visualization(Displayed):
 def visualize(
     model: Model,
     objective: Objective | Callable[[Activations], Float[Array, ""]],
-    recipe: str | Recipe = "jaxviz",
+    recipe: str | Recipe | None = None,
     *,
     key: Array | None = None,
     start: Float[Array | np.ndarray, "..."] | None = None,
@@ -190,7 +190,8 @@ def visualize(
     Args:
       model: the network.
       objective: what to maximise, one or a batch: ``objectives.channel("conv2d_3")``; or any function of activations.
-      recipe: how to climb, a ``Recipe`` or the name of one.
+      recipe: how to climb, a ``Recipe`` or the name of one; when left out, the one that suits the model, see
+        `jaxviz.recipes.default_for`.
       key: the key of all random draws, ``jax.random.key(0)`` when left out. Each image folds in its layer and index.
       start: explicit starting image ``[*canvas.shape]`` for all, or one for each objective ``[n, *canvas.shape]``.
       steps: how many steps are made; the recipe's own number when left out.
@@ -221,7 +222,7 @@ def visualize(
       >>> some.images.shape, some.scores.shape
       ((2, 28, 28, 1), (2, 8))
     """
-    recipe = recipes.find(recipe)
+    recipe = recipes.default_for(model) if recipe is None else recipes.find(recipe)
     changes = {name: value for name, value in (("steps", steps), ("restarts", restarts)) if value is not None}
     recipe = recipe.replace(**changes) if changes else recipe
     if chunk is not None and chunk < 1:
@@ -238,6 +239,8 @@ def visualize(
     labels = tuple(objective.labels())
     starts = None if start is None else checked_starts(start, len(labels), model.canvas)
     provenance = provenance_of(recipe, key, precision)
+    if model.canvas.is_assumed:
+        provenance["range"] = model.canvas.assumption
 
     def shown(first: int, part: dict[str, np.ndarray]) -> None:
         if watch is not None:

@@ -25,7 +25,7 @@ NOT_RUN = {
 
 # The files that pages promise.
 LEFT = {
-    "README": ["out"],
+    "README": ["conv2d_3.png", "out"],
     "write-your-own-objective": ["own_objective.json", "own_objective.png"],
     "notebooks": ["ascent.gif", "ascent.html", "ascent.npz", "ascent.png", "pictures"],
 }

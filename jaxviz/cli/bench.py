@@ -30,7 +30,7 @@ def bench(
             autocompletion=complete_layer,
         ),
     ] = None,
-    recipe: RecipeName = "jaxviz",
+    recipe: RecipeName = None,
     steps: Annotated[int, typer.Option(metavar="N", help="Steps of each ascent that is timed.")] = 16,
     runs: Annotated[int, typer.Option(metavar="N", min=1, help="Times that each is timed; the median counts.")] = 5,
     architecture: Architecture = None,
@@ -43,8 +43,8 @@ def bench(
     from jaxviz import recipes
     from jaxviz.cli.benches import measure
 
-    chosen = recipes.find(recipe).replace(steps=steps)
     model = jaxviz.default_model() if file is None else jaxviz.keras.load(file, architecture=architecture)
+    chosen = (recipes.default_for(model) if recipe is None else recipes.find(recipe)).replace(steps=steps)
     names = _layers(model, layer or [])
     rows = []
     with progress_bar() as bars:
@@ -55,7 +55,7 @@ def bench(
     machine = f"{jax.local_device_count()} x {jax.local_devices()[0].device_kind}"
     if as_json:
         measured = [dataclasses.asdict(row) for row in rows]
-        print_json({"machine": machine, "recipe": recipe, "steps": steps, "runs": runs, "layers": measured})
+        print_json({"machine": machine, "recipe": chosen.name, "steps": steps, "runs": runs, "layers": measured})
         return
     print_table(
         [
@@ -64,7 +64,7 @@ def bench(
             for row in rows
         ],
         headings=("layer", ">units", ">at once", ">compiling", ">steps/s", ">images/s"),
-        title=f"{machine}, recipe {recipe}, {steps} steps, median of {runs}",
+        title=f"{machine}, recipe {chosen.name}, {steps} steps, median of {runs}",
     )
 
 

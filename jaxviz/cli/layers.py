@@ -13,6 +13,7 @@ def layers(file: ModelFile, architecture: Architecture = None, as_json: AsJson =
     model = keras.load(file, architecture=architecture)
     if as_json:
         canvas = {"shape": model.canvas.shape, "low": model.canvas.low, "high": model.canvas.high}
+        canvas |= {"is_assumed": model.canvas.is_assumed}
         found = [
             {"name": one.name, "class": one.description, "output_shape": one.output_shape, "channels": one.channels}
             for one in model.layers
@@ -23,7 +24,8 @@ def layers(file: ModelFile, architecture: Architecture = None, as_json: AsJson =
     print_table(
         rows,
         headings=("layer", "class", ">output", ">channels"),
-        title=f"{file.name}: input {_shape(model.canvas.shape)}, from {model.canvas.low:g} to {model.canvas.high:g}",
+        title=f"{file.name}: input {_shape(model.canvas.shape)}, from {model.canvas.low:g} to {model.canvas.high:g}"
+        + (" (an assumption; state it by --preprocessing)" if model.canvas.is_assumed else ""),
     )
 
 

@@ -57,9 +57,11 @@ Architecture = Annotated[
     typer.Option(metavar="FILE", help="A JSON file or another Keras file, where FILE holds weights alone."),
 ]
 RecipeName = Annotated[
-    str,
+    str | None,
     typer.Option(
-        metavar="NAME", help="How to climb; `jaxviz recipes` lists the recipes.", autocompletion=complete_recipe
+        metavar="NAME",
+        help="How to climb; `jaxviz recipes` lists the recipes. The one that suits the model when left out.",
+        autocompletion=complete_recipe,
     ),
 ]
 RecipeNames = Annotated[
@@ -67,7 +69,7 @@ RecipeNames = Annotated[
     typer.Option(
         metavar="NAME",
         help="How to climb; `jaxviz recipes` lists the recipes. May be given several times: each unit then has a "
-        "picture by each recipe. quick when left out.",
+        "picture by each recipe. The quick one that suits the model when left out.",
         autocompletion=complete_recipe,
     ),
 ]

@@ -86,7 +86,7 @@ def sweep(
             model,
             out,
             layers=layer or None,
-            recipe=recipe or "quick",
+            recipe=recipe or None,
             key=key_of(seed),
             steps=steps,
             restarts=restarts,

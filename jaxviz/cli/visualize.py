@@ -66,7 +66,7 @@ def visualize(
             "class_probability(0:10), class_log_odds(7), layer_mean(LAYER), deepdream(LAYER).",
         ),
     ] = None,
-    recipe: RecipeName = "jaxviz",
+    recipe: RecipeName = None,
     steps: Steps = None,
     seed: Seed = 0,
     restarts: Restarts = None,
@@ -91,7 +91,8 @@ def visualize(
     asked, name, text = _asked(layer, channels, objective)
     model = jaxviz.keras.load(file, architecture=architecture)
     resolved, key = asked.resolve(model), key_of(seed)
-    chosen = recipes.find(recipe) if steps is None else recipes.find(recipe).replace(steps=steps)
+    chosen = recipes.default_for(model) if recipe is None else recipes.find(recipe)
+    chosen = chosen if steps is None else chosen.replace(steps=steps)
     settings = {"start": None if start is None else read_array(start), "restarts": restarts, "precision": precision}
     with staged(out) as stage:
         result = _climbed(model, resolved, chosen, key, settings, name=name, keep=keep, watch=watch)

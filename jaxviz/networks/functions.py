@@ -45,7 +45,7 @@ def from_function(
     *,
     batched: bool = False,
     channel_axis: int = -1,
-    preprocessing: str | Preprocessing = "0-1",
+    preprocessing: str | Preprocessing | None = None,
     output: str | None = None,
     logits: str | None = None,
 ) -> Model:
@@ -60,7 +60,7 @@ def from_function(
       batched: True where the function takes ``[batch, …]`` images and gives ``[batch, …]`` activations.
       channel_axis: where images and activations with positions count their channels: -1 (last) or 0 (first).
       preprocessing: the range of the images, and what stands between them and the function; see
-        `jaxviz.Preprocessing`.
+        `jaxviz.Preprocessing`. When None, images of 0 to 1 are assumed.
       output: the last layer; the one that is computed last when None.
       logits: what the last layer is the softmax or sigmoid of; found when None, where it is among the activations.
 

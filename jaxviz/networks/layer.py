@@ -18,12 +18,20 @@ class Canvas:
       low: smallest pixel value seen in training.
       high: largest pixel value seen in training.
       channel_axis: where the channels are: -1 (last) or 0 (first).
+      is_assumed: True where nobody says what the range is, and 0 to 1 is an assumption.
     """
 
     shape: tuple[int, ...]
     low: float = 0.0
     high: float = 1.0
     channel_axis: int = -1
+    is_assumed: bool = False
+
+    @property
+    def assumption(self) -> str:
+        """What provenance says of a range that is assumed; empty where it is known."""
+        known = not self.is_assumed
+        return "" if known else f"{self.low:g} to {self.high:g} is an assumption; state it by preprocessing"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

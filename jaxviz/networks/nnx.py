@@ -65,7 +65,7 @@ def from_nnx(
     *,
     method: str = "__call__",
     channel_axis: int = -1,
-    preprocessing: str | Preprocessing = "0-1",
+    preprocessing: str | Preprocessing | None = None,
     output: str | None = None,
     logits: str | None = None,
     **keywords: object,
@@ -83,7 +83,8 @@ def from_nnx(
       input_shape: the shape of one image, without the batch axis.
       method: the method that takes the images.
       channel_axis: where the image counts its channels: -1 (last) or 0 (first). Activations count theirs last.
-      preprocessing: the range of the images, and what stands between them and the module; see `jaxviz.Preprocessing`.
+      preprocessing: the range of the images, and what stands between them and the module; see
+        `jaxviz.Preprocessing`. When None, images of 0 to 1 are assumed.
       output: the last layer; what the module returns when None.
       logits: what the last layer is the softmax or sigmoid of; found when None, where a layer gives it.
       **keywords: passed on to the module.

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["NAMED", "Preprocessing", "find"]
+__all__ = ["NAMED", "Preprocessing", "find", "unstated"]
 
 Image = Float[Array, "height width channels"]
 
@@ -30,6 +30,7 @@ Image = Float[Array, "height width channels"]
 _CAFFE_MEAN = np.array([[[103.939, 116.779, 123.68]]], np.float32)  # blue, green, red, in 0..255
 _TORCH_MEAN = np.array([[[0.485, 0.456, 0.406]]], np.float32)  # red, green, blue, in 0..1
 _TORCH_DEVIATION = np.array([[[0.229, 0.224, 0.225]]], np.float32)
+_COLOURS = 3  # the conventions of ImageNet are about colour images
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class Preprocessing:
       high: largest pixel value of an image.
       function: image -> what the network is given, both ``[height, width, channels]``; None where that is the image
         itself. It compares by identity: pass the same function again and nothing is compiled again.
+      is_assumed: True where nobody says which images the network was trained for.
 
     Example:
       >>> Preprocessing(low=0, high=255, function=lambda image: image / 127.5 - 1).high
@@ -50,6 +52,7 @@ class Preprocessing:
     low: float | int = 0.0
     high: float | int = 1.0
     function: Callable[[Image], Image] | None = None
+    is_assumed: bool = False
 
     def __post_init__(self):
         if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
@@ -91,3 +94,11 @@ def find(preprocessing: object) -> Preprocessing:
             "or a function with its range: jaxviz.Preprocessing(low=0, high=255, function=…)"
         )
     return NAMED[preprocessing]
+
+
+def unstated(channels: int) -> Preprocessing:
+    """Returns what is taken where nobody says which images a network was trained for: images of 0 to 1.
+
+    Of an image of three colours that is an assumption, and the model says so: many networks take another range.
+    """
+    return Preprocessing(is_assumed=channels == _COLOURS)

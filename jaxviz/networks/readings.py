@@ -16,7 +16,7 @@ from jaxviz.networks.activations import Activations, Module
 from jaxviz.networks.graphs import graph_of
 from jaxviz.networks.layer import Canvas, Layer, unknown_layer
 from jaxviz.networks.model import Model
-from jaxviz.networks.preprocessing import Preprocessing
+from jaxviz.networks.preprocessing import Preprocessing, unstated
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["Picker", "Readable", "Reading", "answer", "model_of"]
@@ -99,7 +99,7 @@ def model_of(
     input_shape: Sequence[int],
     *,
     channel_axis: int,
-    preprocessing: str | Preprocessing,
+    preprocessing: str | Preprocessing | None,
     output: str | None,
     logits: str | None,
 ) -> Model:
@@ -110,7 +110,7 @@ def model_of(
       variables: its variables.
       input_shape: the shape of one image.
       channel_axis: where the image counts its channels: -1 or 0.
-      preprocessing: what stands between an image and the network.
+      preprocessing: what stands between an image and the network; images of 0 to 1 are assumed when None.
       output: the name of the last layer; what the network returns when None.
       logits: the layer that the last one is the softmax or sigmoid of; found when None and there is one.
 
@@ -166,7 +166,7 @@ def model_of(
         output=last,
         logits=logits or graph.logits_of(last) or last,
     )
-    return model.with_preprocessing(preprocessing)
+    return model.with_preprocessing(preprocessing or unstated(shape[channel_axis]))
 
 
 def _of_shape(name: str | None, shapes: Mapping[str, tuple[int, ...]], shape: tuple[int, ...]) -> str | None:

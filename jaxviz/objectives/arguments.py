@@ -11,6 +11,7 @@ from jaxviz.networks.model import Model
 from jaxviz.values.errors import JaxvizError
 
 __all__ = [
+    "Classes",
     "Indices",
     "Numbers",
     "Position",
@@ -27,6 +28,9 @@ __all__ = [
 
 Indices = int | np.integer | Iterable[int | np.integer] | np.ndarray | Array | None
 """One index or several; None for all."""
+
+Classes = Indices | str | Iterable[int | np.integer | str]
+"""One class or several, each by its number or its name; None for all."""
 
 Numbers = int | float | Sequence | np.ndarray | Array
 Position = str | Sequence | np.ndarray | Array | None

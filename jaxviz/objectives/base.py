@@ -13,9 +13,10 @@ from jaxviz.networks.activations import Activations
 from jaxviz.networks.model import Model
 from jaxviz.networks.preactivations import Names, Renamed, before_activation, names_of
 from jaxviz.objectives.arguments import is_number, numbers
-from jaxviz.objectives.labels import Texts, aligned, enclosed, joined
+from jaxviz.objectives.labels import aligned, enclosed, joined
 from jaxviz.objectives.stacking import alike, stacked
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.texts import Texts
 
 __all__ = ["Constant", "Objective", "Scaled", "Sum", "Weight"]
 

@@ -9,23 +9,27 @@ import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 from jaxviz.networks.activations import Activations
+from jaxviz.networks.class_names import class_of
 from jaxviz.networks.model import Model
-from jaxviz.objectives.arguments import Indices, indices, whole_numbers
+from jaxviz.objectives.arguments import Classes, indices, whole_numbers
 from jaxviz.objectives.base import Objective
+from jaxviz.objectives.labels import counted
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.texts import NO_TEXTS, Texts
 
 __all__ = ["class_log_odds", "class_logit", "class_probability"]
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["logits", "layer", "softmax"])
+@partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["logits", "layer", "softmax", "names"])
 @dataclasses.dataclass(frozen=True)
 class ClassScore(Objective):
     """The probability of a class, or its logit, wherever the model keeps them."""
 
-    index: PyTree  # a leaf; None, until resolved, for all there are
+    index: PyTree  # a leaf; until resolved, also names, and None for all there are
     logits: bool
     layer: str = ""  # the array that is read, once resolved
     softmax: bool = False  # taken of it, where the network takes none itself
+    names: Texts = NO_TEXTS  # of all classes, where they are known
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         assert self.index is not None, "an objective is resolved against a model before it is called"
@@ -40,23 +44,22 @@ class ClassScore(Objective):
                 f"the last layer, {output.name!r}, has the shape {output.output_shape}, not one number a class; "
                 "name a layer and use channel"
             )
-        index = indices(self.index, output.output_shape[0], "class")
+        index = indices(_numbers(self.index, model), output.output_shape[0], "class")
         if self.logits:
-            return ClassScore(index, True, model.logits)
-        return ClassScore(index, False, model.output, softmax=model.output == model.logits)
+            return ClassScore(index, True, model.logits, names=model.classes)
+        return ClassScore(index, False, model.output, softmax=model.output == model.logits, names=model.classes)
 
     def layers(self) -> tuple[str, ...]:
         return (self.layer,)
 
     def labels(self) -> list[str]:
-        kind = "logit" if self.logits else "class"
-        return [f"{kind}:{index}" for index in np.atleast_1d(np.asarray(self.index))]
+        return counted("logit" if self.logits else "class", self.index, self.names)
 
     def units(self, model: Model) -> int | None:
         return model.layer(model.output).channels
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["layer", "sigmoid"])
+@partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["layer", "sigmoid", "names"])
 @dataclasses.dataclass(frozen=True)
 class ClassLogOdds(Objective):
     """The logarithm of how much more likely a class is than all others together."""
@@ -64,6 +67,7 @@ class ClassLogOdds(Objective):
     index: PyTree  # likewise
     layer: str = ""
     sigmoid: bool = False  # where each class has a probability of its own, its logit is the answer
+    names: Texts = NO_TEXTS
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         assert self.index is not None, "an objective is resolved against a model before it is called"
@@ -74,58 +78,78 @@ class ClassLogOdds(Objective):
         return logits[self.index] - jax.nn.logsumexp(others)
 
     def resolve(self, model: Model) -> Objective:
-        of_logit = class_logit(self.index).resolve(model)
+        of_logit = ClassScore(self.index, logits=True).resolve(model)
         assert isinstance(of_logit, ClassScore)
-        return ClassLogOdds(of_logit.index, model.logits, sigmoid=model.layer(model.output).channels == 1)
+        sigmoid = model.layer(model.output).channels == 1
+        return ClassLogOdds(of_logit.index, model.logits, sigmoid=sigmoid, names=model.classes)
 
     def layers(self) -> tuple[str, ...]:
         return (self.layer,)
 
     def labels(self) -> list[str]:
-        return [f"odds:{index}" for index in np.atleast_1d(np.asarray(self.index))]
+        return counted("odds", self.index, self.names)
 
     def units(self, model: Model) -> int | None:
         return model.layer(model.output).channels
 
 
-def class_probability(index: Indices = None) -> Objective:
+def class_probability(index: Classes = None) -> Objective:
     """Maximises the probability of a class: the network's own softmax or sigmoid, or the softmax of its last layer.
 
     Args:
-      index: a class, or several for a batch; all when left out.
+      index: a class by its number or name, or several for a batch; all when left out.
 
     Example:
       >>> class_probability(range(2)).labels()
       ['class:0', 'class:1']
     """
-    return ClassScore(whole_numbers(index), logits=False)
+    return ClassScore(_asked(index), logits=False)
 
 
-def class_logit(index: Indices = None) -> Objective:
+def class_logit(index: Classes = None) -> Objective:
     """Maximises what the last layer gives for a class before its softmax or sigmoid.
 
     Source: Simonyan et al., "Deep Inside Convolutional Networks", 2013, https://arxiv.org/abs/1312.6034
 
     Args:
-      index: a class, or several for a batch; all when left out.
+      index: a class by its number or name, or several for a batch; all when left out.
 
     Example:
       >>> class_logit(3).labels()
       ['logit:3']
     """
-    return ClassScore(whole_numbers(index), logits=True)
+    return ClassScore(_asked(index), logits=True)
 
 
-def class_log_odds(index: Indices = None) -> Objective:
+def class_log_odds(index: Classes = None) -> Objective:
     """Maximises ``log(p / (1 - p))`` of a class's softmax: its logit minus the ``logsumexp`` of all others.
 
     Unlike the probability it never saturates, and unlike the logit it counts what speaks for other classes.
 
     Args:
-      index: a class, or several for a batch; all when left out.
+      index: a class by its number or name, or several for a batch; all when left out.
 
     Example:
       >>> class_log_odds(3).labels()
       ['odds:3']
     """
-    return ClassLogOdds(whole_numbers(index))
+    return ClassLogOdds(_asked(index))
+
+
+def _asked(index: Classes) -> np.ndarray | None:
+    """Returns classes as an array of whole numbers, or of numbers and names that only a model can tell."""
+    if index is None or isinstance(index, int | np.integer | np.ndarray | jax.Array):
+        return whole_numbers(index)
+    given = [index] if isinstance(index, str) else list(index)
+    numbers = [one for one in given if not isinstance(one, str)]
+    if len(numbers) == len(given):
+        return whole_numbers(numbers)
+    if wrong := [one for one in numbers if isinstance(one, bool) or not isinstance(one, int | np.integer)]:
+        raise JaxvizError(f"class {wrong[0]!r}: give its number or its name")
+    return np.array(given, object)
+
+
+def _numbers(asked: Array | np.ndarray | None, model: Model) -> Array | np.ndarray | None:
+    if not isinstance(asked, np.ndarray) or asked.dtype != object:
+        return asked
+    return np.array([class_of(one, model.class_names) if isinstance(one, str) else one for one in asked.tolist()])

@@ -10,7 +10,8 @@ from jaxtyping import Array, Float
 from jaxviz.networks.activations import Activations
 from jaxviz.networks.model import Model
 from jaxviz.objectives.base import Objective, Sum
-from jaxviz.objectives.labels import Texts, joined
+from jaxviz.objectives.labels import joined
+from jaxviz.values.texts import Texts
 
 __all__ = ["pairs"]
 

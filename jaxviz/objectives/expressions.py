@@ -11,6 +11,7 @@
 | ``neuron(conv2d_3, 17, 5, 6)`` | the one in row 5, column 6 |
 | ``layer_mean(conv2d_3)``, ``deepdream(conv2d_3)`` | a whole layer |
 | ``class_logit(7)``, ``class_probability(0:10)``, ``class_log_odds(3,7)`` | classes; ``class_`` may be left out |
+| ``logit(goldfish)``, ``logit("tiger shark", 7)`` | classes by their names, where the model knows them |
 
 The name of a layer begins with a letter or ``_`` and goes on with letters, digits, ``_``, ``.`` and ``/``, and with
 ``-`` where a letter, digit or ``_`` follows at once: a difference of whole layers is written with spaces. Any other
@@ -176,7 +177,7 @@ class _Reader:
         self._take()  # the parenthesis
         short = function.removeprefix("class_")
         if short in _OF_CLASSES:
-            made = _OF_CLASSES[short](self._indices("a class"))
+            made = _OF_CLASSES[short](self._classes())
         elif function in _OF_LAYERS:
             made = _OF_LAYERS[function](self._layer())
         elif function == "neuron":
@@ -201,6 +202,17 @@ class _Reader:
         if not (self.at("name") or self.at("quoted")):
             raise self.wrong("a layer")
         return self._take().text
+
+    def _classes(self) -> list[int | str]:
+        found: list[int | str] = []
+        while not found or self.at(","):
+            if found:
+                self._take()
+            named = self.at("name") or self.at("quoted")
+            found += [self._take().text] if named else self._range("a class")
+            if len(found) > _MOST_INDICES:
+                raise self._refused(f"it has more than {_MOST_INDICES:,} units")
+        return found
 
     def _indices(self, what: str) -> list[int]:
         found = self._range(what)

@@ -1,30 +1,29 @@
 """Labels: what each objective of a batch is called, short and unlike the others."""
 
-import dataclasses
 import zlib
 from collections.abc import Iterable
 
 import numpy as np
 
+from jaxviz.networks.class_names import shown
 from jaxviz.objectives.arguments import Position
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.texts import Texts
 
-__all__ = ["Texts", "aligned", "enclosed", "joined", "located", "numbered", "powers"]
+__all__ = ["aligned", "counted", "enclosed", "joined", "located", "numbered", "powers"]
 
 _SPELLED = 8  # terms of a sum that its label spells out
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Texts:
-    """Labels, which make no difference to what is computed: all are equal, so that none compiles anything again."""
+def counted(name: str, index: object, names: Texts) -> list[str]:
+    """Labels units by their numbers, ``conv2d_3:17``; with what they are called, where names of all are known.
 
-    texts: tuple[str, ...]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Texts)
-
-    def __hash__(self) -> int:
-        return 0
+    Example:
+      >>> counted("logit", [1], Texts(("tench", "goldfish, Carassius auratus")))
+      ['logit:1 goldfish']
+    """
+    units, words = np.atleast_1d(np.asarray(index)).tolist(), names.texts
+    return [f"{name}:{unit} {shown(words[unit])}" if words else f"{name}:{unit}" for unit in units]
 
 
 def numbered(name: str, count: int) -> list[str]:

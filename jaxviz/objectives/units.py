@@ -24,21 +24,23 @@ from jaxviz.objectives.arguments import (
     whole_numbers,
 )
 from jaxviz.objectives.base import Objective
-from jaxviz.objectives.labels import located, numbered
+from jaxviz.objectives.labels import counted, located, numbered
 from jaxviz.objectives.layered import Layered, last
 from jaxviz.objectives.layers import WeightedChannels
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.texts import NO_TEXTS, Texts
 
 __all__ = ["Channel", "channel", "local_group", "neuron"]
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["layer"])
+@partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["layer", "names"])
 @dataclasses.dataclass(frozen=True)
 class Channel(Layered):
     """The mean of one channel of a layer over its positions."""
 
     layer: str
     index: PyTree  # a leaf; None, until resolved, for all there are
+    names: Texts = NO_TEXTS  # of all units, where the layer is the network's last one and they are known
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         assert self.index is not None, "an objective is resolved against a model before it is called"
@@ -46,7 +48,8 @@ class Channel(Layered):
 
     def resolve(self, model: Model) -> "Channel":
         layer = layer_with_channels(model, self.layer)
-        return Channel(self.layer, indices(self.index, layer.channels or 0, f"channel of {layer.name!r}"))
+        index = indices(self.index, layer.channels or 0, f"channel of {layer.name!r}")
+        return Channel(self.layer, index, Texts(model.unit_names(self.layer)))
 
     def at_once(self, weights: np.ndarray, model: Model) -> Objective:
         # Many channels are one weighted mean of the layer, which is computed once however many they are.
@@ -56,13 +59,13 @@ class Channel(Layered):
         return WeightedChannels(self.layer, sums, layer.channel_axis or 0)
 
     def labels(self) -> list[str]:
-        return [f"{self.layer}:{index}" for index in np.atleast_1d(np.asarray(self.index))]
+        return counted(self.layer, self.index, self.names)
 
     def units(self, model: Model) -> int | None:
         return model.layer(self.layer).channels
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["index", "position"], meta_fields=["layer", "axis"])
+@partial(jax.tree_util.register_dataclass, data_fields=["index", "position"], meta_fields=["layer", "axis", "names"])
 @dataclasses.dataclass(frozen=True)
 class Neuron(Layered):
     """One channel of a layer at one position."""
@@ -71,6 +74,7 @@ class Neuron(Layered):
     index: PyTree  # likewise
     position: PyTree  # a leaf; None, once resolved, for a layer without positions
     axis: int = -1
+    names: Texts = NO_TEXTS
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         values = last(activations.channel(self.layer, self.index), self.axis)[..., 0]
@@ -79,13 +83,13 @@ class Neuron(Layered):
     def resolve(self, model: Model) -> "Neuron":
         layer = layer_with_channels(model, self.layer)
         index = indices(self.index, layer.channels or 0, f"channel of {layer.name!r}")
-        resolved = Neuron(self.layer, index, positions(self.position, layer), layer.channel_axis or 0)
+        names = Texts(model.unit_names(self.layer))
+        resolved = Neuron(self.layer, index, positions(self.position, layer), layer.channel_axis or 0, names)
         resolved.labels()  # refuses numbers of channels and positions that do not match
         return resolved
 
     def labels(self) -> list[str]:
-        names = [f"{self.layer}:{index}" for index in np.atleast_1d(np.asarray(self.index))]
-        return located(names, self.position)
+        return located(counted(self.layer, self.index, self.names), self.position)
 
     def units(self, model: Model) -> int | None:
         return model.layer(self.layer).channels

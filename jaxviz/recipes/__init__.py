@@ -1,6 +1,7 @@
 """Recipes: frozen values that name how an image is climbed, and the published ones by name."""
 
+from jaxviz.recipes.defaults import default_for
 from jaxviz.recipes.presets import PRESETS, find
 from jaxviz.recipes.recipe import TARGETS, UNITS, Recipe, Rest
 
-__all__ = ["PRESETS", "TARGETS", "UNITS", "Recipe", "Rest", "find"]
+__all__ = ["PRESETS", "TARGETS", "UNITS", "Recipe", "Rest", "default_for", "find"]

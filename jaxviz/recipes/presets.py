@@ -32,6 +32,24 @@ JAXVIZ = Recipe(
 # For whole networks: half the steps of our own recipe reach 0.97 of what all reach (docs/recipes.md).
 QUICK = JAXVIZ.replace(name="quick", steps=128)
 
+# For photographs, found by search on EfficientNet-Lite0 (docs/recipes.md): by how well pictures of channels let another
+# network tell the photographs that excite a channel from those that do not, and by whether it reads those of classes.
+PHOTOGRAPHS = Recipe(
+    name="photographs",
+    parameterization=Fourier(sd=0.01, decay=1.0),
+    optimizer=deferred(optax.adam, deferred(optax.cosine_decay_schedule, 0.05, Steps(), 0.1)),
+    steps=128,
+    transforms=(Affine(degrees=15, low=0.7, high=1.2, shear=5, pixels=16, fill=0.5), Noise(normal=0.05)),
+    redirect_steps=16,
+)
+PHOTOGRAPHS_QUICK = PHOTOGRAPHS.replace(name="photographs-quick", steps=64)
+
+# The same for other numbers of spatial axes, which cannot be turned or sheared.
+SIGNALS = PHOTOGRAPHS.replace(
+    name="signals", transforms=(Pad(8, fill=0.5), Jitter(16), Scale(0.7, 1.2, fill=0.5), Noise(normal=0.05))
+)
+SIGNALS_QUICK = SIGNALS.replace(name="signals-quick", steps=64)
+
 # Robinson 2018, after Chollet's Keras blog of 2016: see optimizers.py.
 SEED = Recipe(
     name="seed",
@@ -124,9 +142,9 @@ STROKES = Recipe(
     ),
 )
 
-PRESETS = {
-    recipe.name: recipe for recipe in (JAXVIZ, QUICK, SEED, SEED_DIGITS, LUCID, MACO, TF_KERAS_VIS, KERAS_IO, STROKES)
-}
+_PUBLISHED = (SEED, SEED_DIGITS, LUCID, MACO, TF_KERAS_VIS, KERAS_IO)
+_OURS = (STROKES, PHOTOGRAPHS, PHOTOGRAPHS_QUICK, SIGNALS, SIGNALS_QUICK)
+PRESETS = {recipe.name: recipe for recipe in (JAXVIZ, QUICK, *_PUBLISHED, *_OURS)}
 """The published recipes, and our own, by name."""
 
 

@@ -49,6 +49,8 @@ class Manifest:
       swept: the names of those that are swept, in the network's order.
       aspects: what is made of each unit.
       classes: the name of the layer whose units are classes, which are asked for by their log-odds; or none.
+      class_names: what the classes are called, in order; empty where that is not known.
+      named: the names of the layers whose units are the classes: the last one, and what it is the softmax of.
     """
 
     model: str
@@ -63,6 +65,8 @@ class Manifest:
     swept: tuple[str, ...]
     aspects: tuple[str, ...]
     classes: tuple[str, ...]
+    class_names: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, directory: Path) -> "Manifest":
@@ -129,6 +133,8 @@ class Manifest:
             source=other.source or self.source,
             diversity=self.diversity or other.diversity,
             chunk=self.chunk or other.chunk,
+            class_names=self.class_names or other.class_names,
+            named=self.named or other.named,
             swept=tuple(layer.name for layer in self.network if layer.name in swept),
             recipes=other.recipes | self.recipes,
             aspects=tuple(aspect for aspect in ASPECTS if aspect in (*self.aspects, *other.aspects)),
@@ -143,7 +149,12 @@ class Manifest:
 
     def provenance(self, recipe: str) -> dict[str, str]:
         """Returns how the pictures of a recipe were made: its name and values, key, precision and versions."""
-        return {"recipe": recipe, **self.recipes[recipe], **self.facts}
+        assumed = {"range": self.canvas.assumption} if self.canvas.is_assumed else {}
+        return {"recipe": recipe, **self.recipes[recipe], **self.facts, **assumed}
+
+    def unit_names(self, layer: str) -> tuple[str, ...]:
+        """Returns what the units of a layer are called, in order; empty where they have only numbers."""
+        return self.class_names if layer in self.named else ()
 
     def folder(self, layer: str) -> str:
         """Returns the folder of a layer: its place in the network, and what a file name can hold of its name."""
@@ -170,7 +181,9 @@ class Manifest:
 def _told(manifest: Manifest) -> dict[str, str]:
     """Returns what two runs of one sweep must have in common."""
     optional = (manifest.source.get("sha256", ""), str(manifest.diversity or ""), str(manifest.chunk or ""))
-    strict = {"weights": manifest.weights, "canvas": str(manifest.canvas)}
+    # Whether its range is assumed or stated changes no picture.
+    canvas = dataclasses.replace(manifest.canvas, is_assumed=False)
+    strict = {"weights": manifest.weights, "canvas": str(canvas)}
     return {**manifest.facts, **strict, **dict(zip(_OPTIONAL, optional, strict=True))}
 
 

@@ -63,6 +63,8 @@ def planned(
         swept=_matched(model, layers),
         aspects=tuple(aspects),
         classes=tuple(layer.name for layer in model.layers if is_of_classes(model, layer.name)),
+        class_names=model.class_names,
+        named=tuple(layer.name for layer in model.layers if model.unit_names(layer.name)),
     )
     plan.check_recipe_folders()
     return plan

@@ -16,7 +16,7 @@ from jaxviz.ascent.store import Store
 from jaxviz.files.outputs import UNFINISHED, staged
 from jaxviz.networks.model import Model
 from jaxviz.networks.precision import in_precision
-from jaxviz.recipes import Recipe
+from jaxviz.recipes import Recipe, default_for
 from jaxviz.sweeps.evidence import given, is_measured, measure
 from jaxviz.sweeps.locks import locked
 from jaxviz.sweeps.manifest import ASPECTS, FILE, Manifest
@@ -35,7 +35,7 @@ def sweep(
     out: str | os.PathLike,
     *,
     layers: str | Sequence[str] | None = None,
-    recipe: str | Recipe | Sequence[str | Recipe] = "quick",
+    recipe: str | Recipe | Sequence[str | Recipe] | None = None,
     key: Array | None = None,
     steps: int | None = None,
     restarts: int | None = None,
@@ -61,7 +61,8 @@ def sweep(
       model: the network.
       out: the directory; docs/results.md says what is in it.
       layers: names of layers, or patterns such as ``"block?_conv*"``; every convolution and dense layer when left out.
-      recipe: how to climb; several make each picture once by each, which are kept side by side.
+      recipe: how to climb; several make each picture once by each, which are kept side by side. The quick one that
+        suits the model when left out, see `jaxviz.recipes.default_for`.
       key: the key of all random draws, ``jax.random.key(0)`` when left out.
       steps: how many steps are made, by each recipe; its own number when left out.
       restarts: how many ascents each unit has, all of which are kept; the recipe's own number when left out.
@@ -90,7 +91,7 @@ def sweep(
       (True, (32, 28, 28, 1))
     """
     changes = {name: value for name, value in (("steps", steps), ("restarts", restarts)) if value is not None}
-    recipes = found(recipe, changes)
+    recipes = found(default_for(model, quick=True) if recipe is None else recipe, changes)
     if chunk is not None and chunk < 1:
         raise JaxvizError(f"chunk of {chunk}: give 1 or more")
     if diversity and diversity < 2:

@@ -10,12 +10,14 @@ from jaxtyping import Int
 from jaxviz.ascent.store import RUN, Store
 from jaxviz.files.arrays import read_arrays
 from jaxviz.networks.wiring import Strongest
+from jaxviz.objectives.labels import counted
 from jaxviz.reports.report import Report
 from jaxviz.sweeps import commands
 from jaxviz.sweeps.exciting import RealImages
 from jaxviz.sweeps.manifest import Manifest, NetworkLayer
 from jaxviz.sweeps.selection import with_positions
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.texts import Texts
 from jaxviz.visualization import Visualization, assembled
 
 __all__ = ["BLOCK_BYTES", "REAL", "REPORT", "STRONGEST", "SweptLayer"]
@@ -196,9 +198,14 @@ class SweptLayer:
         return commands.call_of_unit(self.manifest, self.name, unit, self._recipe(recipe))
 
     def labels(self, units: Int[np.ndarray, " k"], aspect: str = "positive") -> tuple[str, ...]:
-        """Names units: ``conv2d_3:17``, and with a minus sign what silences it."""
+        """Names units: ``conv2d_3:17`` or ``dense_3:1 goldfish``, and with a minus sign what silences it."""
         sign = "-" if aspect == "negative" else ""
-        return tuple(f"{sign}{self.name}:{unit}" for unit in units)
+        return tuple(counted(f"{sign}{self.name}", units, Texts(self.unit_names)))
+
+    @property
+    def unit_names(self) -> tuple[str, ...]:
+        """What its units are called, where they are the classes of a network that knows their names; else empty."""
+        return self.manifest.unit_names(self.name)
 
     def finished(self, aspect: str = "positive", recipe: str | None = None) -> int:
         """Returns how many units have their picture of an aspect by a recipe.

@@ -51,7 +51,7 @@ FILE = str(ROOT / "weights" / "mnist_cnn.hdf5")
         (
             ["recipes", "x"],
             "unknown recipe 'x'; there are jaxviz, quick, seed, seed-digits, lucid, maco, tf-keras-vis, keras-io, "
-            "strokes",
+            "strokes, photographs, photographs-quick, signals, signals-quick",
         ),
         (["bench", "--steps", "0"], "steps of 0: give 1 or more, a whole number below 1,073,741,824"),
         (["bench", "none.h5"], "no such file: none.h5"),

@@ -76,7 +76,7 @@ def test_channels_first():
 
 
 def test_one_takes_the_place_of_another(colours):
-    assert colours.with_preprocessing("caffe").with_preprocessing("0-1") == colours
+    assert colours.with_preprocessing("caffe").with_preprocessing("0-1") == colours.with_preprocessing("0-1")
 
 
 def test_a_function_of_ones_own(colours):
@@ -129,3 +129,15 @@ def test_find():
     assert find(NAMED["caffe"]) is NAMED["caffe"]
     with pytest.raises(JaxvizError, match=r"or a function with its range: jaxviz.Preprocessing\(low=0, high=255, func"):
         find(jnp.tanh)
+
+
+def test_a_range_that_nobody_states_is_called_an_assumption(colours):
+    assert colours.canvas.is_assumed
+    assert repr(colours).startswith("Model(2 layers, 4 x 5 x 3 in 0..1 by assumption; state the range by with_prepro")
+    made = jaxviz.visualize(colours, obj.channel("colours", 0), steps=2)
+    assert made.provenance["range"] == "0 to 1 is an assumption; state it by preprocessing"
+    stated = colours.with_preprocessing("0-1")
+    assert not stated.canvas.is_assumed
+    assert repr(stated) == "Model(2 layers, 4 x 5 x 3 in 0..1 -> colours)"
+    assert "range" not in jaxviz.visualize(stated, obj.channel("colours", 0), steps=2).provenance
+    assert not jaxviz.from_function(sums, jnp.ones(()), (4, 5, 1)).canvas.is_assumed

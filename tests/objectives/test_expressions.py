@@ -118,7 +118,7 @@ def test_random_expressions_are_what_the_algebra_says(mnist):
         ),
         ("neuron(a)", "objective 'neuron(a)': ',' and a channel is expected at column 9, not ')'"),
         ("neuron(a,1,x)", "objective 'neuron(a,1,x)': a position is expected at column 12, not 'x)'"),
-        ("logit(a)", "objective 'logit(a)': a class is expected at column 7, not 'a)'"),
+        ("logit(+)", "objective 'logit(+)': a class is expected at column 7, not '+)'"),
         (
             "eval(1)",
             "objective 'eval(1)': one of neuron, layer_mean, deepdream, class_logit, class_probability, class_log_odds "

@@ -325,3 +325,20 @@ def test_two_processes_leave_what_one_leaves(mnist, tmp_path):
     assert [process.wait(timeout=240) for process in running] == [0, 0]
     jaxviz.sweep(mnist, tmp_path / "one", layers="conv2d_1", steps=2, chunk=2)
     assert tree(tmp_path / "two") == tree(tmp_path / "one")
+
+
+def test_class_names_in_a_sweep(tiny, tmp_path):
+    plain = jaxviz.sweep(tiny, tmp_path, layers=["second", "classes"], steps=2)
+    assert plain.layer("classes").unit_names == ()
+    pictures = {path: path.read_bytes() for path in tmp_path.rglob("*.npz")}
+    named = tiny.with_class_names(["cat, Felis catus", "dog", "fish"])
+    done = jaxviz.sweep(named, tmp_path, layers=["second", "classes"], steps=2)
+    assert {path: path.read_bytes() for path in pictures} == pictures  # names make no picture again
+    classes = done.layer("classes")
+    assert classes.unit_names == ("cat, Felis catus", "dog", "fish")
+    assert (
+        classes.visualization().labels == classes.report.labels == ("classes:0 cat", "classes:1 dog", "classes:2 fish")
+    )
+    assert done.layer("second").unit_names == ()
+    assert jaxviz.Sweep.open(tmp_path).manifest.class_names == classes.unit_names
+    assert jaxviz.sweep(tiny, tmp_path, steps=2).layer("classes").unit_names == classes.unit_names

@@ -6,9 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxviz.keras.assembly import forms
+from jaxviz.keras.assembly import families, forms
 from jaxviz.keras.assembly.assembly import Assembly, Place, assemble
-from jaxviz.keras.assembly.families import preprocessing_of
 from jaxviz.keras.assembly.inputs import Inputs, choose
 from jaxviz.keras.assembly.network import Network, Source
 from jaxviz.keras.config.dialects import canonical
@@ -20,10 +19,12 @@ from jaxviz.keras.layers.custom import Custom
 from jaxviz.keras.layers.elementwise import ACTIVATIONS
 from jaxviz.keras.weights.matching import Wanted, match
 from jaxviz.keras.weights.stored import StoredModel
+from jaxviz.networks.class_names import of_imagenet
 from jaxviz.networks.layer import Canvas, Layer
 from jaxviz.networks.model import Model
 from jaxviz.networks.preprocessing import Preprocessing
 from jaxviz.values.errors import ModelFileError
+from jaxviz.values.texts import Texts
 
 __all__ = ["convert"]
 
@@ -71,7 +72,13 @@ def convert(
     if asked.constants:
         variables["inputs"] = {name: jnp.asarray(value) for name, value in asked.constants.items()}
     model = _model(architecture, assembly, asked.image, variables)
-    return model.with_preprocessing(preprocessing or _usual(stored, architecture, model.canvas))
+    names = families.names_of(_name(stored), architecture)
+    if families.is_of_imagenet(names) and model.layer(model.output).output_shape == (1000,):
+        model = model.replace(classes=Texts(of_imagenet() or ()))
+    usual = families.preprocessing_of(
+        names, families.first_layers(architecture), model.canvas.shape[model.canvas.channel_axis]
+    )
+    return model.with_preprocessing(preprocessing or usual)
 
 
 def _model(architecture: Architecture, assembly: Assembly, image: str, variables: dict) -> Model:
@@ -125,12 +132,9 @@ def _preactivation(nodes: Mapping[str, Node], call: Call) -> str | None:
     return name if call.layer.kind in ACTIVATIONS and name in nodes else None
 
 
-def _usual(stored: StoredModel, architecture: Architecture, canvas: Canvas) -> Preprocessing:
-    """Returns the preprocessing that the file's model name or first layers ask for."""
+def _name(stored: StoredModel) -> str:
     config = stored.config.get("config") if stored.config else None
-    name = config.get("name") if isinstance(config, Mapping) else None
-    layers = [(layer.kind, layer.settings) for layer in architecture.layers]
-    return preprocessing_of(str(name or ""), layers, canvas.shape[canvas.channel_axis])
+    return str(config.get("name") or "") if isinstance(config, Mapping) else ""
 
 
 def _outward(axis: int | None, rank: int) -> int | None:

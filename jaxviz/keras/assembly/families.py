@@ -1,18 +1,19 @@
-"""Families: a Keras model's name and first layers -> the images it was trained for.
+"""Families: a Keras model's names and first layers -> the images it was trained for, and whether those are ImageNet's.
 
 A network that begins by rescaling or normalizing says so itself; otherwise the name of one of ``keras.applications``
-does; otherwise the images are taken to be 0 to 1. Nothing else is guessed.
+does, its own or that of the model inside it that sees the image; otherwise images of 0 to 1 are assumed.
 """
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from jaxviz.networks.preprocessing import NAMED, Preprocessing
+from jaxviz.keras.config.graph import Architecture
+from jaxviz.networks.preprocessing import NAMED, Preprocessing, unstated
 
-__all__ = ["preprocessing_of"]
+__all__ = ["first_layers", "is_of_imagenet", "names_of", "preprocessing_of"]
 
 # What `preprocess_input` of the family's module does to images of 0..255. The others there begin with Rescaling or
 # Normalization; ConvNeXt made without is trained for neither of these, and is not among them.
@@ -22,15 +23,18 @@ _FAMILIES = (
     ("-1-1", r"resnet(50|101|152)v2|inception_v3|inception_resnet_v2|xception|nasnet(_mobile|_large)?"),
     ("-1-1", r"mobilenet(v2)?_\d\.\d\d_\d+|mobilenetv3(small|large)|efficientnetv2-\w+"),
 )
+# Those that rescale by themselves, which are trained on ImageNet all the same.
+_OTHERS = r"efficientnetb[0-7]|efficientnetv2-\w+|convnext_\w+|mobilenetv3(small|large)|regnet[xy]\d+|resnet_?rs\d+"
 _COLOURS = 3  # the conventions of ImageNet are about colour images
 
 # Layers that may stand before the first one that counts, since they leave the values' range as it is.
 _PASSING = re.compile(
     r"InputLayer|Random\w+|\w*Dropout\w*|Gaussian\w+|CenterCrop|Resizing|(ZeroPadding|Cropping)\dD|Permute"
+    r"|Sequential|Functional|Model"  # a model inside, whose layers stand before it
 )
 
 
-def preprocessing_of(name: str, layers: Iterable[tuple[str, Mapping]], channels: int) -> Preprocessing:
+def preprocessing_of(names: Sequence[str], layers: Iterable[tuple[str, Mapping]], channels: int) -> Preprocessing:
     """Tells which images a Keras model was trained for, and how they reach it.
 
     - ``Rescaling`` at the beginning: it divides by 64 or more where it takes images of 0 to 255, as 1/255, 1/127.5 and
@@ -41,13 +45,13 @@ def preprocessing_of(name: str, layers: Iterable[tuple[str, Mapping]], channels:
       ``caffe``, ``torch`` or ``-1-1``.
 
     Args:
-      name: the model's name in its architecture, such as ``vgg16``.
+      names: the names of the models that see the image, the innermost first, such as ``vgg16``.
       layers: class and settings of its layers, in their order, as the file has them; the mean and variance of a
         Normalization that was adapted are among its weights, and count if they are put among its settings.
       channels: the channels of an image.
 
     Example:
-      >>> preprocessing_of("my_model", [("InputLayer", {}), ("Rescaling", {"scale": 1 / 255})], channels=1).high
+      >>> preprocessing_of(["my_model"], [("InputLayer", {}), ("Rescaling", {"scale": 1 / 255})], channels=1).high
       255.0
     """
     for kind, settings in layers:
@@ -57,10 +61,34 @@ def preprocessing_of(name: str, layers: Iterable[tuple[str, Mapping]], channels:
             return NAMED["0-255" if mean > 1 else "0-1"]
         if kind != "Normalization" and not _PASSING.fullmatch(kind):
             break
-    for convention, names in _FAMILIES:
-        if channels == _COLOURS and re.fullmatch(names, name.lower()):
-            return NAMED[convention]
-    return NAMED["0-1"]
+    for name in names:
+        for convention, family in _FAMILIES:
+            if channels == _COLOURS and re.fullmatch(family, name.lower()):
+                return NAMED[convention]
+    return unstated(channels)
+
+
+def first_layers(architecture: Architecture) -> list[tuple[str, Mapping]]:
+    """Returns class and settings of a network's layers in the order of computation, models inside taken apart."""
+    return [(call.layer.kind, call.layer.settings) for call in architecture.calls]
+
+
+def names_of(name: str, architecture: Architecture) -> list[str]:
+    """Returns the names of the models that see the image: those that the first layer that counts is in, and the whole.
+
+    Args:
+      name: what the whole is called.
+      architecture: the network.
+    """
+    counted = (call.layer for call in architecture.calls if not _PASSING.fullmatch(call.layer.kind))
+    scope = layer.parent if (layer := next(counted, None)) else ""
+    return [*reversed(scope.split("/") if scope else []), name]
+
+
+def is_of_imagenet(names: Sequence[str]) -> bool:
+    """Tells whether one of the names is that of a family that ``keras.applications`` has ImageNet's weights for."""
+    families = [family for _, family in _FAMILIES] + [_OTHERS]
+    return any(re.fullmatch(family, name.lower()) for name in names for family in families)
 
 
 def _largest(value: object) -> float:
