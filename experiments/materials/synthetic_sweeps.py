@@ -107,6 +107,7 @@ class SyntheticLayer(SweptLayer):
         places, least = (units + np.arange(9)) % _REAL, (units + 12 + np.arange(9)) % _REAL
         activations = np.tile(np.linspace(1, 0.2, 9, dtype=np.float32), (self.channels, 1))
         tiles = np.random.default_rng(0).integers(0, 256, (_REAL, 16, 16, 1), np.uint8)
+        plane = len(self.manifest.canvas.shape) == 3
         corner = np.stack([units % 5 + np.arange(9) % 3, units % 7 + np.arange(9) % 4], axis=-1)
         return RealImages(
             indices=places,
@@ -119,8 +120,8 @@ class SyntheticLayer(SweptLayer):
             counts=(units * 13 + np.arange(_BINS) * 29) % 17,
             ranges=np.tile(np.array([-0.2, 1.0], np.float32), (self.channels, 1)),
             labels=np.arange(_REAL) % 10,
-            boxes=np.concatenate([corner, corner + 9], axis=-1),
-            crops=tiles[places, :9, :9],
+            boxes=np.concatenate([corner, corner + 9], axis=-1) if plane else None,
+            crops=tiles[places, :9, :9] if plane else None,
         )
 
 
@@ -150,6 +151,7 @@ def synthetic_sweep(
     share: float = 1.0,
     model: str = "synthetic",
     channel_axis: int = -1,
+    class_names: tuple[str, ...] = (),
 ) -> SyntheticSweep:
     """Returns a synthetic sweep.
 
@@ -161,6 +163,7 @@ def synthetic_sweep(
       share: how much of the last layer is finished.
       model: what the network is called.
       channel_axis: the channel axis of its images.
+      class_names: the names of the units of the last layer.
     """
     network: list[NetworkLayer] = []
     for name, count in counts.items():
@@ -190,6 +193,8 @@ def synthetic_sweep(
         aspects=aspects,
         chunk=0,
         classes=(),
+        class_names=class_names,
+        named=tuple(counts)[-1:] if class_names else (),
     )
     return SyntheticSweep(Path(), manifest, share)
 

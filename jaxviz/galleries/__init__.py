@@ -33,8 +33,7 @@ def gallery(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Path:
-    """Writes a static site of a sweep: the network as a drawing, each layer as a wall of tiles by any
-    of its recipes, a page for each unit.
+    """Writes a static site of a sweep: the network as a drawing, a wall of tiles for each layer, a page for each unit.
 
     It opens from the file system. A sweep that is not finished has a gallery of what is. The same sweep gives the same
     bytes; an older gallery in the directory is replaced at once, and stays if this fails.
@@ -92,7 +91,6 @@ def _network(sweep: Sweep, swept: list[dict[str, object]]) -> dict[str, object]:
         ],
         "lines": lines(inputs),
         "swept": swept,
-        "left_out": sweep.left_out,
         "together": TOGETHER,
         "alike": METHOD,
         "columns": [[name, *texts] for name, texts in COLUMNS.items()],

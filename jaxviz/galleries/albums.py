@@ -1,4 +1,4 @@
-"""Albums: the pictures of a layer by one recipe -> tiles on sheets, a folder of scripts, and what a wall shows of them."""
+"""Albums: the pictures of a layer by one recipe -> a folder of sheets and scripts."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,7 +99,7 @@ class _Sizes:
             self._sheets[f"{name}-full"] = Sheets(folder, f"{name}-full")
 
     def add(self, tile: UInt8[np.ndarray, "height width channels"] | None) -> int | None:
-        return [sheets.add(tile) for sheets in self._sheets.values()][0]
+        return [sheets.add(tile) for sheets in self._sheets.values()].pop()  # every one gets it, at the same place
 
     def close(self) -> dict[str, dict[str, object]]:
         return {name: spec for name, sheets in self._sheets.items() if (spec := sheets.close())}

@@ -1,4 +1,4 @@
-"""Layers: one swept layer -> a folder with its pictures by each recipe and its real images, and its line in the network."""
+"""Layers: one swept layer -> a folder with its pictures by each recipe and its real images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def write_layer(
     readers: Mapping[int, Sequence[Reader]],
     advance: Callable[[int], None],
 ) -> dict[str, object]:
-    """Writes the folder of a layer: ``layer.js``, ``about-000.js``, …, and a folder for each recipe.
+    """Writes the folder of a layer, with ``layer.js``, ``about-000.js``, …, and beside it a folder for each recipe.
 
     Args:
       layer: what was swept.
@@ -43,13 +43,15 @@ def write_layer(
     """
     recipes = []
     for place, recipe in enumerate(layer.recipes):
-        album = folder / f"{place}-{safe(recipe)}"
+        album = folder.with_name(f"{folder.name}-{place}-{safe(recipe)}")
         album.mkdir()
         recipes.append(write_album(layer, recipe, canvas, album, advance=advance))
     real, strongest = layer.real, layer.strongest
     write_script(folder, "layer", _shared(layer, real, folder))
     write_together(
-        folder, "about", [_about(unit, layer.manifest.canvas, real, strongest, readers) for unit in range(layer.channels)]
+        folder,
+        "about",
+        [_about(unit, layer.manifest.canvas, real, strongest, readers) for unit in range(layer.channels)],
     )
     return {
         "folder": folder.name,

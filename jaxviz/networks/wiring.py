@@ -146,7 +146,7 @@ def weights_of(model: Model, layer: str) -> Float[np.ndarray, "units weights"] |
     if kernel is None:
         return None
     weights = kernel.array(model.variables)
-    return None if weights.shape[-1] != units else np.moveaxis(weights, -1, 0).reshape(units, -1)
+    return None if weights.shape[-1] != units else np.moveaxis(weights, -1, 0).reshape(weights.shape[-1], -1)
 
 
 def _ranked(layer: str, weights: np.ndarray, places: np.ndarray, names: np.ndarray, count: int) -> Strongest:

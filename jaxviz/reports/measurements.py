@@ -184,7 +184,7 @@ def _each(model: Model, objectives: Objective, images: Array) -> Array:
 
 @partial(jax.jit, static_argnames="layer")
 def _peaks(model: Model, images: Array, layer: str) -> Array:
-    axis = model.layer(layer).channel_axis
+    axis = _axis(model, layer)
 
     def of_image(image: Array) -> Array:
         last = jnp.moveaxis(model.ask(image, lambda activations: activations[layer]), axis, -1)

@@ -23,6 +23,7 @@ from jaxviz.values.errors import JaxvizError
 __all__ = ["Given", "given", "is_measured", "measure"]
 
 _DIGEST, _WIRED, _ALIKE = "sha256 of the real images", "strongest weights from", "units with similar weights"
+_WEIGHTS = 12  # strongest weights kept of each unit, of both signs
 _TOGETHER = 512 << 20  # bytes of pictures measured together: the real images are scored once for each such block
 
 
@@ -137,7 +138,7 @@ def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None)
 def _strongest(model: Model, layer: SweptLayer) -> Strongest | None:
     """Finds the strongest weights to each unit; layers are named by where their units are shown."""
     shown = shown_in(model.layers)
-    found = strongest(model, _learned(model, layer))
+    found = strongest(model, _learned(model, layer), _WEIGHTS)
     if found is None:
         return None
     where = shown.get(found.layer, found.layer)
