@@ -46,7 +46,7 @@ def blocks(page: Path) -> list[Block]:
 
 
 def commands(block: Block) -> list[list[str]]:
-    """Returns the commands of a block as words, without what a shell makes of them: variables, ``&&``, ``time``."""
+    """Returns the commands of a block as words, without variables, ``&&``, ``time`` and ``srun``."""
     lines = block.code.replace("\\\n", " ").splitlines()
     if block.language == "console":
         lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
@@ -55,7 +55,7 @@ def commands(block: Block) -> list[list[str]]:
         words = shlex.split(line, comments=True)
         for command in " ".join(map(shlex.quote, words)).split(" '&&' "):
             parts = shlex.split(command)
-            while parts and (re.match(r"\w+=", parts[0]) or parts[0] == "time"):
+            while parts and (re.match(r"\w+=", parts[0]) or parts[0] in ("time", "srun")):
                 parts = parts[1:]
             if parts:
                 found.append([parts[0].removeprefix(".venv/bin/"), *parts[1:]])

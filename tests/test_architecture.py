@@ -99,7 +99,8 @@ def test_the_wheel_carries_the_default_model(tmp_path):
     [wheel] = tmp_path.glob("jaxviz_optvis-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
-        assert {"index.html", "gallery.css", "main.js"} <= {Path(name).name for name in archive.namelist()}
+        kept = {Path(name).name for name in archive.namelist()}
+        assert {"index.html", "gallery.css", "main.js", "photographs.json"} <= kept
     code = "import jaxviz; print(jaxviz.__file__); print(len(jaxviz.default_model().layers))"
     environment = {"PYTHONPATH": str(tmp_path / "site"), "PATH": "", "JAX_PLATFORMS": "cpu"}
     run = subprocess.run(

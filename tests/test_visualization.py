@@ -17,7 +17,9 @@ from jaxviz.values.errors import JaxvizError
 pytestmark = pytest.mark.usefixtures("hardly_optimized")
 
 
-@pytest.mark.parametrize("recipe", sorted(PRESETS.keys() - {"maco", "strokes"}))  # whose many views take long
+@pytest.mark.parametrize(
+    "recipe", sorted(PRESETS.keys() - {"maco", "maco-quick", "strokes"})
+)  # whose many views take long
 def test_shapes_and_rising_scores(tiny, recipe):
     result = jaxviz.visualize(tiny, obj.channel("second"), recipe, steps=30)
     assert result.images.shape == result.starts.shape == (6, 12, 12, 2)

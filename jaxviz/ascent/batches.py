@@ -128,9 +128,14 @@ class Batch:
         """Returns how many ascents a chunk has; the last may have fewer than there is room for."""
         return min(self.chunk, self.count - self.chunk * chunk)
 
-    def made(self, some: Iterable[int]) -> Iterator[tuple[int, Arrays]]:
-        """Climbs some chunks, as many at once as the plan says; yields each with its number, in order."""
-        return chunks.in_parallel(lambda chunk: (chunk, self._climb(chunk)), some, self.plan.workers)
+    def made(self, some: Iterable[int], stop: Callable[[], bool] | None = None) -> Iterator[tuple[int, Arrays]]:
+        """Climbs some chunks, as many at once as the plan says; yields each with its number, in order.
+
+        Args:
+          some: the chunks.
+          stop: asked as each would begin; once it says True, those at work are finished and no others begin.
+        """
+        return chunks.in_parallel(lambda chunk: (chunk, self._climb(chunk)), some, self.plan.workers, stop)
 
     def _climb(self, chunk: int) -> Arrays:
         made = self.program(*self.inputs(chunks.rows_of(self.count, self.chunk, chunk)))._asdict()

@@ -125,18 +125,36 @@ def rows_of(count: int, chunk: int, place: int) -> np.ndarray:
     return np.minimum(np.arange(chunk * place, chunk * (place + 1)), count - 1)
 
 
-def in_parallel(work: Callable[[T], R], inputs: Iterable[T], workers: int) -> Iterator[R]:
+def in_parallel(
+    work: Callable[[T], R], inputs: Iterable[T], workers: int, stop: Callable[[], bool] | None = None
+) -> Iterator[R]:
     """Yields the results in the order of the inputs, which are asked for one by one and only just ahead of the work.
 
     What has not begun when one fails is never begun; what has begun when the inputs end is finished.
+
+    Args:
+      work: what is done with each input, in a thread of its own.
+      inputs: what is worked at.
+      workers: how many are worked at at once.
+      stop: asked in that thread as each input's work would begin; once it says True, no further work begins, and what
+        has begun is finished and yielded.
     """
+
+    def begun(item: T) -> tuple[R] | None:
+        return None if stop is not None and stop() else (work(item),)
+
     with ThreadPoolExecutor(workers) as pool:
         coming = iter(inputs)
         # One more than there are workers, so that none waits for whoever takes the results.
-        futures = collections.deque(pool.submit(work, item) for item in itertools.islice(coming, workers + 1))
+        futures = collections.deque(pool.submit(begun, item) for item in itertools.islice(coming, workers + 1))
         try:
             while futures:
-                yield futures.popleft().result()  # and let go of it
-                futures.extend(pool.submit(work, item) for item in itertools.islice(coming, 1))
+                result = futures.popleft().result()
+                if result is None:
+                    coming = iter(())
+                    continue
+                yield result[0]
+                del result  # let go of it
+                futures.extend(pool.submit(begun, item) for item in itertools.islice(coming, 1))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

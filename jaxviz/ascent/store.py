@@ -1,17 +1,20 @@
 """Store: a directory that keeps the finished chunks of a run, so that what ends early loses nothing.
 
-``run.json`` says what the run is, ``chunk-00007.npz`` holds the eighth chunk; a file is there whole or not at all.
+``run.json`` says what the run is, ``chunk-00007.npz`` holds the eighth chunk, and says that it does; a file is there
+whole or not at all.
 Several processes may share one: each writes its own chunks, and all wait until all are there.
 """
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -19,10 +22,15 @@ from jaxviz.files.arrays import read_arrays
 from jaxviz.files.outputs import staged
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["RUN", "Store"]
+__all__ = ["RUN", "Condition", "Store"]
 
 RUN = "run.json"
 """The file that says what the run is."""
+
+Condition = Literal["missing", "sound", "damaged"]
+"""How a file of an earlier run is found: ``"damaged"`` where it cannot be read, or is another's."""
+
+_OF = "of"  # the array of a chunk that names its run and its number
 
 _BEAT = 1.0  # seconds between a process's signs of life
 _PATIENCE = 60.0  # seconds without one, after which a process counts as dead
@@ -37,6 +45,7 @@ class Store:
       directory: made if need be.
       facts: what the run is; a directory of another run is refused. None to read what is there, whatever it is.
       signs: where processes show that they are at work; in the directory itself when left out.
+      name: names the run in each of its chunks, so that those of another are known; made of the facts when left out.
 
     Raises:
       JaxvizError: the directory holds another run, or cannot be written.
@@ -47,8 +56,11 @@ class Store:
         directory: str | os.PathLike,
         facts: Mapping[str, str] | None = None,
         signs: str | os.PathLike | None = None,
+        name: str | None = None,
     ):
         self.directory = Path(directory)
+        told = json.dumps(sorted((facts or {}).items()))
+        self._name = name or hashlib.sha256(told.encode()).hexdigest()
         self._signs = Path(directory if signs is None else signs)
         run = self.directory / RUN
         if facts is None:
@@ -70,21 +82,21 @@ class Store:
 
     def has(self, chunk: int) -> bool:
         """Tells whether a chunk is finished."""
-        return self._path(chunk).exists()
+        return self.path(chunk).exists()
 
     def read(self, chunk: int) -> dict[str, np.ndarray]:
         """Reads a finished chunk.
 
         Raises:
-          JaxvizError: it is damaged; deleted, it is made again.
+          JaxvizError: it is damaged, or another one; deleted, it is made again.
         """
         try:
-            return read_arrays(self._path(chunk))
+            return self._read(chunk)
         except JaxvizError as error:
             raise JaxvizError(f"{error}; delete it, and run again to make that chunk again") from error
 
-    def remove_damaged(self, chunk: int, shapes: Mapping[str, tuple[int, ...]]) -> bool:
-        """Reads a finished chunk, and deletes it if it is damaged or another's; tells whether it is there, and sound.
+    def examine(self, chunk: int, shapes: Mapping[str, tuple[int, ...]]) -> Condition:
+        """Reads a finished chunk, and deletes it if it is damaged or another one.
 
         Args:
           chunk: which.
@@ -94,16 +106,17 @@ class Store:
           JaxvizError: it cannot be read at the moment, which says nothing about it.
         """
         if not self.has(chunk):
-            return False
+            return "missing"
         try:
-            found = {name: array.shape for name, array in read_arrays(self._path(chunk)).items()}
+            found = {name: array.shape for name, array in self._read(chunk).items()}
         except JaxvizError as error:
             if isinstance(error.__cause__, MemoryError) or getattr(error.__cause__, "errno", None) in _PASSING:
                 raise
             found = {}
-        if found != shapes:
-            self._path(chunk).unlink(missing_ok=True)
-        return found == shapes
+        if found == shapes:
+            return "sound"
+        self.path(chunk).unlink(missing_ok=True)
+        return "damaged"
 
     def keep_first(self, count: int) -> None:
         """Deletes chunks beyond so many, which are of a run that was cut otherwise."""
@@ -118,10 +131,10 @@ class Store:
         Raises:
           OSError: the disk is full, say; the error names the file.
         """
-        path = self._path(chunk)
+        path = self.path(chunk)
         try:
             with staged(self.directory) as stage, open(stage / path.name, "wb") as stream:
-                np.savez(stream, allow_pickle=False, **arrays)
+                np.savez(stream, allow_pickle=False, **arrays, **{_OF: np.array(self._named(chunk))})
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -171,8 +184,19 @@ class Store:
                     )
             time.sleep(_GLANCE)
 
-    def _path(self, chunk: int) -> Path:
+    def path(self, chunk: int) -> Path:
+        """Returns the file of a chunk, whether or not it is there."""
         return self.directory / f"chunk-{chunk:05}.npz"
+
+    def _named(self, chunk: int) -> str:
+        return f"chunk {chunk} of {self._name}"
+
+    def _read(self, chunk: int) -> dict[str, np.ndarray]:
+        arrays = read_arrays(self.path(chunk))
+        told = str(arrays.pop(_OF, "something that does not say what it is"))
+        if told != self._named(chunk):
+            raise JaxvizError(f"{self.path(chunk)} holds {told}, not {self._named(chunk)}")
+        return arrays
 
     def _sign(self, process: int) -> Path:
         return self._signs / f".alive-{process}"

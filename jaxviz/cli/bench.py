@@ -2,12 +2,20 @@
 
 import dataclasses
 import fnmatch
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jaxviz.cli.options import Architecture, AsJson, RecipeName, complete_layer
+from jaxviz.cli.models import load
+from jaxviz.cli.options import (
+    Architecture,
+    AsJson,
+    Custom,
+    InputShape,
+    PreprocessingName,
+    RecipeName,
+    complete_layer,
+)
 from jaxviz.cli.printing import print_json, print_table
 from jaxviz.cli.progress import progress_bar
 from jaxviz.values.errors import JaxvizError
@@ -20,7 +28,11 @@ __all__ = ["bench"]
 
 def bench(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A model; the shipped MNIST network when left out.")
+        str | None,
+        typer.Argument(
+            metavar="[FILE]",
+            help="A Keras file, module:attribute or path/file.py:attribute; the shipped MNIST network when left out.",
+        ),
     ] = None,
     layer: Annotated[
         list[str] | None,
@@ -34,16 +46,20 @@ def bench(
     steps: Annotated[int, typer.Option(metavar="N", help="Steps of each ascent that is timed.")] = 16,
     runs: Annotated[int, typer.Option(metavar="N", min=1, help="Times that each is timed; the median counts.")] = 5,
     architecture: Architecture = None,
+    preprocessing: PreprocessingName = None,
+    input_shape: InputShape = None,
+    custom: Custom = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure how fast this machine climbs: for each layer, what compiling takes, and steps and images a second."""
     import jax
 
-    import jaxviz
     from jaxviz import recipes
     from jaxviz.cli.benches import measure
+    from jaxviz.keras.default import default_path
 
-    model = jaxviz.default_model() if file is None else jaxviz.keras.load(file, architecture=architecture)
+    described = {"preprocessing": preprocessing, "input_shape": input_shape, "custom": custom}
+    model = load(file or str(default_path()), architecture=architecture, **described)
     chosen = (recipes.default_for(model) if recipe is None else recipes.find(recipe)).replace(steps=steps)
     names = _layers(model, layer or [])
     rows = []

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from jaxviz.cli.options import Architecture, ModelFile
+from jaxviz.cli.models import load
+from jaxviz.cli.options import Architecture, Custom, InputShape, ModelFile, PreprocessingName
 
 __all__ = ["convert"]
 
@@ -14,11 +15,13 @@ def convert(
     file: ModelFile,
     directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where to write the checkpoint.")],
     architecture: Architecture = None,
+    preprocessing: PreprocessingName = None,
+    input_shape: InputShape = None,
+    custom: Custom = None,
 ) -> None:
-    """Convert a Keras file to Flax variables, saved as an Orbax checkpoint."""
-    from jaxviz import keras
+    """Convert a model to Flax variables, saved as an Orbax checkpoint."""
     from jaxviz.networks import checkpoints
 
-    model = keras.load(file, architecture=architecture)
+    model = load(file, architecture=architecture, preprocessing=preprocessing, input_shape=input_shape, custom=custom)
     checkpoints.save(directory, model.variables)
     print(f"{directory}: the variables of {len(model.layers)} layers")

@@ -1,4 +1,4 @@
-"""Interrupts: Ctrl-C and SIGTERM -> the end of the work after its chunk, and at once when pressed again."""
+"""Interrupts: Ctrl-C and SIGTERM -> the end of the work after the chunks at work; at once when pressed again."""
 
 import contextlib
 import os
@@ -90,7 +90,7 @@ class _Presses:
         self.stop.set()
         if self._left:
             self._left -= 1
-            print("finishing this chunk; press Ctrl-C again to stop at once", file=sys.stderr, flush=True)
+            print("finishing the chunks at work; press Ctrl-C again to stop at once", file=sys.stderr, flush=True)
             return False
         self.over.set()
         self.end.start()

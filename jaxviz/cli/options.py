@@ -13,9 +13,17 @@ if TYPE_CHECKING:
 __all__ = [
     "Architecture",
     "AsJson",
+    "ClassNames",
+    "Coordinator",
+    "Custom",
+    "Distributed",
     "Images",
+    "InputShape",
     "ModelFile",
     "Precision",
+    "PreprocessingName",
+    "Process",
+    "Processes",
     "RecipeName",
     "RecipeNames",
     "Restarts",
@@ -37,25 +45,72 @@ def complete_recipe(incomplete: str) -> list[str]:
 
 
 def complete_layer(ctx, incomplete: str) -> list[str]:  # typer knows `ctx` by its name; its class has had several
-    """Returns the layers of the file named before whose names begin so; none where it cannot be read."""
+    """Returns the layers of the file named before whose names begin so; none where it cannot be read.
+
+    A reference is not followed: completing a word runs nobody's code.
+    """
     from jaxviz import keras
+    from jaxviz.values.references import is_reference
 
     # An option that lacks its value, as the one being completed does, leaves FILE among what was not parsed.
     file = ctx.params.get("file") or next(iter(ctx.args), None)
     try:
-        model = keras.load(file, architecture=ctx.params.get("architecture")) if file else None
+        known = file is not None and not is_reference(file)
+        model = keras.load(str(file), architecture=ctx.params.get("architecture")) if known else None
     except JaxvizError:  # the command itself will say so
         return []
     return [layer.name for layer in model.layers if layer.name.startswith(incomplete)] if model else []
 
 
 ModelFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="What Keras saved: HDF5, a .keras archive, or a directory.")
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="What Keras saved: HDF5, a .keras archive, or a directory. Or module:attribute or path/file.py:attribute, "
+        "a jaxviz.Model or a function that returns one: this runs the code there.",
+    ),
 ]
 Architecture = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="A JSON file or another Keras file, where FILE holds weights alone."),
 ]
+PreprocessingName = Annotated[
+    str | None,
+    typer.Option(
+        "--preprocessing",
+        metavar="NAME",
+        help="The range of the images, and what the network is given: 0-1, 0-255, -1-1, caffe, torch, or "
+        "module:attribute of a jaxviz.Preprocessing.",
+    ),
+]
+InputShape = Annotated[
+    str | None,
+    typer.Option(metavar="LIST", help="The shape of one image, such as 224,224,3, where FILE leaves it open."),
+]
+Custom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODULE:ATTRIBUTE",
+        help="A dict of your own layers, by name or class: Linen modules or functions; this runs the code there.",
+    ),
+]
+ClassNames = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="What the classes are called, one on each line; or imagenet, for its names."),
+]
+Distributed = Annotated[
+    bool,
+    typer.Option(
+        "--distributed",
+        help="Share the work with the other processes that Slurm, Open MPI, Kubernetes or Cloud TPU started.",
+    ),
+]
+Coordinator = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Share the work with processes that you start by hand: where the first is."),
+]
+Processes = Annotated[int | None, typer.Option(metavar="N", help="How many there are.")]
+Process = Annotated[int | None, typer.Option(metavar="I", help="Which of them this is, from 0.")]
 RecipeName = Annotated[
     str | None,
     typer.Option(

@@ -27,12 +27,13 @@ def print_table(rows: Iterable[Sequence[str]], *, headings: Sequence[str], title
 
     # A file or a pipe takes lines of any length, and a program that reads them wants each row in one.
     console = Console(width=None if sys.stdout.isatty() else 10_000)
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in headings:
         right = heading.startswith(">")
         table.add_column(heading.lstrip(">"), justify="right" if right else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
     with console.capture() as captured:
+        console.print(Text(title))  # a title of rich's is folded into the width of a narrow table
         console.print(table)
     print("\n".join(line.rstrip() for line in captured.get().splitlines()))

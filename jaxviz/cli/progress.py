@@ -28,14 +28,18 @@ class Pace:
 
     def __init__(self, total: int, steps: int = 0, begin: float | None = None):
         self.total, self.steps = total, steps
-        self.done = self.climbed = 0
+        self.done = self.climbed = self.again = 0
         self._begin = time.monotonic() if begin is None else begin
         self._first: tuple[float, int] | None = None
         self._last = self._begin
 
-    def advance(self, count: int, kept: bool = False) -> None:
-        """Counts images that are finished; those ``kept`` from an earlier run say nothing about the rate."""
+    def advance(self, count: int, kept: bool = False, again: bool = False) -> None:
+        """Counts images that are finished; those ``kept`` from an earlier run say nothing about the rate.
+
+        Those made ``again`` since an earlier run's were damaged are counted apart, too.
+        """
         self.done += count
+        self.again += count if again else 0
         if kept or not count:
             return
         self.climbed += count
@@ -84,10 +88,10 @@ class Bar:
         self._task = progress.add_task(name, total=pace.total or None, pace=pace)
         self._said, self._finished, self._silent = time.monotonic(), False, silent
 
-    def __call__(self, count: int, kept: bool = False) -> None:
-        """Advances by finished pictures, ``kept`` where they are an earlier run's."""
+    def __call__(self, count: int, kept: bool = False, again: bool = False) -> None:
+        """Advances by finished pictures: an earlier run's that are kept, or such as are made again, or new ones."""
         pace = self.pace
-        pace.advance(count, kept)
+        pace.advance(count, kept, again)
         if self._finished:
             return
         self._progress.update(self._task, completed=pace.done, total=pace.total)
@@ -95,7 +99,7 @@ class Bar:
             self._finish()
         elif not self._live and time.monotonic() - self._said > _SILENCE and pace.left is not None:
             self._said = time.monotonic()
-            self._say(_joined(f"{pace.done} of {pace.total}", pace.speed(), f"about {clock_time(pace.left)} left"))
+            self._say(_joined(f"{pace.done} of {pace.total}", pace.speed(), f"about {clock_time(pace.left)} remaining"))
 
     def _finish(self) -> None:
         self._finished = True
@@ -103,10 +107,15 @@ class Bar:
         if pace.elapsed < self._silent:
             return
         counted = f"{pace.total} {self._what if pace.total != 1 else self._what.removesuffix('s')}"
-        if pace.climbed:
-            self._say(_joined(counted, f"{pace.elapsed:.1f} s", pace.speed() if pace.steps else ""))
-        else:
+        kept = pace.total - pace.climbed
+        if not pace.climbed:
             self._say(_joined(counted, "kept from before"))
+            return
+        before = _joined(
+            f"{kept} kept from before" if kept else "", f"{pace.again} damaged and made again" if pace.again else ""
+        )
+        took = _joined(f"{pace.elapsed:.1f} s", pace.speed() if pace.steps else "")
+        self._say(f"{counted} ({before}), {took}" if before else f"{counted}, {took}")
 
     def _say(self, line: str) -> None:
         self._progress.console.print(Text(f"{self._name}: {line}"), soft_wrap=True)
@@ -150,7 +159,7 @@ class Bars:
 
 @contextlib.contextmanager
 def progress_bar() -> Iterator[Bars]:
-    """Shows bars while the block runs: name, pictures done, steps a second, time left."""
+    """Shows bars while the block runs: name, pictures done, steps a second, time elapsed or remaining."""
     console = Console(stderr=True)
     live = console.is_terminal and not console.is_dumb_terminal
     columns = (
@@ -198,8 +207,8 @@ def _left(task: Task) -> str:
     left = task.fields["pace"].left
     if left is None:
         gone = clock_time(task.fields["pace"].elapsed)
-        return f"compiling {gone}" if task.fields["pace"].steps else f"{gone} gone"
-    return f"{clock_time(left)} left"
+        return f"compiling {gone}" if task.fields["pace"].steps else f"{gone} elapsed"
+    return f"{clock_time(left)} remaining"
 
 
 def _joined(*parts: str) -> str:

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jaxviz.cli.options import Architecture, AsJson, Images
+from jaxviz.cli.models import load
+from jaxviz.cli.options import Architecture, AsJson, ClassNames, Custom, Images, InputShape, PreprocessingName
 from jaxviz.cli.printing import print_json, print_table
 from jaxviz.values.errors import JaxvizError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jaxviz import Report, Sweep
+    from jaxviz import Model, Report, Sweep
     from jaxviz.sweeps import SweptLayer
 
 __all__ = ["report"]
@@ -38,7 +39,11 @@ def report(
         typer.Option(metavar="COLUMN", help="Sort units: reached, ratio, selectivity, status, label, …; best first."),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The model that FILE.npz was made of; a sweep needs none.")
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="The model that FILE.npz was made of, as for `jaxviz visualize`; a sweep needs none.",
+        ),
     ] = None,
     images: Images = None,
     objective: Annotated[
@@ -46,6 +51,10 @@ def report(
         typer.Option(metavar="TEXT", help="What FILE.npz shows, where it does not say so itself."),
     ] = None,
     architecture: Architecture = None,
+    preprocessing: PreprocessingName = None,
+    input_shape: InputShape = None,
+    custom: Custom = None,
+    class_names: ClassNames = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the numbers beside the pictures: how far each unit came, how selective it is, which are dead."""
@@ -54,29 +63,35 @@ def report(
             raise JaxvizError(f"--layer {layer[0]} goes with a sweep's directory; {path} has one objective")
         if recipe:
             raise JaxvizError(f"--recipe {recipe[0]} goes with a sweep's directory; {path} has one recipe")
-        found = _of_file(path, model, images, objective, architecture)
-        _print_one(found, sort, as_json)
+        if model is None:
+            raise JaxvizError(f"{path} alone has no numbers; give --model FILE, the file it was made of")
+        network = load(
+            model,
+            architecture=architecture,
+            preprocessing=preprocessing,
+            input_shape=input_shape,
+            custom=custom,
+            class_names=class_names,
+        )
+        _print_one(_of_file(path, network, images, objective), sort, as_json)
         return
     given = {"--model": model, "--images": images, "--objective": objective, "--architecture": architecture}
+    given |= {"--preprocessing": preprocessing, "--input-shape": input_shape, "--custom": custom}
+    given |= {"--class-names": class_names}
     if wrong := [name for name, value in given.items() if value is not None]:
         raise JaxvizError(f"{', '.join(wrong)}: goes with a FILE.npz, and {path} is none; a sweep has its own numbers")
     _print_sweep(path, layer or [], recipe or [], sort, as_json)
 
 
-def _of_file(
-    path: Path, model: Path | None, images: Path | None, objective: str | None, architecture: Path | None
-) -> "Report":
+def _of_file(path: Path, network: "Model", images: Path | None, objective: str | None) -> "Report":
     import jaxviz
     from jaxviz.objectives import expressions
     from jaxviz.reports.real_images import read_real_images
 
-    if model is None:
-        raise JaxvizError(f"{path} alone has no numbers; give --model FILE, the file it was made of")
     saved = jaxviz.Visualization.load(path)
     asked = objective or saved.provenance.get("objective") or _units_of(saved.labels)
     if asked is None:
         raise JaxvizError(f"{path} shows {saved.labels[0]}; say by --objective TEXT what that is")
-    network = jaxviz.keras.load(model, architecture=architecture)
     real, labels = (None, None) if images is None else read_real_images(images, network.canvas)
     return jaxviz.report(network, expressions.parse(asked), saved, images=real, labels=labels)
 
@@ -85,7 +100,8 @@ def _units_of(labels: tuple[str, ...]) -> str | None:
     """Returns the expression whose labels these are, if they are units of one layer."""
     from jaxviz.objectives import expressions
 
-    names, indices = zip(*(label.rpartition(":")[::2] for label in labels), strict=True)
+    # Of a class the label has its name as well: dense_3:1 goldfish.
+    names, indices = zip(*(label.partition(" ")[0].rpartition(":")[::2] for label in labels), strict=True)
     if len(set(names)) > 1 or not names[0] or not all(index.isdecimal() for index in indices):
         return None
     return f"{expressions.quoted(names[0])}:{','.join(indices)}"

@@ -1,15 +1,20 @@
-"""Running: a command -> its exit code: 0 done, 1 the work failed, 2 wrong use, 130 stopped; errors are one line."""
+"""Running: a command -> its exit code: 0 done, 1 the work failed, 2 wrong use, 130 stopped.
 
+An error is one line on stderr, and so is a warning of ours.
+"""
+
+import contextlib
 import errno
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 
 import typer
 
 from jaxviz.cli.interrupts import STOPPED, Stopped
 from jaxviz.files import compilation_cache
-from jaxviz.values.errors import JaxvizError
+from jaxviz.values.errors import JaxvizError, JaxvizWarning
 
 __all__ = ["run"]
 
@@ -24,7 +29,8 @@ def run(work: Callable[[], object]) -> None:
     """Runs a command; wrong use becomes one line on stderr and exit code 2, failing work one line and 1."""
     try:
         compilation_cache.enable()
-        work()
+        with _warnings_told():
+            work()
     except JaxvizError as error:
         _leave(FAILED if _of_the_disk(error) else WRONG_USE, f"error: {error}")
     except _UsageError as error:
@@ -39,6 +45,22 @@ def run(work: Callable[[], object]) -> None:
         if type(error).__name__ not in ("JaxRuntimeError", "XlaRuntimeError"):
             raise
         _leave(FAILED, f"error: the machine cannot run this: {str(error).partition(chr(10))[0]}")
+
+
+@contextlib.contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Prints warnings of ours as a line while the block runs, without the place in our code that they come from."""
+    with warnings.catch_warnings():
+        others = warnings.showwarning
+
+        def show(message, category, *place, **more):
+            if issubclass(category, JaxvizWarning):
+                print(f"warning: {message}", file=sys.stderr, flush=True)
+            else:
+                others(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def _leave(code: int, line: str) -> None:

@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jaxviz.cli.distribution import is_first, join
 from jaxviz.cli.interrupts import Stopped, interrupts
+from jaxviz.cli.models import load, words_of
 from jaxviz.cli.options import (
     Architecture,
     AsJson,
+    ClassNames,
+    Coordinator,
+    Custom,
+    Distributed,
     Images,
+    InputShape,
     ModelFile,
     Precision,
+    PreprocessingName,
+    Process,
+    Processes,
     RecipeNames,
     Restarts,
     Seed,
@@ -66,6 +76,14 @@ def sweep(
     ] = None,
     precision: Precision = "float32",
     architecture: Architecture = None,
+    preprocessing: PreprocessingName = None,
+    input_shape: InputShape = None,
+    custom: Custom = None,
+    class_names: ClassNames = None,
+    distributed: Distributed = False,
+    coordinator: Coordinator = None,
+    processes: Processes = None,
+    process: Process = None,
     resume: Annotated[
         bool, typer.Option(help="Go on with the sweep that DIRECTORY has, or refuse a directory that has one.")
     ] = True,
@@ -77,9 +95,25 @@ def sweep(
     from jaxviz.reports.real_images import read_real_images
     from jaxviz.sweeps.manifest import FILE
 
+    join(distributed=distributed, coordinator=coordinator, processes=processes, process=process)
     if not resume and (out / FILE).exists():
         raise JaxvizError(f"{out} has a sweep; leave --no-resume out to go on with it, or give another --out")
-    model = jaxviz.keras.load(file, architecture=architecture)
+    model = load(
+        file,
+        architecture=architecture,
+        preprocessing=preprocessing,
+        input_shape=input_shape,
+        custom=custom,
+        class_names=class_names,
+    )
+    source = words_of(
+        file,
+        architecture=architecture,
+        preprocessing=preprocessing,
+        input_shape=input_shape,
+        custom=custom,
+        class_names=class_names,
+    )
     real, labels = (None, None) if images is None else read_real_images(images, model.canvas)
     with progress_bar() as bars, watching(watch) as pictures, interrupts() as stop:
         made = jaxviz.sweep(
@@ -94,7 +128,7 @@ def sweep(
             diversity=diversity,
             images=real,
             labels=labels,
-            source=file,
+            source=source,
             precision=precision,
             chunk=chunk,
             progress=_Shown(bars, pictures),
@@ -102,6 +136,8 @@ def sweep(
         )
     if not made.complete:
         raise Stopped(f"stopped: {made.done} of {made.units} units are kept in {out}; the same command goes on")
+    if not is_first():
+        return
     if as_json:
         print_json(_described(made))
         return
@@ -171,8 +207,8 @@ class _Shown:
             self._of = part
         self._whole.pace.total = event.total_units
         moved = event.total_done - self._done
-        self._part(event.done if event.aspect == "numbers" else moved, event.kept)
-        self._whole(moved, event.kept)
+        self._part(event.done if event.aspect == "numbers" else moved, event.kept, event.again)
+        self._whole(moved, event.kept, event.again)
         self._done, self._last = event.total_done, time.monotonic()
         if event.images is not None:
             self._pictures.add(event.labels, event.images, event.canvas)

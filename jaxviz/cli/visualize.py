@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jaxviz.cli.distribution import is_first, join
 from jaxviz.cli.interrupts import Stopped, interrupts
+from jaxviz.cli.models import load
 from jaxviz.cli.options import (
     Architecture,
     AsJson,
+    ClassNames,
+    Coordinator,
+    Custom,
+    Distributed,
+    InputShape,
     ModelFile,
     Precision,
+    PreprocessingName,
+    Process,
+    Processes,
     RecipeName,
     Restarts,
     Seed,
@@ -79,6 +89,14 @@ def visualize(
         Path | None, typer.Option(metavar="FILE.npy", help="A starting image, or one for each picture.")
     ] = None,
     architecture: Architecture = None,
+    preprocessing: PreprocessingName = None,
+    input_shape: InputShape = None,
+    custom: Custom = None,
+    class_names: ClassNames = None,
+    distributed: Distributed = False,
+    coordinator: Coordinator = None,
+    processes: Processes = None,
+    process: Process = None,
     watch: Watched = None,
     as_json: AsJson = False,
 ) -> None:
@@ -88,14 +106,24 @@ def visualize(
     from jaxviz.files.arrays import read_array
     from jaxviz.files.outputs import staged
 
+    join(distributed=distributed, coordinator=coordinator, processes=processes, process=process)
     asked, name, text = _asked(layer, channels, objective)
-    model = jaxviz.keras.load(file, architecture=architecture)
+    model = load(
+        file,
+        architecture=architecture,
+        preprocessing=preprocessing,
+        input_shape=input_shape,
+        custom=custom,
+        class_names=class_names,
+    )
     resolved, key = asked.resolve(model), key_of(seed)
     chosen = recipes.default_for(model) if recipe is None else recipes.find(recipe)
     chosen = chosen if steps is None else chosen.replace(steps=steps)
     settings = {"start": None if start is None else read_array(start), "restarts": restarts, "precision": precision}
     with staged(out) as stage:
         result = _climbed(model, resolved, chosen, key, settings, name=name, keep=keep, watch=watch)
+        if not is_first():
+            return
         result = dataclasses.replace(result, provenance=result.provenance | {"objective": text})
         stem = stem_of(name)
         result.save(stage / f"{stem}.npz")
@@ -166,11 +194,11 @@ def _climbed(
         return jaxviz.visualize(model, objective, recipe, key=key, keep=keep, progress=progress, watch=show, **settings)
 
 
-def _described(result: "Visualization", stem: Path, file: Path) -> dict[str, object]:
+def _described(result: "Visualization", stem: Path, file: str) -> dict[str, object]:
     """Returns what a machine reads of the result; a score that is no number is null."""
     pictures = [
         {"label": label, "score": float(score) if math.isfinite(score) else None, "dead": bool(dead)}
         for label, score, dead in zip(result.labels, result.final_scores, result.dead, strict=True)
     ]
     files = {"image": f"{stem}.png", "arrays": f"{stem}.npz"}
-    return {"model": str(file), **files, "made_by": result.provenance, "pictures": pictures}
+    return {"model": file, **files, "made_by": result.provenance, "pictures": pictures}

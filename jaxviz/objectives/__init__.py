@@ -10,7 +10,7 @@ for what one answers to and another does not, and ``sum(…)`` of thousands comp
 | units | `neuron`, `channel`, `local_group`, `class_logit`, `class_probability`, `class_log_odds` |
 | layers | `layer_mean`, `deepdream`, `weighted_channels` |
 | directions | `direction`, `tensor_direction` |
-| a given image | `inversion`, `caricature`, `accentuation`, `activation_difference` |
+| given images | `inversion`, `caricature`, `accentuation`, `activation_difference`, `matched` |
 | several images that climb together | `diversity`, `alignment`, `interpolation` |
 | anything | `function`, `pairs` of two batches, and ``objective.before_activation(model)`` |
 """
@@ -24,6 +24,7 @@ from jaxviz.objectives.functions import function
 from jaxviz.objectives.groups import alignment, diversity, interpolation
 from jaxviz.objectives.keys import fold_key
 from jaxviz.objectives.layers import deepdream, layer_mean, weighted_channels
+from jaxviz.objectives.matching import matched
 from jaxviz.objectives.references import accentuation, activation_difference, caricature, inversion
 from jaxviz.objectives.units import channel, local_group, neuron
 
@@ -47,6 +48,7 @@ __all__ = [
     "inversion",
     "layer_mean",
     "local_group",
+    "matched",
     "neuron",
     "pairs",
     "tensor_direction",

@@ -1,6 +1,9 @@
 """Phases: the image's spectrum with its magnitudes fixed, so that only the phases are climbed."""
 
 import dataclasses
+import functools
+import json
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +21,8 @@ __all__ = ["FixedMagnitude", "magnitude_of"]
 
 _COLOURS = Colours()
 
-_COLOURS = Colours()
+PHOTOGRAPHS = "photographs"
+"""The name of the packaged spectrum."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,7 +35,9 @@ class FixedMagnitude(Field):
     https://arxiv.org/abs/2306.06805.
 
     Attributes:
-      spectrum: ``[*frequencies, channels]``, as ``magnitude_of`` makes it; None for one over the frequency.
+      spectrum: ``[*frequencies, channels]``, as ``magnitude_of`` makes it; ``"photographs"`` for the packaged mean of
+        photographs, of which images with other than three channels take the brightness; None for one over the
+        frequency.
       sd: standard deviation of the first phases, in radians.
       spread: the standard deviation that phases are scaled to before use, 1 in the authors' code; steps grow smaller
         as the phases grow. None uses them as they are, and is needed to start from an image.
@@ -39,13 +45,17 @@ class FixedMagnitude(Field):
       squash: what holds the values in the range.
     """
 
-    spectrum: FrozenArray | np.ndarray | Array | None = None
+    spectrum: FrozenArray | np.ndarray | Array | str | None = None
     sd: int | float = 1.0
     spread: int | float | None = 1.0
 
     def __post_init__(self):
         above(self, 0, "sd", "spread")
-        object.__setattr__(self, "spectrum", frozen(self.spectrum))
+        if isinstance(self.spectrum, str):
+            if self.spectrum != PHOTOGRAPHS:
+                raise JaxvizError(f"unknown spectrum {self.spectrum!r}; give {PHOTOGRAPHS!r}, an array, or None")
+        else:
+            object.__setattr__(self, "spectrum", frozen(self.spectrum))
 
     def init(self, key: Array, canvas: Canvas) -> Float[Array, "..."]:
         return self.sd * jax.random.normal(key, self.magnitude(canvas).shape)
@@ -75,6 +85,8 @@ class FixedMagnitude(Field):
         shape = (*frequencies(spatial).shape, channels)
         if self.spectrum is None:
             magnitude = np.broadcast_to(1 / floored(spatial)[..., None], shape).copy()
+        elif isinstance(self.spectrum, str):
+            magnitude = _of_photographs(spatial, channels)
         else:
             magnitude = np.abs(np.asarray(self.spectrum, np.float32))
         if magnitude.shape != shape:
@@ -105,6 +117,26 @@ def magnitude_of(
     plain = jnp.asarray(images, jnp.float32)
     plain = plain if colours is None else colours.decorrelate(plain)
     return np.asarray(jnp.mean(jax.vmap(lambda image: jnp.abs(to_spectrum(image)))(plain), 0))
+
+
+@functools.cache
+def _measured() -> tuple[np.ndarray, np.ndarray]:
+    """Returns what ``experiments/photograph_spectrum.py`` measured: frequencies ``[k]`` and magnitudes ``[k, 3]``."""
+    told = json.loads(Path(__file__).with_name("photographs.json").read_text())
+    return np.array(told["frequency"]), np.array(told["magnitude"])
+
+
+def _of_photographs(spatial: tuple[int, ...], channels: int) -> Float[np.ndarray, "..."]:
+    """Returns the magnitudes of photographs, interpolated as powers of the frequency, and so continued below it."""
+    measured, magnitudes = _measured()
+    wanted = np.log(floored(spatial))
+    known = np.log(measured)
+    columns = []
+    for column in np.log(magnitudes).T:
+        slope = (column[-1] - column[0]) / (known[-1] - known[0])
+        inside = np.interp(wanted, known, column)
+        columns.append(np.exp(inside + slope * (np.minimum(wanted - known[0], 0) + np.maximum(wanted - known[-1], 0))))
+    return np.stack(columns if channels == 3 else columns[:1] * channels, axis=-1)
 
 
 def _mirrored(array, spatial: tuple[int, ...]):

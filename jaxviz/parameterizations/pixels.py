@@ -24,11 +24,14 @@ class Pixels:
       low: smallest first pixel value; None for the canvas's lowest.
       high: bound of the first pixel values, equal to ``low`` for a flat start; None for the canvas's highest.
       clip: whether pixels that leave the canvas's range are brought back to its ends, at the start and after each step.
+      shares: whether the parameters are shares of the canvas's range, 0 to 1, so that a step of an optimizer is as
+        large in every range.
     """
 
     low: int | float | None = None
     high: int | float | None = None
     clip: bool = False
+    shares: bool = False
 
     def __post_init__(self):
         in_order(self, "low", "high")
@@ -36,16 +39,18 @@ class Pixels:
     def init(self, key: Array, canvas: Canvas) -> Float[Array, "..."]:
         low = canvas.low if self.low is None else self.low
         high = canvas.high if self.high is None else self.high
-        return self.project(low + (high - low) * jax.random.uniform(key, canvas.shape), canvas)
+        return self.invert(low + (high - low) * jax.random.uniform(key, canvas.shape), canvas)
 
     def render(self, parameters: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
-        return parameters
+        return canvas.low + (canvas.high - canvas.low) * parameters if self.shares else parameters
 
     def invert(self, image: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
-        return self.project(image, canvas)
+        parameters = (image - canvas.low) / (canvas.high - canvas.low) if self.shares else image
+        return self.project(parameters, canvas)
 
     def project(self, parameters: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
-        return jnp.clip(parameters, canvas.low, canvas.high) if self.clip else parameters
+        low, high = (0.0, 1.0) if self.shares else (canvas.low, canvas.high)
+        return jnp.clip(parameters, low, high) if self.clip else parameters
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

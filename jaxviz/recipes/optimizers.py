@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Num
 
-__all__ = ["l2_normalized_ascent", "normalize_by_rms", "normalized_ascent", "vary_step"]
+__all__ = ["l2_normalized_ascent", "normalize_by_rms", "normalized_ascent", "vary_step", "warm_cosine"]
 
 
 def normalize_by_rms(epsilon: float = 1e-5) -> optax.GradientTransformation:
@@ -49,6 +49,30 @@ def vary_step(step: Num[Array, ""] | int) -> Float[Array, ""] | float:
       The step size, in pixel values.
     """
     return 1.0 / (100.0 + 10.0 * step)
+
+
+def warm_cosine(peak: float, warmup: int, steps: int) -> optax.Schedule:
+    """Makes a schedule that rises to a peak in equal parts, then falls to 0 as a cosine does.
+
+    ``peak (t + 1) / warmup`` before the warm-up ends, then ``peak (1 + cos(pi (t - warmup) / (steps - warmup))) / 2``.
+    Source: Görgün, Schiele and Fischer, "VITAL", ICCV 2025, https://arxiv.org/abs/2503.22399, their code
+
+    Args:
+      peak: the highest value.
+      warmup: steps that it rises for, 1 or more.
+      steps: steps in all.
+
+    Example:
+      >>> schedule = warm_cosine(1.0, 2, 6)
+      >>> print([round(float(schedule(step)), 2) for step in range(6)])
+      [0.5, 1.0, 1.0, 0.85, 0.5, 0.15]
+    """
+
+    def schedule(step):
+        fallen = (step - warmup) / max(steps - warmup, 1)
+        return peak * jnp.where(step < warmup, (step + 1) / warmup, (1 + jnp.cos(jnp.pi * fallen)) / 2)
+
+    return schedule
 
 
 def normalized_ascent(step_size: optax.ScalarOrSchedule) -> optax.GradientTransformation:

@@ -29,7 +29,7 @@ def of_sweep(manifest: Manifest, directory: Path) -> str:
     layers = [word for layer in chosen for word in ("--layer", layer)]
     aspects = ["--negative"] if "negative" in manifest.aspects else []
     aspects += ["--diversity", str(manifest.diversity)] if manifest.diversity else []
-    begin, out = ["jaxviz", "sweep", manifest.source["file"], *layers], ["--out", directory.name or "."]
+    begin, out = ["jaxviz", "sweep", *_model(manifest), *layers], ["--out", directory.name or "."]
     return " && ".join(
         shlex.join([*begin, *names, *numbers, *(common or []), *aspects, *out]) for numbers, names in together.items()
     )
@@ -44,7 +44,7 @@ def of_unit(manifest: Manifest, layer: str, unit: int, recipe: str) -> str:
         asked = ["--objective", f"log_odds({unit})"]
     else:
         asked = ["--layer", layer, "--channels", str(unit)]
-    words = [manifest.source["file"], *asked, "--recipe", recipe, *numbers, *common, "--out", "pictures"]
+    words = [*_model(manifest), *asked, "--recipe", recipe, *numbers, *common, "--out", "pictures"]
     return shlex.join(["jaxviz", "visualize", *words])
 
 
@@ -68,6 +68,11 @@ def call_of_unit(manifest: Manifest, layer: str, unit: int, recipe: str) -> str:
     precision = manifest.facts["precision"]
     words += [f"precision={precision!r}"] if precision != "float32" else []
     return f"jaxviz.visualize({', '.join(words)})"
+
+
+def _model(manifest: Manifest) -> list[str]:
+    """Returns the words by which a command takes the network."""
+    return [manifest.source["file"], *shlex.split(manifest.source.get("options", ""))]
 
 
 def _common(manifest: Manifest) -> list[str] | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from jaxviz.ascent.store import Condition
 from jaxviz.files.outputs import staged
 from jaxviz.networks.model import Model
 from jaxviz.networks.wiring import Strongest, strongest, weights_of
@@ -20,7 +21,7 @@ from jaxviz.sweeps.selection import shown_in
 from jaxviz.sweeps.swept_layers import REAL, REPORT, STRONGEST, SweptLayer
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["Given", "given", "is_measured", "measure"]
+__all__ = ["Given", "condition", "given", "measure"]
 
 _DIGEST, _WIRED, _ALIKE = "sha256 of the real images", "strongest weights from", "units with similar weights"
 _WEIGHTS = 12  # strongest weights kept of each unit, of both signs
@@ -67,27 +68,29 @@ def given(images: Float[Array | np.ndarray, "m ..."], labels: np.ndarray | Seque
     return Given(real, classes.astype(np.int64), digest.hexdigest())
 
 
-def is_measured(layer: SweptLayer, recipe: str, real: Given | None) -> bool:
+def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
     """Tells whether a recipe's pictures of a layer have their numbers, beside these real images if any are given.
 
-    Numbers that are damaged, incomplete or another layer's count as missing.
+    Numbers beside other real images count as missing; incomplete ones, and another layer's, as damaged.
     """
+    if not layer.has_numbers(recipe):
+        return "missing"
     try:
         there = layer.report_of(recipe)
         if there is None or there.labels != layer.labels(np.arange(layer.channels)):
-            return False
+            return "damaged"
         digest, wired = there.facts.get(_DIGEST), there.facts.get(_WIRED, "nothing known")
         best, weights, alike = layer.real, layer.strongest, layer.alike
     except (JaxvizError, TypeError, KeyError):  # damaged, or something else
-        return False
+        return "damaged"
     if real is not None and digest != real.digest:
-        return False
+        return "missing"
     # Without a digest of its own, real images may be there that another recipe's numbers were measured with.
     expected = digest or any(_digest_of(layer, other) for other in layer.recipes)
     shown = _is_whole(best, layer) if expected else best is None
     known = len(weights.channels) == layer.channels if weights is not None else wired == "nothing known"
     ordered = _ALIKE not in there.facts or (alike is not None and len(alike) == layer.channels)
-    return shown and known and ordered
+    return "sound" if shown and known and ordered else "damaged"
 
 
 def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None) -> None:

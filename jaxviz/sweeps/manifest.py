@@ -1,6 +1,7 @@
 """Manifest: what a sweep is, as ``sweep.json`` keeps it; what may change between runs, and what may not."""
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -38,7 +39,8 @@ class Manifest:
 
     Attributes:
       model: the network's name.
-      source: the path, as given, and the sha256 of the file that it came from; empty where it came from none.
+      source: the path, as given, and the sha256 of the ``file`` that it came from, or ``module:attribute``, and the
+        ``options`` that describe it; empty where it came from none.
       weights: a sha256 of its layers and variables.
       canvas: shape, range and layout of the images.
       facts: key, precision and versions, as text: what the pictures of all recipes have in common.
@@ -130,7 +132,8 @@ class Manifest:
         joined = dataclasses.replace(
             self,
             model=other.model,
-            source=other.source or self.source,
+            source=(other.source or self.source)
+            | {name: text for name, text in self.source.items() if name == "options"},
             diversity=self.diversity or other.diversity,
             chunk=self.chunk or other.chunk,
             class_names=self.class_names or other.class_names,
@@ -155,6 +158,11 @@ class Manifest:
     def unit_names(self, layer: str) -> tuple[str, ...]:
         """Returns what the units of a layer are called, in order; empty where they have only numbers."""
         return self.class_names if layer in self.named else ()
+
+    def run_name(self, layer: str, recipe: str, aspect: str) -> str:
+        """Names the pictures of an aspect of a layer by a recipe, differently in every other sweep."""
+        made = json.dumps([self.weights, self.provenance(recipe)], sort_keys=True)
+        return f"{layer} {recipe} {aspect} {hashlib.sha256(made.encode()).hexdigest()[:16]}"
 
     def folder(self, layer: str) -> str:
         """Returns the folder of a layer: its place in the network, and what a file name can hold of its name."""

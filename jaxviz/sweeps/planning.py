@@ -4,6 +4,7 @@ import dataclasses
 import fnmatch
 import hashlib
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from jaxviz.sweeps.manifest import Manifest, NetworkLayer
 from jaxviz.sweeps.recipe_facts import facts_of
 from jaxviz.sweeps.selection import swept_layers
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.references import is_reference
 
 __all__ = ["planned"]
 
@@ -34,7 +36,7 @@ def planned(
     negative: bool,
     diversity: int,
     chunk: int | None,
-    source: str | os.PathLike | None,
+    source: str | os.PathLike | Sequence[str] | None,
 ) -> Manifest:
     """Returns the manifest of what is asked for; the arguments are those of `jaxviz.sweep`.
 
@@ -42,11 +44,12 @@ def planned(
       JaxvizError: there is no such layer, or no such file, or two recipes would have the same folder.
     """
     reads = inputs_of(model)
+    words = [] if source is None else [os.fspath(source)] if isinstance(source, str | os.PathLike) else list(source)
     aspects = ["positive", *(["negative"] if negative else []), *(["diversity"] if diversity else [])]
     provenance = provenance_of(recipes[0], key, precision)
     plan = Manifest(
-        model=Path(source).stem if source is not None else "model",
-        source={} if source is None else {"file": Path(source).as_posix(), "sha256": _sha256(Path(source))},
+        model=_name(words[0]) if words else "model",
+        source=_told(words) if words else {},
         weights=batches.digest(model),
         canvas=model.canvas,
         facts={name: provenance[name] for name in ("precision", "key", "versions")},
@@ -87,6 +90,18 @@ def _matched(model: Model, layers: str | Sequence[str] | None) -> tuple[str, ...
     if not chosen:
         raise JaxvizError("no layers to sweep; name one or more, or leave them out for all")
     return tuple(name for name in names if name in chosen)
+
+
+def _name(file: str) -> str:
+    """Returns what the network of a file is called, or that of ``module:attribute``: the attribute."""
+    return file.rpartition(":")[2] if is_reference(file) else Path(file).stem
+
+
+def _told(words: Sequence[str]) -> dict[str, str]:
+    """Returns the source of a model as a manifest has it. Code has no digest: its model is known by its weights."""
+    file, *options = words
+    told = {"file": file} if is_reference(file) else {"file": Path(file).as_posix(), "sha256": _sha256(Path(file))}
+    return told | ({"options": shlex.join(options)} if options else {})
 
 
 def _sha256(path: Path) -> str:

@@ -54,7 +54,7 @@ class Sweep:
 
     @property
     def source(self) -> dict[str, str]:
-        """The ``file`` that the network came from, and its ``sha256``; empty where it came from none."""
+        """The ``file`` of the network, its ``sha256`` and the ``options`` that describe it; empty where it has none."""
         return self.manifest.source
 
     @property

@@ -1,7 +1,7 @@
 """Runs: one process's part of a sweep -> the chunks of it that are not there yet."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,13 +11,13 @@ from jax.experimental import multihost_utils
 from jaxtyping import Array, Float
 
 from jaxviz.ascent import batches
-from jaxviz.ascent.store import RUN, Store
+from jaxviz.ascent.store import RUN, Condition, Store
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
 from jaxviz.recipes import Recipe
 from jaxviz.sweeps.aspects import objective_of
 from jaxviz.sweeps.results import Sweep
-from jaxviz.sweeps.swept_layers import SweptLayer
+from jaxviz.sweeps.swept_layers import REPORT, SweptLayer
 from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import assembled
 
@@ -44,6 +44,7 @@ class SweepProgress(NamedTuple):
       images: its pictures ``[k, *canvas.shape]``; None where an earlier run made them.
       canvas: shape, range and layout of the pictures.
       kept: True where an earlier run made them.
+      again: True where they, or the numbers, are made again, since what an earlier run left of them is damaged.
     """
 
     layer: str
@@ -59,6 +60,7 @@ class SweepProgress(NamedTuple):
     images: Float[np.ndarray, "k ..."] | None
     canvas: Canvas
     kept: bool
+    again: bool = False
 
 
 class _Part(NamedTuple):
@@ -81,6 +83,7 @@ class Run:
     stop: Callable[[], bool] | None
     finished: int = 0
     stopped: bool = False
+    damaged: list[Path] = dataclasses.field(default_factory=list)
 
     def is_stopped(self) -> bool:
         """Tells whether this process shall end its work; what one is told, all hear of sooner or later."""
@@ -101,7 +104,7 @@ class Run:
     def climb(self, layer: SweptLayer, recipe: Recipe, aspect: str) -> None:
         """Makes the chunks of one aspect of a layer by one recipe that are not there yet."""
         folder, of = layer.folder(recipe.name) / aspect, _Part(layer, recipe, aspect)
-        size = _chunk_size(folder)  # before any process begins anew what is damaged: all have looked once they met
+        size = self._chunk_size(folder)  # before any process begins anew what is damaged: all have looked once they met
         if self.all_stop():
             return
         batch = None
@@ -109,24 +112,37 @@ class Run:
             self._tell(of, range(0), {})  # compiling begins
             batch = self._batch(of, self.sweep.manifest.chunk or None)
             size = batch.chunk
-        store = Store(folder, {"chunk": str(size), "units": str(layer.channels)}, self.sweep.directory)
+        facts = {"chunk": str(size), "units": str(layer.channels)}
+        name = self.sweep.manifest.run_name(layer.name, recipe.name, aspect)
+        store = Store(folder, facts, self.sweep.directory, name)
         count = -(-layer.channels // size)
         store.keep_first(count)
-        unmade = []
+        found: dict[int, Condition] = {}
         for chunk in range(jax.process_index(), count, jax.process_count()):
-            if store.remove_damaged(chunk, self._shapes(size, of)):
+            found[chunk] = store.examine(chunk, self._shapes(size, of))
+            if found[chunk] == "sound":
                 self._tell(of, range(chunk * size, min((chunk + 1) * size, layer.channels)), None)
-            else:
-                unmade.append(chunk)
-        if unmade and batch is None:
+        self.damaged.extend(store.path(chunk) for chunk in found if found[chunk] == "damaged")
+        unmade = [chunk for chunk in found if found[chunk] != "sound"]
+        if unmade and batch is None and not self.is_stopped():
             self._tell(of, range(0), {})  # likewise
             batch = self._batch(of, self._width_of(size, layer))
         if batch is not None:
-            for chunk, arrays in batch.made(self._until_stopped(unmade)):
+            for chunk, arrays in batch.made(unmade, self.is_stopped):
                 store.write(chunk, arrays)
                 units = range(chunk * size, chunk * size + batch.size(chunk))
-                self._tell(of, units, arrays)
+                self._tell(of, units, arrays, again=found[chunk] == "damaged")
         store.wait({chunk: chunk % jax.process_count() for chunk in range(count)}, self.is_stopped)
+
+    def _chunk_size(self, folder: Path) -> int | None:
+        """Returns how many images a chunk of a folder has; None for a new one, or one that does not tell."""
+        told = Store.facts_of(folder)
+        if told is not None and told.get("chunk", "").isdecimal() and int(told["chunk"]) > 0:
+            return int(told["chunk"])
+        if (folder / RUN).exists():
+            self.damaged.append(folder / RUN)
+            (folder / RUN).unlink(missing_ok=True)
+        return None
 
     def _shapes(self, size: int, of: "_Part") -> dict[str, tuple[int, ...]]:
         """Returns the shapes of a chunk's arrays."""
@@ -157,13 +173,7 @@ class Run:
             )
         return size // devices
 
-    def _until_stopped(self, unmade: Sequence[int]) -> Iterator[int]:
-        for chunk in unmade:
-            if self.is_stopped():
-                return
-            yield chunk
-
-    def _tell(self, of: "_Part", units: range, arrays: dict[str, np.ndarray] | None) -> None:
+    def _tell(self, of: "_Part", units: range, arrays: dict[str, np.ndarray] | None, *, again: bool = False) -> None:
         self.finished += len(units)
         if self.progress is None:
             return
@@ -175,13 +185,15 @@ class Run:
             made = assembled(some, labels, group, manifest.canvas, manifest.provenance(of.recipe.name))
             labels, pictures = made.labels, made.images
         done = min(units.stop, of.layer.channels)
-        self.progress(self._event(of, done, labels=labels, images=pictures, kept=arrays is None))
+        self.progress(self._event(of, done, labels=labels, images=pictures, kept=arrays is None, again=again))
 
-    def tell_of_numbers(self, layer: SweptLayer, recipe: Recipe, done: int) -> None:
-        """Reports that the numbers of a layer's pictures are begun, or are there."""
+    def tell_of_numbers(self, layer: SweptLayer, recipe: Recipe, done: int, *, again: bool) -> None:
+        """Reports that the numbers of a layer's pictures are begun, ``again`` where they were damaged, or are there."""
+        if again and not done:
+            self.damaged.append(layer.folder(recipe.name) / REPORT)
         if self.progress is not None:
             part = _Part(layer, recipe, "numbers")
-            self.progress(self._event(part, done, labels=(), images=None, kept=False))
+            self.progress(self._event(part, done, labels=(), images=None, kept=False, again=again))
 
     def _event(self, of: "_Part", done: int, **news) -> SweepProgress:
         pictures = sum(each.channels * len(each.wanted) for each in self.sweep.layers) * len(self.recipes)
@@ -199,15 +211,6 @@ class Run:
             canvas=self.sweep.canvas,
             **news,
         )
-
-
-def _chunk_size(folder: Path) -> int | None:
-    """Returns how many images a chunk of a folder has; None for a new one, or one that does not tell."""
-    told = Store.facts_of(folder)
-    if told is not None and told.get("chunk", "").isdecimal() and int(told["chunk"]) > 0:
-        return int(told["chunk"])
-    (folder / RUN).unlink(missing_ok=True)
-    return None
 
 
 def meet(where: str) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from jaxviz.files.outputs import UNFINISHED, staged
 from jaxviz.networks.model import Model
 from jaxviz.networks.precision import in_precision
 from jaxviz.recipes import Recipe, default_for
-from jaxviz.sweeps.evidence import given, is_measured, measure
+from jaxviz.sweeps.evidence import condition, given, measure
 from jaxviz.sweeps.locks import locked
 from jaxviz.sweeps.manifest import ASPECTS, FILE, Manifest
 from jaxviz.sweeps.memory import release
@@ -25,9 +26,11 @@ from jaxviz.sweeps.planning import planned
 from jaxviz.sweeps.recipe_facts import found, preset_of
 from jaxviz.sweeps.results import Sweep
 from jaxviz.sweeps.runs import STOPPED, Run, SweepProgress, meet
-from jaxviz.values.errors import JaxvizError
+from jaxviz.values.errors import JaxvizError, JaxvizWarning
 
 __all__ = ["sweep"]
+
+_MOST_NAMED = 5  # files that a warning names
 
 
 def sweep(
@@ -43,7 +46,7 @@ def sweep(
     diversity: int = 0,
     images: Float[Array | np.ndarray, "m ..."] | None = None,
     labels: np.ndarray | Sequence[int] | None = None,
-    source: str | os.PathLike | None = None,
+    source: str | os.PathLike | Sequence[str] | None = None,
     precision: str = "float32",
     chunk: int | None = None,
     progress: Callable[[SweepProgress], None] | None = None,
@@ -70,11 +73,13 @@ def sweep(
       diversity: make also so many images of each unit that differ; of layers with positions before them.
       images: real images ``[m, *canvas.shape]``, to compare with and to show beside.
       labels: the class of each real image ``[m]``, whole numbers.
-      source: the file that the model came from, whose name and sha256 are kept.
+      source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
+        take it: FILE, be it a file or ``module:attribute``, and the options that describe it.
       precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``.
       chunk: how many images climb together on each device; chosen for the model and the machine when left out.
       progress: called after each chunk.
-      stop: asked before each chunk; where it says True, what has begun is finished and kept, and the sweep ends.
+      stop: asked as each chunk would begin, in the thread that would make it; once it says True, the chunks at work are
+        finished and kept, no others begin, and the sweep ends.
 
     Returns:
       What the directory holds; not ``complete`` where it was stopped.
@@ -82,6 +87,9 @@ def sweep(
     Raises:
       JaxvizError: a name is unknown, a number out of range, the directory keeps another sweep or cannot be written, a
         recipe of an earlier call is no preset and not given again, or another sweep is at work in the directory.
+
+    Warns:
+      JaxvizWarning: what an earlier run left was damaged, and was made again; the message names the files.
 
     Example:
       >>> import jaxviz, tempfile
@@ -119,14 +127,15 @@ def sweep(
                     run.climb(layer, climbed, aspect)
                 if run.all_stop():
                     break
-                if first and not is_measured(layer, climbed.name, real):
-                    run.tell_of_numbers(layer, climbed, 0)
+                if first and (numbers := condition(layer, climbed.name, real)) != "sound":
+                    run.tell_of_numbers(layer, climbed, 0, again=numbers == "damaged")
                     measure(model, layer, climbed, real)
-                    run.tell_of_numbers(layer, climbed, layer.channels)
+                    run.tell_of_numbers(layer, climbed, layer.channels, again=numbers == "damaged")
                 release()
             meet("ends")
         if first:
             (directory / STOPPED).unlink(missing_ok=True)
+    _warn_of_damage(run.damaged, directory)
     return run.sweep
 
 
@@ -141,6 +150,15 @@ def _all_recipes(manifest: Manifest, given: Sequence[Recipe], directory: Path) -
     if missing := [name for name, recipe in zip(manifest.recipes, every, strict=True) if recipe is None]:
         raise JaxvizError(f"{directory} has pictures by {', '.join(missing)}, which is no preset; give that recipe too")
     return tuple(recipe for recipe in every if recipe is not None)
+
+
+def _warn_of_damage(files: Sequence[Path], directory: Path) -> None:
+    """Warns once of all files of an earlier run that were damaged."""
+    if files:
+        named = [path.relative_to(directory).as_posix() for path in files[:_MOST_NAMED]]
+        more = f" and {len(files) - _MOST_NAMED} more" if len(files) > _MOST_NAMED else ""
+        message = f"{directory}: made again what was damaged, or was another file: {', '.join(named)}{more}"
+        warnings.warn(message, JaxvizWarning, stacklevel=3)
 
 
 def _clear(directory: Path, manifest: Manifest) -> None:

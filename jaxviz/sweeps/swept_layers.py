@@ -154,7 +154,7 @@ class SweptLayer:
         folder = self.folder(recipe) / aspect
         if not self._begun(aspect)(recipe):
             return
-        store = Store(folder)
+        store = Store(folder, name=self.manifest.run_name(self.name, recipe, aspect))
         size = self._chunk(folder)
         waiting: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
         held = 0

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import jax
@@ -105,6 +106,24 @@ def test_what_has_not_begun_when_one_fails_is_never_begun():
     with pytest.raises(RuntimeError, match="out of memory"):
         list(chunks.in_parallel(work, list(range(100)), 1))
     assert len(begun) < 100
+
+
+def test_once_told_to_stop_it_finishes_what_is_at_work_and_nothing_else():
+    begun, stop, both = [], threading.Event(), threading.Barrier(3)
+
+    def work(item):
+        begun.append(item)
+        both.wait(20)  # both workers are at work, and a third item waits for the first that is free
+        assert stop.wait(20)
+        return item
+
+    def told():
+        both.wait(20)
+        stop.set()
+
+    threading.Thread(target=told, daemon=True).start()
+    assert list(chunks.in_parallel(work, range(100), 2, stop.is_set)) == [0, 1]
+    assert sorted(begun) == [0, 1]
 
 
 def test_results_keep_their_order_over_workers(tiny):

@@ -32,6 +32,23 @@ def test_a_damaged_chunk_is_named_with_the_remedy(tmp_path):
         kept.read(0)
 
 
+def test_a_chunk_knows_which_one_it_is(tmp_path):
+    kept, shapes = Store(tmp_path / "run", {"key": "0"}), {"image": (1,)}
+    for chunk in range(3):
+        kept.write(chunk, {"image": np.full(1, chunk)})
+    kept.path(0).rename(tmp_path / "first")
+    kept.path(1).rename(kept.path(0))
+    (tmp_path / "first").rename(kept.path(1))
+    with pytest.raises(JaxvizError, match=r"chunk-00000\.npz holds chunk 1 of \w+, not chunk 0 of \w+; delete it"):
+        kept.read(0)
+    other = Store(tmp_path / "other", {"key": "1"})
+    other.write(2, {"image": np.full(1, 2)})
+    other.path(2).rename(kept.path(2))
+    assert [kept.examine(chunk, shapes) for chunk in range(4)] == ["damaged", "damaged", "damaged", "missing"]
+    kept.write(2, {"image": np.full(1, 2)})
+    assert [kept.examine(chunk, shapes) for chunk in range(4)] == ["missing", "missing", "sound", "missing"]
+
+
 def test_waits_for_others(tmp_path, monkeypatch):
     kept = Store(tmp_path, {})
     kept.write(0, {"image": np.zeros(1)})

@@ -127,7 +127,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
     assert work.returncode == 130
     kept = len(list(tmp_path.glob("s/*/*/positive/chunk*")))
     assert err.splitlines() == [
-        "finishing this chunk; press Ctrl-C again to stop at once",
+        "finishing the chunks at work; press Ctrl-C again to stop at once",
         f"stopped: {kept} of 32 units are kept in {tmp_path}/s; the same command goes on",
     ]
     assert 0 < kept < 32

@@ -51,7 +51,7 @@ FILE = str(ROOT / "weights" / "mnist_cnn.hdf5")
         (
             ["recipes", "x"],
             "unknown recipe 'x'; there are jaxviz, quick, seed, seed-digits, lucid, maco, tf-keras-vis, keras-io, "
-            "strokes, photographs, photographs-quick, signals, signals-quick",
+            "vital, maco-quick, strokes, photographs, photographs-quick, signals, signals-quick",
         ),
         (["bench", "--steps", "0"], "steps of 0: give 1 or more, a whole number below 1,073,741,824"),
         (["bench", "none.h5"], "no such file: none.h5"),
@@ -144,7 +144,7 @@ def test_layers_are_completed(monkeypatch, capsys):
 def test_json_is_one_document(monkeypatch, capsys):
     _, out, _ = run(monkeypatch, capsys, "layers", FILE, "--json")
     found = json.loads(out)
-    assert found["input"] == {"shape": [28, 28, 1], "low": 0.0, "high": 1.0}
+    assert found["input"] == {"shape": [28, 28, 1], "low": 0.0, "high": 1.0, "is_assumed": False}
     assert found["layers"][0] == {
         "name": "conv2d_1",
         "class": "Conv2D",

@@ -26,7 +26,7 @@ def work():
 with interrupts(patience=0):
     run(work)
 """
-FINISHING = "finishing this chunk; press Ctrl-C again to stop at once\n"
+FINISHING = "finishing the chunks at work; press Ctrl-C again to stop at once\n"
 
 
 def pressed(presses, *, patience=1, heeded=True, number=signal.SIGINT):

@@ -63,6 +63,7 @@ def test_times_are_written_as_clocks_do():
 def test_one_line_a_task_without_a_terminal(capsys, clock):
     with progress_bar() as bars:
         quick, one, kept = bars.task("conv2d_1", 8, 100), bars.task("dense", 1), bars.task("conv2d_2", 5, what="units")
+        mixed = bars.task("conv2d_3", 6)
         clock.now += 1
         quick(4)
         assert capsys.readouterr().err == ""
@@ -70,10 +71,14 @@ def test_one_line_a_task_without_a_terminal(capsys, clock):
         quick(4)
         one(1)
         kept(5, kept=True)
+        mixed(3, kept=True)
+        mixed(1)
+        mixed(2, again=True)
     assert capsys.readouterr().err.splitlines() == [
         "conv2d_1: 8 pictures, 1.5 s, 800 steps/s",
         "dense: 1 picture, 1.5 s",
         "conv2d_2: 5 units, kept from before",
+        "conv2d_3: 6 pictures (3 kept from before, 2 damaged and made again), 1.5 s",
     ]
 
 
@@ -84,7 +89,7 @@ def test_a_line_now_and_then_where_it_takes_long(capsys, clock):
             clock.now += 10
             bar(10)
     assert capsys.readouterr().err.splitlines() == [
-        "conv2d_1: 40 of 100, 10 steps/s, about 1:00 left",
+        "conv2d_1: 40 of 100, 10 steps/s, about 1:00 remaining",
     ]
 
 
@@ -102,7 +107,7 @@ def test_bars_on_a_terminal(monkeypatch):
     lines = written.getvalue().replace("\r", "\n").splitlines()
     assert "a layer of a name that is too long: 3 pictures, " in written.getvalue()
     assert any("second" in line and "0/3" in line and "compiling" in line for line in lines)
-    assert any("in all" in line and "3/6" in line and "left" in line for line in lines)
+    assert any("in all" in line and "3/6" in line and "remaining" in line for line in lines)
     assert any("a layer of a name that is t…" in line for line in lines)
 
 

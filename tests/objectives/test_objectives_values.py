@@ -357,3 +357,63 @@ def test_log_odds_of_a_class():
     alone = logits_network(jax.nn.sigmoid, 1)
     assert value(obj.class_log_odds(0), jnp.full((1, 1, 1), -3.0), alone) == -3
     assert len(obj.class_log_odds().resolve(model).labels()) == 3
+
+
+# matched
+
+
+def test_matched_is_the_distance_of_sorted_values_to_the_mean_of_the_images():
+    images = np.random.default_rng(4).random((3, 5, 5, 3)).astype(np.float32)
+    sorted_mean = np.mean([np.sort(image.reshape(25, 3), axis=0) for image in images], axis=0)
+    expected = -np.mean((np.sort(AT.reshape(25, 3), axis=0) - sorted_mean) ** 2)
+    np.testing.assert_allclose(of_image(obj.matched("same", images)), expected, rtol=1e-6)
+    np.testing.assert_allclose(of_image(obj.matched("same", images, weights=3.0)), 3 * expected, rtol=1e-6)
+    model = mirror_channels_first()
+    first = obj.matched("same", np.moveaxis(images, -1, 1))
+    np.testing.assert_allclose(value(first, jnp.moveaxis(IMAGE, -1, 0), model), expected, rtol=1e-6)
+
+
+def test_matched_cares_for_how_often_and_not_for_where():
+    shuffled = AT.reshape(25, 3)[np.random.default_rng(5).permutation(25)].reshape(5, 5, 3)
+    np.testing.assert_allclose(of_image(obj.matched("same", shuffled[None])), 0.0, atol=1e-12)
+    assert of_image(obj.matched("same", 0 * AT[None])) < -0.1
+
+
+def test_matched_pulls_each_value_to_the_one_of_its_rank():
+    objective = obj.matched("same", np.full((1, 5, 5, 3), 0.5, np.float32)).resolve(mirror()).one()
+    gradient = jax.grad(lambda image: mirror().ask(image, objective))(IMAGE)
+    np.testing.assert_allclose(gradient, -2 * (AT - 0.5) / AT.size, rtol=1e-5)
+
+
+def test_matched_sums_layers_and_each_of_a_batch_has_its_images():
+    model = network()
+    images = np.random.default_rng(6).random((2, 3, 6, 6, 2)).astype(np.float32)
+    both = obj.matched(["conv", "dense"], images, weights=[2.0, 0.5]).resolve(model)
+    assert both.labels() == ["2 layers·matched 0", "2 layers·matched 1"]
+    image = jnp.asarray(images[0, 0])
+    for place in range(2):
+        alone = [obj.matched(name, images[place]).resolve(model).one() for name in ("conv", "dense")]
+        expected = 2.0 * model.ask(image, alone[0]) + 0.5 * model.ask(image, alone[1])
+        np.testing.assert_allclose(model.ask(image, both.one(place)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: obj.matched([], AT), "no layers to match; give the name of one or more"),
+        (lambda: obj.matched(["a", "b"], AT, weights=[1.0]), "1 weights for 2 layers; give one for each"),
+        (
+            lambda: obj.matched("conv", np.ones((6, 6, 2))).resolve(network()),
+            "images of shape (6, 6, 2): give [images, 6, 6, 2], or several such [n, images, 6, 6, 2]",
+        ),
+        (
+            lambda: obj.matched("conv", np.ones((1, 6, 6, 2))).resolve(network()).resolve(points()),
+            "the objective is resolved for a layer of 16 positions and 4 channels, and 'conv' has 16 and 2; "
+            "make it again for this model",
+        ),
+    ],
+)
+def test_wrong_matches_are_refused(make, message):
+    with pytest.raises(JaxvizError) as caught:
+        make()
+    assert str(caught.value) == message

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +7,7 @@ import numpy as np
 import optax
 import pytest
 from cases import EXAMPLES
+from conftest import ROOT
 
 from jaxviz import parameterizations
 from jaxviz.layers.resampling import resize
@@ -238,6 +240,27 @@ def test_fixed_magnitudes_are_kept_exactly(shape, spread):
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)
 
 
+def test_the_spectrum_of_photographs_falls_as_measured():
+    told = json.loads((ROOT / "jaxviz/parameterizations/photographs.json").read_text())
+    frequency, measured = np.array(told["frequency"]), np.array(told["magnitude"])
+    assert (np.diff(frequency) > 0).all()
+    assert 0 < frequency[0] < 1 / 200
+    canvas = Canvas(shape=(64, 48, 3))
+    magnitude = FixedMagnitude(spectrum="photographs").magnitude(canvas)
+    along = magnitude[1:33, 0]  # 1/64 to 1/2 cycles a pixel
+    expected = np.stack([np.interp(np.arange(1, 33) / 64, frequency, column) for column in measured.T], axis=-1)
+    np.testing.assert_allclose(along / along[0, 0], expected / expected[0, 0], rtol=0.05)
+    slopes = np.polyfit(np.log(frequency), np.log(measured), 1)[0]
+    assert (
+        (slopes > -1.6) & (slopes < -1.0)
+    ).all()  # Field 1987: about 1 / frequency; photographs of objects are steeper
+    grey = FixedMagnitude(spectrum="photographs").magnitude(Canvas(shape=(64, 48, 1)))
+    np.testing.assert_allclose(grey[1:33, 0, 0] / grey[1, 0, 0], along[:, 0] / along[0, 0], rtol=1e-5)
+    # Below what was measured it goes on as a power of the frequency, and does not stay where it was.
+    long = FixedMagnitude(spectrum="photographs").magnitude(Canvas(shape=(900, 1)))
+    assert long[1, 0] / long[4, 0] > 4
+
+
 def test_fixed_magnitudes_by_value_and_from_an_image():
     images = np.random.default_rng(1).normal(size=(1, 6, 6, 3)).astype(np.float32)
     field = FixedMagnitude(spectrum=magnitude_of(images, colours=None), spread=None, colours=None)
@@ -255,6 +278,7 @@ def test_fixed_magnitudes_by_value_and_from_an_image():
     ("make", "message"),
     [
         (lambda c: FixedMagnitude(spectrum=np.ones((2, 2, 3))).init(KEY, c), r"spectrum of shape \(2, 2, 3\): images"),
+        (lambda c: FixedMagnitude(spectrum="paintings"), "unknown spectrum 'paintings'; give 'photographs', an array"),
         (lambda c: FixedMagnitude(spectrum=np.zeros((6, 4, 3))).init(KEY, c), "no magnitudes above 0"),
         (lambda c: FixedMagnitude().invert(jnp.zeros(c.shape), c), r"FixedMagnitude\(spread=1.0\) cannot start"),
         (lambda c: NormBall(radius=0), r"NormBall\(radius=0\): give more than 0"),

@@ -17,7 +17,7 @@ from jaxviz.values.deferral import Steps, deferred
 from jaxviz.values.errors import JaxvizError
 
 EVERY = pytest.mark.parametrize("name", PRESETS)
-OURS = ("jaxviz", "quick", "photographs", "photographs-quick", "signals", "signals-quick", "strokes")
+OURS = ("jaxviz", "quick", "maco-quick", "photographs", "photographs-quick", "signals", "signals-quick", "strokes")
 _TURNED = dict.fromkeys(("strokes", "photographs", "photographs-quick"), "Affine")
 FLAT_ONLY = {"lucid": "Rotate", "tf-keras-vis": "Rotate", **_TURNED}  # they rotate the image
 MINE = Recipe(name="mine", parameterization=Pixels(), optimizer=deferred(optax.sgd, 0.1), steps=3)
@@ -50,8 +50,19 @@ PUBLISHED = {
         ),
         "redirect_steps": 16,
     },
+    "vital": {
+        "parameterization": Pixels(low=None, high=None, clip=True, shares=True),
+        "optimizer": deferred(
+            optax.adam,
+            deferred(optimizers.warm_cosine, 0.225, Steps(0.05), Steps()),
+            b1=0.5,
+            b2=0.9,
+        ),
+        "steps": 2000,
+        "transforms": (Roll(30),),
+    },
     "maco": {
-        "parameterization": FixedMagnitude(spectrum=None, spread=1.0),
+        "parameterization": FixedMagnitude(spectrum="photographs", spread=1.0),
         "optimizer": deferred(optax.adam, 1.0, nesterov=True),
         "steps": 256,
         "views": 32,

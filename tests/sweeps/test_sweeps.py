@@ -18,7 +18,7 @@ from conftest import ROOT
 from sweep_trees import tree
 
 import jaxviz
-from jaxviz import JaxvizError
+from jaxviz import JaxvizError, JaxvizWarning
 from jaxviz import objectives as obj
 from jaxviz.sweeps.locks import locked
 
@@ -104,9 +104,11 @@ def test_stopped_damaged_and_resumed_it_equals_an_uninterrupted_one(whole, tiny,
     (tmp_path / "sweep" / ".unfinished-abc" / "chunk-00000.npz").touch()
     told = []
     (tmp_path / "sweep" / "000-first" / "quick" / "units.json").unlink(missing_ok=True)
-    done = jaxviz.sweep(tiny, tmp_path / "sweep", images=real, progress=told.append, **ALL)
+    with pytest.warns(JaxvizWarning, match=r"chunk-00000\.npz, 000-first/quick/positive/chunk-00001\.npz$"):
+        done = jaxviz.sweep(tiny, tmp_path / "sweep", images=real, progress=told.append, **ALL)
     assert done.complete
     assert {event.kept for event in told} == {True, False}
+    assert [event.labels for event in told if event.again] == [("first:0",), ("first:1",)]
     assert tree(tmp_path / "sweep") == tree(whole[0].directory)
 
 
@@ -121,7 +123,29 @@ def test_what_is_lost_or_another_s_is_made_again(whole, tiny, real, tmp_path):
     shutil.copy(first / "quick" / "units.json", second / "quick" / "units.json")
     shutil.rmtree(second / "quick" / "diversity")
     assert not jaxviz.Sweep.open(tmp_path / "sweep").layer("second").complete
-    jaxviz.sweep(tiny, tmp_path / "sweep", images=real, **ALL)
+    with pytest.warns(JaxvizWarning) as warned:
+        jaxviz.sweep(tiny, tmp_path / "sweep", images=real, **ALL)
+    assert str(warned.pop().message) == (
+        f"{tmp_path / 'sweep'}: made again what was damaged, or was another file: 000-first/quick/positive/run.json, "
+        "004-second/quick/positive/chunk-00002.npz, 004-second/quick/units.json, 006-classes/quick/units.json"
+    )
+    assert tree(tmp_path / "sweep") == tree(whole[0].directory)
+
+
+def test_swapped_chunks_are_noticed_and_made_again(whole, tiny, real, tmp_path):
+    shutil.copytree(whole[0].directory, tmp_path / "sweep")
+    positive, negative = (tmp_path / "sweep" / "000-first" / "quick" / name for name in ("positive", "negative"))
+    swaps = [(positive / "chunk-00000.npz", positive / "chunk-00001.npz")]
+    swaps += [(positive / "chunk-00002.npz", negative / "chunk-00002.npz")]
+    for one, other in swaps:
+        shutil.move(one, tmp_path / "one")
+        shutil.move(other, one)
+        shutil.move(tmp_path / "one", other)
+    layer, message = jaxviz.Sweep.open(tmp_path / "sweep").layer("first"), r"chunk-00000\.npz holds chunk 1 of first"
+    with pytest.raises(JaxvizError, match=message):
+        layer.visualization()
+    with pytest.warns(JaxvizWarning, match=r"positive/chunk-00000\.npz, .* 000-first/quick/negative/chunk-00002\.npz$"):
+        jaxviz.sweep(tiny, tmp_path / "sweep", images=real, **ALL)
     assert tree(tmp_path / "sweep") == tree(whole[0].directory)
 
 
