@@ -41,6 +41,9 @@ class SyntheticLayer(SweptLayer):
     def complete(self) -> bool:
         return self.share == 1
 
+    def finished(self, aspect: str = "positive", recipe: str | None = None) -> int:
+        return self.done
+
     def _dead(self, units: np.ndarray) -> np.ndarray:
         return units % _DEAD == _DEAD - 1
 
