@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 import jax
 from jaxtyping import PyTree
 
-__all__ = ["Graph", "graph_of"]
+__all__ = ["CALLS", "Graph", "graph_of"]
 
 # What activation functions are called in a trace: jitted functions by their own names, others by their last equation.
 _ACTIVATIONS = {
     *("celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "logistic", "max"),
     *("relu", "relu6", "selu", "silu", "softplus", "soft_sign", "sparse_plus", "squareplus", "tanh"),
 }
-# Calls whose equations are those of the function called, as if it stood in their place.
-_CALLS = {"jit", "pjit", "closed_call", "checkpoint", "remat2", "custom_jvp_call", "custom_vjp_call"}
+CALLS = {"jit", "pjit", "closed_call", "checkpoint", "remat2", "custom_jvp_call", "custom_vjp_call"}
+"""Calls whose equations are those of the function called, as if it stood in their place."""
 _UNCHANGED = {"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "stop_gradient", "convert_element_type", "copy"}
 
 
@@ -166,7 +166,7 @@ def _walk(jaxpr, inputs: list[int | None], steps: list[_Step], numbering: Iterat
 
 def _inner(equation) -> Iterator:
     """Yields the jaxpr that a call calls."""
-    if equation.primitive.name in _CALLS:
+    if equation.primitive.name in CALLS:
         for name in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
             if name in equation.params:
                 yield getattr(equation.params[name], "jaxpr", equation.params[name])

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Int32, PyTree
 
 from jaxviz.networks.graphs import graph_of
+from jaxviz.networks.kernels import Weights, kernel_of
 from jaxviz.networks.layer import Layer
 from jaxviz.networks.model import Model
 from jaxviz.networks.readings import Readable
@@ -97,7 +98,8 @@ def strongest(model: Model, layer: str, count: int = 8) -> Strongest | None:
     """Finds for each unit of a layer the channels before it with the strongest weights.
 
     They are those of the nearest layer before that computes channels of its own: activation functions, normalization
-    by numbers of training, pooling, padding and Flatten are passed by; a sum or concatenation of layers is not.
+    by numbers of training, pooling, padding and Flatten are passed by; a sum or concatenation of layers is not. In a
+    network that does not tell its wiring, such as a Flax module, they are found in its traced equations.
 
     Args:
       model: the network.
@@ -118,15 +120,10 @@ def strongest(model: Model, layer: str, count: int = 8) -> Strongest | None:
     """
     if count < 1:
         raise JaxvizError(f"count {count}: give how many channels, 1 or more")
-    units, wires = model.layer(layer).channels, _wires(model)
-    kernel = wires[layer].kernel if layer in wires else None
-    source = _source(model, wires, layer, kernel) if kernel else None
-    if kernel is None or source is None:
+    kernel = _kernel_of(model, layer)
+    if kernel is None or kernel.layer is None or kernel.entries is None:
         return None
-    weights = kernel.array(model.variables)
-    if weights.shape[-1] != units:  # its activation function makes fewer channels of more
-        return None
-    name, entries = source
+    entries, weights, name = kernel.entries, kernel.weights, kernel.layer
     if kernel.groups > 1:
         places, names = np.arange(len(entries) // kernel.groups)[:, None], entries.reshape(kernel.groups, -1)
     else:
@@ -141,12 +138,24 @@ def weights_of(model: Model, layer: str) -> Float[np.ndarray, "units weights"] |
     Raises:
       JaxvizError: the model has no such layer.
     """
-    units, wires = model.layer(layer).channels, _wires(model)
+    kernel = _kernel_of(model, layer)
+    return None if kernel is None else np.moveaxis(kernel.weights, -1, 0).reshape(kernel.weights.shape[-1], -1)
+
+
+def _kernel_of(model: Model, layer: str) -> Weights | None:
+    """Finds the weights of a layer: as the network tells its wiring, or else in its traced equations."""
+    units = model.layer(layer).channels
+    if not isinstance(model.module, Wired):
+        return kernel_of(model, layer)
+    wires = model.module.wires()
     kernel = wires[layer].kernel if layer in wires else None
     if kernel is None:
         return None
     weights = kernel.array(model.variables)
-    return None if weights.shape[-1] != units else np.moveaxis(weights, -1, 0).reshape(weights.shape[-1], -1)
+    if weights.shape[-1] != units:  # its activation function makes fewer channels of more
+        return None
+    name, entries = _source(model, wires, layer, kernel) or (None, None)
+    return Weights(weights=weights, groups=kernel.groups, layer=name, entries=entries)
 
 
 def _ranked(layer: str, weights: np.ndarray, places: np.ndarray, names: np.ndarray, count: int) -> Strongest:
