@@ -1,7 +1,7 @@
-"""jaxviz shows what the units of a neural network look for.
+"""jaxviz makes pictures of what the units of a neural network respond to.
 
-Data flows one way: Keras file, Flax module or JAX function -> model; model + objectives + recipe + key -> ascent ->
-visualization -> report and figures.
+Data flows in one direction: a Keras file, Flax module or JAX function becomes a model; model, objective, recipe and key
+go into an ascent; the ascent returns a visualization; reports and figures show it.
 """
 
 import importlib
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from jaxviz.values.displays import Displayed, show_with
 
 if TYPE_CHECKING:
-    from jaxviz import keras, layers, objectives, parameterizations, penalties, recipes, testing, transforms
+    from jaxviz import analysis, keras, layers, objectives, parameterizations, penalties, recipes, testing, transforms
     from jaxviz.galleries import gallery
     from jaxviz.keras.default import default_model
+    from jaxviz.keras.live import from_keras
     from jaxviz.networks import checkpoints
     from jaxviz.networks.ensembles import ensemble
     from jaxviz.networks.functions import from_function
@@ -39,6 +40,7 @@ __all__ = [
     "Report",
     "Sweep",
     "Visualization",
+    "analysis",
     "animations",
     "checkpoints",
     "default_model",
@@ -47,6 +49,7 @@ __all__ = [
     "exports",
     "figures",
     "from_function",
+    "from_keras",
     "from_linen",
     "from_nnx",
     "gallery",
@@ -89,6 +92,7 @@ _OBJECTS = {
     "deferred": "jaxviz.values.deferral",
     "ensemble": "jaxviz.networks.ensembles",
     "from_function": "jaxviz.networks.functions",
+    "from_keras": "jaxviz.keras.live",
     "from_linen": "jaxviz.networks.linen",
     "from_nnx": "jaxviz.networks.nnx",
     "gallery": "jaxviz.galleries",

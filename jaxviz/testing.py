@@ -1,4 +1,4 @@
-"""Testing: an objective of one's own -> what holds of it, or one line that says what does not."""
+"""Testing: a user's objective -> a summary of the checks that it passes, or one line about the check that it fails."""
 
 import dataclasses
 from collections.abc import Callable
@@ -24,12 +24,12 @@ _TOLERANCE = 1e-3  # of the largest: one by one and under vmap the network's sum
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Conformance:
-    """What was found of an objective that conforms.
+    """The summary of an objective that passed all checks.
 
     Attributes:
-      labels: what its batch is called.
-      group: how many images climb together.
-      before: the scores of the rows that were climbed, at a random image ``[rows]``.
+      labels: the labels of its batch.
+      group: the number of images that are optimized together.
+      before: the scores of the tested rows, at a random image ``[rows]``.
       after: their scores after the last step.
     """
 
@@ -46,21 +46,21 @@ def check_objective(
     other: Objective | None = None,
     key: Array | None = None,
 ) -> Conformance:
-    """Checks that an objective is fit to be climbed, in a batch, and compiled once.
+    """Checks that an objective can be maximized, in a batch, with one compilation.
 
-    It resolves; it has as many labels as rows; score and gradient are finite at a random image and at flat ones; the
-    gradient is not 0 everywhere; the score rises along it; a batch gives what one by one gives; and nothing is traced
-    again for other numbers of the same shapes. The first four of a batch are climbed.
+    The checks: it resolves; it has as many labels as rows; score and gradient are finite for a random image and for
+    flat images; the gradient is not 0 everywhere; the score grows along the gradient; a batch gives the same scores as
+    one by one; and other numbers of the same shapes are not traced again. The first four rows of a batch are tested.
 
     Args:
-      objective: one, a batch, or any function of activations.
-      model: the network; the MNIST network that jaxviz ships when left out.
-      other: the same objective with other numbers, as many, to see that it is not traced again. When left out, the
-        first one's own, resolved anew.
-      key: the key of the random image, ``jax.random.key(0)`` when left out.
+      objective: one objective, a batch, or any function of activations.
+      model: the network; by default the MNIST network that jaxviz ships.
+      other: the same objective with as many other numbers, to check that it is not traced again; by default the
+        objective itself, resolved again.
+      key: the key of the random image, by default ``jax.random.key(0)``.
 
     Raises:
-      JaxvizError: one of these does not hold; the message says which, of what.
+      JaxvizError: one of the checks failed; the message names it and the row.
 
     Example:
       >>> import jaxviz

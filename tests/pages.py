@@ -1,14 +1,16 @@
-"""Pages of the documentation: a Markdown file -> its blocks of code, each with its annotation."""
+"""Pages of the documentation: a Markdown file or a notebook -> its blocks of code, each with its annotation."""
 
 import dataclasses
+import json
 import re
 import shlex
 from pathlib import Path
 
 from conftest import ROOT
 
+NOTEBOOKS = sorted((ROOT / "docs").glob("*.ipynb"))
 # The reference is made from docstrings; their examples run as doctests.
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *NOTEBOOKS]
 
 _FENCE = re.compile(
     r"(?:^<!-- not run: (?P<reason>.+?) -->\n+)?^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE
@@ -32,9 +34,17 @@ class Block:
     output: str | None = None
 
 
+def text_of(page: Path) -> str:
+    """Returns the Markdown of a page; of a notebook, that of its Markdown cells."""
+    if page.suffix != ".ipynb":
+        return page.read_text()
+    cells = json.loads(page.read_text())["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown") + "\n"
+
+
 def blocks(page: Path) -> list[Block]:
-    """Returns the blocks of a page, outputs joined to what prints them."""
-    text, found, end = page.read_text(), [], -1
+    """Returns the blocks of a page, outputs joined to what prints them; the code cells of a notebook are not blocks."""
+    text, found, end = text_of(page), [], -1
     for match in _FENCE.finditer(text):
         block = Block(match["language"], match["code"], match["reason"])
         if not block.language and found and not text[end : match.start()].strip():
@@ -65,7 +75,7 @@ def commands(block: Block) -> list[list[str]]:
 def tables(page: Path, heading: str) -> list[tuple[str, str]]:
     """Returns the rows of all tables whose last column has this heading: the first cell, and the last one's code."""
     rows, inside = [], False
-    for line in page.read_text().splitlines():
+    for line in text_of(page).splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")] if line.startswith("|") else []
         if not cells:
             inside = False

@@ -6,14 +6,16 @@ import re
 import types
 
 import jax
+import nbformat
 import numpy as np
 import pytest
 import typer
 from conftest import ROOT
-from pages import PAGES, blocks, commands, tables
+from pages import NOTEBOOKS, PAGES, blocks, commands, tables, text_of
 from PIL import Image
 
 import jaxviz
+from experiments import notebooks
 from jaxviz import cli
 
 MOST_STEPS = 8  # of any ascent on a page; the printed outputs do not depend on more steps
@@ -21,6 +23,7 @@ MOST_STEPS = 8  # of any ascent on a page; the printed outputs do not depend on 
 # The only code on the pages that no test runs.
 NOT_RUN = {
     ("scaling.md", "takes two machines"),
+    ("keras-files.md", "takes a file of weights"),
     ("command-line.md", "takes a file networks.py"),
     ("scaling.md", "takes several machines"),
 }
@@ -30,6 +33,7 @@ LEFT = {
     "README": ["conv2d_3.png", "out"],
     "write-your-own-objective": ["own_objective.json", "own_objective.png"],
     "notebooks": ["ascent.gif", "ascent.html", "ascent.npz", "ascent.png", "pictures"],
+    "tutorial": ["patterns"],
 }
 
 # Programs that the pages call and that are not ours to test.
@@ -75,6 +79,16 @@ def test_python_runs_from_top_to_bottom(page, desk, few_steps, capsys):
         for idiom, cell in rows:
             for code in re.findall(r"`([^`]+)`", cell):
                 try_out(eval(compile(code, idiom, "eval"), names), names["model"])
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS, ids=lambda page: page.stem)
+def test_notebooks_run_and_print_what_they_hold(page, tmp_path):
+    stored = nbformat.read(page, as_version=4)
+    nbformat.validate(stored)
+    done = notebooks.run(stored, tmp_path)
+    assert notebooks.texts(done) == notebooks.texts(stored)
+    assert sorted(path.name for path in tmp_path.iterdir()) == LEFT.get(page.stem, [])
+    assert page.stat().st_size < 400_000  # the pictures in it are small
 
 
 def try_out(made, model):
@@ -149,7 +163,7 @@ def understand(arguments):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_pages_and_pictures_that_are_linked_exist(page):
     links = re.findall(
-        r"(!?)\[([^\]]*)\]\(([^)#:\s]+)(?:#[^)]*)?\)", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+        r"(!?)\[([^\]]*)\]\(([^)#:\s]+)(?:#[^)]*)?\)", re.sub(r"```.*?```", "", text_of(page), flags=re.DOTALL)
     )
     for picture, text, target in links:
         assert (page.parent / target).exists(), target
@@ -157,9 +171,10 @@ def test_pages_and_pictures_that_are_linked_exist(page):
 
 
 def test_the_site_has_every_page():
-    nav = re.findall(r"([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    nav = re.findall(r"([\w/-]+\.(?:md|ipynb))$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
     docs = ROOT / "docs"
-    assert sorted(nav) == sorted(str(page.relative_to(docs)) for page in docs.rglob("*.md"))
+    pages = [*docs.rglob("*.md"), *NOTEBOOKS]
+    assert sorted(nav) == sorted(str(page.relative_to(docs)) for page in pages)
 
 
 def test_the_reference_has_every_public_name_once():

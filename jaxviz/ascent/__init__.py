@@ -1,1 +1,1 @@
-"""Ascent: one image climbs a gradient; many climb together, chunk by chunk, over devices and processes."""
+"""Ascent: gradient ascent of one image, and of many images in chunks, on several devices and processes."""

@@ -1,4 +1,4 @@
-"""Ascent: one objective -> its image, all steps in one loop of the compiled program."""
+"""Ascent: one objective -> its image; the compiled program makes all steps in one loop."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -28,7 +28,7 @@ class Ascent(NamedTuple):
     Attributes:
       image: the last image, of the best restart.
       start: the first image, likewise.
-      scores: what was climbed before each step, penalties left out, ``[steps]``.
+      scores: the score before each step, without penalties, ``[steps]``.
       final_score: the objective of the last image, as it is: no transforms, after the activation function.
       steps: how many steps were made.
       restarts: the last image of each restart, ``[restarts, ...]``; None where there is one.
@@ -49,17 +49,17 @@ class Ascent(NamedTuple):
 def ascend(
     model: Model, objective: Objective, key: Array, start: Array | None, *, recipe: Recipe, frames: int | None = None
 ) -> Ascent:
-    """Climbs from a first image to one that the objective scores high.
+    """Optimizes an image by gradient ascent, from a first image to one with a high score.
 
-    Written for one image; a batch is one ``vmap`` away.
+    Written for one image; ``vmap`` makes a batch of it.
 
     Args:
       model: the network.
       objective: one resolved objective, its leaves scalars.
       key: the key of the run; the objective's layers and indices are folded in here.
       start: the first image, in the canvas's shape; drawn by the recipe's parameterization when None.
-      recipe: how to climb.
-      frames: how many images of the way are kept, 2 or more, evenly spaced from the first to the last; None for none.
+      recipe: the recipe.
+      frames: the number of images of the ascent that are kept, 2 or more, evenly spaced; None for none.
     """
     if recipe.restarts == 1:
         return _climb(model, objective, key, start, recipe, frames)

@@ -1,4 +1,4 @@
-"""Batches: objectives -> ascents, all of them: one vmap, chunk by chunk, over the devices and processes at hand."""
+"""Batches: objectives -> their ascents, with one vmap, in chunks, on all devices and processes."""
 
 import contextlib
 import dataclasses
@@ -41,16 +41,16 @@ def climb(
 ) -> Arrays:
     """Runs every ascent of a batch of objectives; returns the fields of their ``Ascent``, each ``[n, …]``.
 
-    Under ``jax.distributed`` each process climbs its share of the chunks, and each returns the whole.
+    Under ``jax.distributed`` each process makes its share of the chunks, and each returns all of them.
 
     Args:
       model: the network.
       objective: a resolved batch of objectives.
       starts: first images ``[n, …]``; None where the recipe draws them.
       key: the key of the run.
-      recipe: how to climb.
-      frames: how many images of the way are kept; None for none.
-      width: images that climb together on each device; chosen when None.
+      recipe: the recipe.
+      frames: the number of images of the ascent that are kept; None for none.
+      width: the number of images that each device optimizes together; chosen when None.
       keep: a directory for finished chunks; those that it has are not made again.
       facts: what the run is, by which that directory is known.
       progress: called after each chunk with the number of images that it finished.

@@ -1,4 +1,4 @@
-"""Beginning: the key and the starting images that a caller gives -> what an ascent begins from, checked."""
+"""Beginning: the key and the first images that a caller gives -> a checked key and checked images."""
 
 import jax
 import jax.numpy as jnp

@@ -1,8 +1,7 @@
-"""Store: a directory that keeps the finished chunks of a run, so that what ends early loses nothing.
+"""Store: a directory with the finished chunks of a run, so that an interrupted run loses nothing.
 
-``run.json`` says what the run is, ``chunk-00007.npz`` holds the eighth chunk, and says that it does; a file is there
-whole or not at all.
-Several processes may share one: each writes its own chunks, and all wait until all are there.
+``run.json`` describes the run. ``chunk-00007.npz`` holds the eighth chunk and its number. A file is written completely
+or not at all. Several processes may share a directory: each writes its own chunks, and all wait for all chunks.
 """
 
 import contextlib

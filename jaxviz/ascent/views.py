@@ -1,4 +1,4 @@
-"""Views: (key, image, step) -> what the network sees of the image at that step."""
+"""Views: (key, image, step) -> the image as the network sees it at that step."""
 
 from collections.abc import Sequence
 

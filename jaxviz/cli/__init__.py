@@ -1,6 +1,6 @@
 """The command line: ``jaxviz layers``, ``convert``, ``visualize``, ``sweep``, ``gallery``, ``report``, and more.
 
-One room a command; none of them imports JAX before it is called, so that ``jaxviz --help`` answers at once.
+Each command has a module. No module imports JAX before its command is called, so ``jaxviz --help`` answers at once.
 """
 
 from jaxviz.cli.app import app, main

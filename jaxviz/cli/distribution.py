@@ -1,4 +1,4 @@
-"""Distribution: options -> this process as one of several that share the work."""
+"""Distribution: options -> this process as one of several processes that share the work."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Interrupts: Ctrl-C and SIGTERM -> the end of the work after the chunks at work; at once when pressed again."""
+"""Interrupts: Ctrl-C and SIGTERM -> an end after the current chunks; a second Ctrl-C ends at once."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Models: FILE and the options that go with it -> a model, and the words by which a command takes it again."""
+"""Models: FILE and its options -> a model, and the words with which another command loads it again."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""Printing: tables for people, one JSON document for machines; both on stdout."""
+"""Printing: tables for people, or one JSON document for programs, on stdout."""
 
 import json
 import sys

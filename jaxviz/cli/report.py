@@ -24,15 +24,17 @@ __all__ = ["report"]
 def report(
     path: Annotated[
         Path,
-        typer.Argument(metavar="DIRECTORY|FILE.npz", help="What `jaxviz sweep` or `jaxviz visualize` wrote."),
+        typer.Argument(metavar="DIRECTORY|FILE.npz", help="The directory of a sweep, or a file of `jaxviz visualize`."),
     ],
     layer: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A layer of the sweep, or a pattern, to show its units; may be given again."),
+        typer.Option(
+            metavar="NAME", help="A layer of the sweep, or a pattern, to show its units; may be given several times."
+        ),
     ] = None,
     recipe: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A recipe of the sweep; may be given again. All when left out."),
+        typer.Option(metavar="NAME", help="A recipe of the sweep; may be given several times. By default all."),
     ] = None,
     sort: Annotated[
         str | None,
@@ -42,13 +44,13 @@ def report(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="The model that FILE.npz was made of, as for `jaxviz visualize`; a sweep needs none.",
+            help="The model of FILE.npz, as for `jaxviz visualize`; a sweep needs none.",
         ),
     ] = None,
     images: Images = None,
     objective: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="What FILE.npz shows, where it does not say so itself."),
+        typer.Option(metavar="TEXT", help="The objective of FILE.npz, if the file does not state it."),
     ] = None,
     architecture: Architecture = None,
     preprocessing: PreprocessingName = None,
@@ -57,7 +59,7 @@ def report(
     class_names: ClassNames = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the numbers beside the pictures: how far each unit came, how selective it is, which are dead."""
+    """Print numbers about pictures: the activation that each reaches, its selectivity, and which units are dead."""
     if path.suffix == ".npz":
         if layer:
             raise JaxvizError(f"--layer {layer[0]} goes with a sweep's directory; {path} has one objective")

@@ -1,6 +1,6 @@
 """Running: a command -> its exit code: 0 done, 1 the work failed, 2 wrong use, 130 stopped.
 
-An error is one line on stderr, and so is a warning of ours.
+Errors and jaxviz's own warnings are one line each on stderr.
 """
 
 import contextlib

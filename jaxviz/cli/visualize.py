@@ -1,9 +1,7 @@
-"""``jaxviz visualize``: units, or any objective -> a sheet of pictures and their numbers."""
+"""``jaxviz visualize``: units or any objective -> a sheet of pictures and their numbers."""
 
 import dataclasses
 import math
-import re
-import zlib
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,6 +32,7 @@ from jaxviz.cli.options import (
     complete_layer,
     key_of,
 )
+from jaxviz.cli.picture_files import PictureFiles, stem_of
 from jaxviz.cli.printing import print_json
 from jaxviz.cli.watching import watching
 from jaxviz.values.errors import JaxvizError
@@ -45,9 +44,7 @@ if TYPE_CHECKING:
     from jaxviz import Model, Recipe, Visualization
     from jaxviz.objectives import Objective
 
-__all__ = ["stem_of", "visualize"]
-
-_LONGEST_STEM = 80
+__all__ = ["visualize"]
 
 
 def visualize(
@@ -63,9 +60,7 @@ def visualize(
     ] = None,
     channels: Annotated[
         str | None,
-        typer.Option(
-            metavar="LIST", help="Which of its channels: a range 0:16, a list 3,7,11, or both; all when left out."
-        ),
+        typer.Option(metavar="LIST", help="Its channels: a range 0:16, a list 3,7,11, or both; by default all."),
     ] = None,
     objective: Annotated[
         str | None,
@@ -83,7 +78,9 @@ def visualize(
     precision: Precision = "float32",
     keep: Annotated[
         Path | None,
-        typer.Option(metavar="DIRECTORY", help="Keep finished chunks here, and go on from those there."),
+        typer.Option(
+            metavar="DIRECTORY", help="Save finished chunks here, and continue from the chunks that are there."
+        ),
     ] = None,
     start: Annotated[
         Path | None, typer.Option(metavar="FILE.npy", help="A starting image, or one for each picture.")
@@ -98,16 +95,24 @@ def visualize(
     processes: Processes = None,
     process: Process = None,
     watch: Watched = None,
+    gif: Annotated[bool, typer.Option("--gif", help="Also write an animation of the ascents, NAME.gif.")] = False,
+    each: Annotated[bool, typer.Option("--each", help="Also write a PNG file of each picture, into NAME/.")] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Also write one page with everything, NAME.html, that needs no other file.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier files of the same names.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draw what units of a network look for: a sheet of pictures, and their numbers."""
-    import jaxviz
+    """Make pictures of units of a network: a sheet, and a file with their numbers."""
     from jaxviz import recipes
     from jaxviz.files.arrays import read_array
     from jaxviz.files.outputs import staged
 
     join(distributed=distributed, coordinator=coordinator, processes=processes, process=process)
     asked, name, text = _asked(layer, channels, objective)
+    files = PictureFiles(directory=out, stem=stem_of(name), gif=gif, each=each, html=html)
+    if not overwrite:
+        files.check_free()
     model = load(
         file,
         architecture=architecture,
@@ -120,31 +125,19 @@ def visualize(
     chosen = recipes.default_for(model) if recipe is None else recipes.find(recipe)
     chosen = chosen if steps is None else chosen.replace(steps=steps)
     settings = {"start": None if start is None else read_array(start), "restarts": restarts, "precision": precision}
-    with staged(out) as stage:
+    settings |= {"frames": files.frames(chosen.steps)}
+    with staged(out):  # it can be written, or is refused before anything is computed
         result = _climbed(model, resolved, chosen, key, settings, name=name, keep=keep, watch=watch)
         if not is_first():
             return
         result = dataclasses.replace(result, provenance=result.provenance | {"objective": text})
-        stem = stem_of(name)
-        result.save(stage / f"{stem}.npz")
-        jaxviz.figures.collage(result, title=None if layer else name).savefig(stage / f"{stem}.png")
+        pictures = files.write(result, title=None if layer else name)
     if as_json:
-        print_json(_described(result, out / stem, file))
+        print_json(_described(result, files, pictures, file))
         return
-    print(f"{out / stem}.png and .npz: {len(result)} picture{'s' if len(result) > 1 else ''}")
+    print(f"{files.told()}: {len(result)} picture{'s' if len(result) > 1 else ''}")
     if result.dead.any():
         print(f"dead, no picture: {', '.join(result.dead_labels)}")
-
-
-def stem_of(name: str) -> str:
-    """Returns the name of a file for a layer or an objective.
-
-    Example:
-      >>> stem_of("block1/conv"), stem_of("conv2d_3:17 - 0.5*conv2d_4:3")
-      ('block1.conv', 'conv2d_3.17-0.5.conv2d_4.3')
-    """
-    stem = re.sub(r"[^\w.+-]+", ".", re.sub(r"\s+", "", name)).strip(".")
-    return stem if len(stem) <= _LONGEST_STEM else f"{stem[: _LONGEST_STEM - 9]}-{zlib.crc32(name.encode()):08x}"
 
 
 def _asked(layer: str | None, channels: str | None, objective: str | None) -> "tuple[Objective, str, str]":
@@ -194,11 +187,13 @@ def _climbed(
         return jaxviz.visualize(model, objective, recipe, key=key, keep=keep, progress=progress, watch=show, **settings)
 
 
-def _described(result: "Visualization", stem: Path, file: str) -> dict[str, object]:
+def _described(result: "Visualization", files: PictureFiles, pictures: list[Path], model: str) -> dict[str, object]:
     """Returns what a machine reads of the result; a score that is no number is null."""
-    pictures = [
+    told: list[dict[str, object]] = [
         {"label": label, "score": float(score) if math.isfinite(score) else None, "dead": bool(dead)}
         for label, score, dead in zip(result.labels, result.final_scores, result.dead, strict=True)
     ]
-    files = {"image": f"{stem}.png", "arrays": f"{stem}.npz"}
-    return {"model": file, **files, "made_by": result.provenance, "pictures": pictures}
+    for each, path in zip(told, pictures, strict=False):  # none where they are not wanted
+        each["file"] = str(path)
+    whole = {name: str(path) for name, path in files.whole.items()}
+    return {"model": model, **whole, "made_by": result.provenance, "pictures": told}

@@ -1,4 +1,4 @@
-"""Watching: images as they are finished -> one picture on disk, made anew every few seconds."""
+"""Watching: finished images -> one picture on disk, written again every few seconds."""
 
 import collections
 import contextlib

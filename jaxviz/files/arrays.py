@@ -1,4 +1,4 @@
-"""Arrays: ``.npy`` and ``.npz`` files -> arrays, read as what they are: input from elsewhere."""
+"""Arrays: ``.npy`` and ``.npz`` files -> arrays. The files are untrusted input and are checked."""
 
 import os
 import tokenize

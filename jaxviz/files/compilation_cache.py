@@ -1,6 +1,6 @@
-"""Compilation cache: compiled programs kept on disk, for the command line and the experiments.
+"""Compilation cache: compiled programs on disk, for the command line and the experiments.
 
-The library itself changes no setting of JAX's; a program that wants this calls ``enable`` before it compiles anything.
+The library itself changes no setting of JAX. A program that wants the cache calls ``enable`` before it compiles.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Outputs: a directory's new files, written whole or not at all."""
+"""Outputs: the new files of a directory, written completely or not at all."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Belonging: the numbers in a swept layer's folder -> an error where they are not those of its pictures."""
+"""Belonging: the numbers in a layer's folder -> an error if they do not belong to its pictures."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Drawing: the layers that each layer reads -> the lines between them."""
+"""Drawing: the inputs of each layer -> the lines between the layers."""
 
 from collections.abc import Sequence
 

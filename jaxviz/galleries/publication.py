@@ -1,4 +1,4 @@
-"""Publication: a site's files -> a directory where they appear together, named by what they hold."""
+"""Publication: the files of a site -> a directory in which all of them appear at once, named by their content."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Scripts: plain data -> files that a page can load without a server, which reads no others."""
+"""Scripts: plain data -> files that a page loads without a server."""
 
 import json
 import math

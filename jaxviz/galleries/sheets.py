@@ -1,4 +1,4 @@
-"""Sheets: tiles in order of arrival -> PNG files that hold many of them."""
+"""Sheets: tiles in their order of arrival -> PNG files with many tiles each."""
 
 from pathlib import Path
 

@@ -1,8 +1,8 @@
-"""Files: path -> what a Keras file holds, as plain values."""
+"""Files: a path -> the contents of a Keras file, as plain values."""
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jaxviz.keras.config.parsing import parse
@@ -16,6 +16,7 @@ from jaxviz.values.errors import ModelFileError
 __all__ = ["read"]
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_MOST_NAMED = 5  # files in a message
 
 
 def read(path: str | os.PathLike, *, architecture: Mapping | str | os.PathLike | None = None) -> StoredModel:
@@ -66,19 +67,33 @@ def _read_archive(path: Path) -> StoredModel:
 
 def _read_directory(path: Path) -> StoredModel:
     names = sorted(os.listdir(path))
-    hdf5 = [name for name in names if name.endswith((".h5", ".hdf5"))]
     if _CONFIG in names and _WEIGHTS in names:
         weights, config = _WEIGHTS, _CONFIG
-    elif "model.json" in names and len(hdf5) == 1:  # the habit of Keras 1 and 2: model.to_json() and save_weights()
-        weights, config = hdf5[0], "model.json"
-    else:
-        raise directory_refusal(path, names)
+    else:  # the habit of Keras 1 and 2: model.to_json() and save_weights()
+        weights, config = _parts(path, names)
     metadata = _text(path / _METADATA) if _METADATA in names else None
     if not (path / weights).is_file():
         raise ModelFileError(f"{path / weights} is no file")
     if not is_hdf5(path / weights):
         raise file_refusal(path / weights)
     return _stored(path, read_hdf5(path / weights, skip=SKIPPED), _text(path / config), metadata)
+
+
+def _parts(path: Path, names: Sequence[str]) -> tuple[str, str]:
+    """Returns the one HDF5 file of a directory and the one JSON file of an architecture, whatever they are called."""
+    files = [name for name in names if (path / name).is_file()]
+    hdf5 = [name for name in files if is_hdf5(path / name)]
+    configs = [name for name in files if name not in hdf5 and is_json(path / name)]
+    if len(configs) > 1:  # of those, one that says what it is
+        configs = [name for name in configs if "class_name" in parse(_text(path / name), str(path / name))]
+    if not hdf5 or not configs:
+        raise directory_refusal(path, names)
+    for what, found in (("HDF5 files", hdf5), ("architectures", configs)):
+        if len(found) > 1:
+            raise ModelFileError(
+                f"{path} has {len(found)} {what}: {', '.join(found[:_MOST_NAMED])}; give the weights, and architecture="
+            )
+    return hdf5[0], configs[0]
 
 
 def _stored(path: Path, root: Group, config: bytes | None = None, metadata: bytes | None = None) -> StoredModel:

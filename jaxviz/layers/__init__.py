@@ -1,4 +1,4 @@
-"""Layers: convolution, pooling and resampling, each lowered as suits the backend at hand.
+"""Layers: convolution, pooling and resampling, each in the form that is fast on the backend.
 
 Any Flax module can use them: ``nn.Conv(…, conv_general_dilated=jaxviz.layers.conv_general_dilated)``.
 """

@@ -1,1 +1,1 @@
-"""Networks: Model, Layer and Canvas; the doors for Linen, NNX and functions; and models made of models."""
+"""Networks: Model, Layer and Canvas; models of Linen modules, NNX modules and functions; models made of models."""

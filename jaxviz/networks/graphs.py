@@ -1,4 +1,4 @@
-"""Graph: the equations by which a traced function comes from its arguments to its values."""
+"""Graph: the equations with which a traced function computes its values from its arguments."""
 
 import dataclasses
 import itertools
@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator, Mapping
 import jax
 from jaxtyping import PyTree
 
-__all__ = ["CALLS", "Graph", "graph_of"]
+__all__ = ["Graph", "graph_of", "is_activation"]
 
 # What activation functions are called in a trace: jitted functions by their own names, others by their last equation.
 _ACTIVATIONS = {
     *("celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "logistic", "max"),
     *("relu", "relu6", "selu", "silu", "softplus", "soft_sign", "sparse_plus", "squareplus", "tanh"),
 }
-CALLS = {"jit", "pjit", "closed_call", "checkpoint", "remat2", "custom_jvp_call", "custom_vjp_call"}
-"""Calls whose equations are those of the function called, as if it stood in their place."""
+# Calls whose equations are those of the function called, as if it stood in their place.
+_CALLS = {"jit", "pjit", "closed_call", "checkpoint", "remat2", "custom_jvp_call", "custom_vjp_call"}
 _UNCHANGED = {"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "stop_gradient", "convert_element_type", "copy"}
 
 
@@ -144,6 +144,12 @@ def graph_of(function: Callable[..., Mapping[str, jax.Array]], *arguments: PyTre
     return Graph({name: number for number, name in sorted(found, key=lambda pair: pair[0])}, tuple(steps))
 
 
+def is_activation(equation) -> bool:
+    """Tells whether an equation is an activation function of one array, such as a relu."""
+    arrays = [variable for variable in equation.invars if not hasattr(variable, "val")]
+    return len(arrays) == 1 and _name(equation) in _ACTIVATIONS
+
+
 def _walk(jaxpr, inputs: list[int | None], steps: list[_Step], numbering: Iterator[int]) -> list[int | None]:
     """Appends the steps of a jaxpr, calls replaced by what they call; returns the numbers of its outputs."""
     numbers: dict = dict(zip(jaxpr.invars, inputs, strict=True))
@@ -166,7 +172,7 @@ def _walk(jaxpr, inputs: list[int | None], steps: list[_Step], numbering: Iterat
 
 def _inner(equation) -> Iterator:
     """Yields the jaxpr that a call calls."""
-    if equation.primitive.name in CALLS:
+    if equation.primitive.name in _CALLS:
         for name in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
             if name in equation.params:
                 yield getattr(equation.params[name], "jaxpr", equation.params[name])

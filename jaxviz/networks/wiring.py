@@ -1,4 +1,4 @@
-"""Wiring: what each layer of a network reads, and the strongest weights between the channels of two layers."""
+"""Wiring: the inputs of each layer of a network, and the strongest weights between the channels of two layers."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Int32, PyTree
 
 from jaxviz.networks.graphs import graph_of
-from jaxviz.networks.kernels import Weights, kernel_of
+from jaxviz.networks.kernels import Summed, summed
 from jaxviz.networks.layer import Layer
 from jaxviz.networks.model import Model
 from jaxviz.networks.readings import Readable
@@ -98,8 +98,8 @@ def strongest(model: Model, layer: str, count: int = 8) -> Strongest | None:
     """Finds for each unit of a layer the channels before it with the strongest weights.
 
     They are those of the nearest layer before that computes channels of its own: activation functions, normalization
-    by numbers of training, pooling, padding and Flatten are passed by; a sum or concatenation of layers is not. In a
-    network that does not tell its wiring, such as a Flax module, they are found in its traced equations.
+    by numbers of training, pooling, padding and Flatten are passed by; a sum or concatenation of layers is not. A
+    network that does not tell its wiring is traced: that of a Flax module, of a function or of another library.
 
     Args:
       model: the network.
@@ -107,7 +107,7 @@ def strongest(model: Model, layer: str, count: int = 8) -> Strongest | None:
       count: how many channels; fewer where a unit reads fewer.
 
     Returns:
-      None for a layer without a kernel, and where it reads the image, or what is not known.
+      None for a layer without a kernel, and where it reads the image, or channels that are not kept apart.
 
     Raises:
       JaxvizError: the model has no such layer, or the count is not positive.
@@ -120,12 +120,13 @@ def strongest(model: Model, layer: str, count: int = 8) -> Strongest | None:
     """
     if count < 1:
         raise JaxvizError(f"count {count}: give how many channels, 1 or more")
-    kernel = _kernel_of(model, layer)
-    if kernel is None or kernel.layer is None or kernel.entries is None:
+    units = model.layer(layer).channels
+    found = _summed(model, layer) if isinstance(model.module, Wired) else summed(model, layer)
+    if found is None or found.weights.shape[-1] != units:  # its activation function makes fewer channels of more
         return None
-    entries, weights, name = kernel.entries, kernel.weights, kernel.layer
-    if kernel.groups > 1:
-        places, names = np.arange(len(entries) // kernel.groups)[:, None], entries.reshape(kernel.groups, -1)
+    name, entries, weights, groups = found
+    if groups > 1:
+        places, names = np.arange(len(entries) // groups)[:, None], entries.reshape(groups, -1)
     else:
         size = entries.max() + 1
         places, names = np.argsort(entries, kind="stable").reshape(size, -1), np.arange(size)[None]
@@ -133,29 +134,32 @@ def strongest(model: Model, layer: str, count: int = 8) -> Strongest | None:
 
 
 def weights_of(model: Model, layer: str) -> Float[np.ndarray, "units weights"] | None:
-    """Returns the weights of each unit of a layer in a row; None for a layer without a kernel.
+    """Returns the weights of each unit of a layer in a row; None for a layer whose weights are not known.
 
     Raises:
       JaxvizError: the model has no such layer.
     """
-    kernel = _kernel_of(model, layer)
-    return None if kernel is None else np.moveaxis(kernel.weights, -1, 0).reshape(kernel.weights.shape[-1], -1)
-
-
-def _kernel_of(model: Model, layer: str) -> Weights | None:
-    """Finds the weights of a layer: as the network tells its wiring, or else in its traced equations."""
     units = model.layer(layer).channels
-    if not isinstance(model.module, Wired):
-        return kernel_of(model, layer)
-    wires = model.module.wires()
+    if isinstance(model.module, Wired):
+        wires = _wires(model)
+        kernel = wires[layer].kernel if layer in wires else None
+        weights = None if kernel is None else kernel.array(model.variables)
+    else:
+        found = summed(model, layer)
+        weights = None if found is None else found.weights
+    if weights is None or weights.shape[-1] != units:
+        return None
+    return np.moveaxis(weights, -1, 0).reshape(weights.shape[-1], -1)
+
+
+def _summed(model: Model, layer: str) -> Summed | None:
+    """Finds a layer's weights and what they sum over by the wires that a network tells."""
+    wires = _wires(model)
     kernel = wires[layer].kernel if layer in wires else None
-    if kernel is None:
+    source = _source(model, wires, layer, kernel) if kernel else None
+    if kernel is None or source is None:
         return None
-    weights = kernel.array(model.variables)
-    if weights.shape[-1] != units:  # its activation function makes fewer channels of more
-        return None
-    name, entries = _source(model, wires, layer, kernel) or (None, None)
-    return Weights(weights=weights, groups=kernel.groups, layer=name, entries=entries)
+    return Summed(*source, kernel.array(model.variables), kernel.groups)
 
 
 def _ranked(layer: str, weights: np.ndarray, places: np.ndarray, names: np.ndarray, count: int) -> Strongest:

@@ -1,17 +1,17 @@
 """Objectives: one image's activations -> a scalar to be maximised.
 
 An objective is a pytree: layer names are static, numbers are leaves. A batch of objectives is an objective whose leaves
-have a leading axis, so that one compiled ascent serves every filter. Objectives add, subtract and scale, exactly:
-``-channel("conv2d_3", 7)`` looks for what silences a filter, ``channel("conv2d_3", 7) - 0.5 * channel("conv2d_4", 3)``
-for what one answers to and another does not, and ``sum(…)`` of thousands compiles as fast as one.
+have a leading axis, so that one compiled program serves every filter. Objectives add, subtract and multiply exactly:
+``-channel("conv2d_3", 7)`` minimizes a filter, ``channel("conv2d_3", 7) - 0.5 * channel("conv2d_4", 3)`` activates one
+filter and not another, and ``sum(…)`` of thousands of terms compiles as fast as one term.
 
-| of | objectives |
+| what is maximized | objectives |
 | --- | --- |
 | units | `neuron`, `channel`, `local_group`, `class_logit`, `class_probability`, `class_log_odds` |
 | layers | `layer_mean`, `deepdream`, `weighted_channels` |
 | directions | `direction`, `tensor_direction` |
 | given images | `inversion`, `caricature`, `accentuation`, `activation_difference`, `matched` |
-| several images that climb together | `diversity`, `alignment`, `interpolation` |
+| several images that are optimized together | `diversity`, `alignment`, `interpolation` |
 | anything | `function`, `pairs` of two batches, and ``objective.before_activation(model)`` |
 """
 

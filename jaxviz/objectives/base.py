@@ -1,4 +1,4 @@
-"""Base: what an objective is, and the algebra of objectives, which is exact."""
+"""Base: what an objective is, and the exact algebra of objectives."""
 
 import abc
 import dataclasses

@@ -22,7 +22,7 @@ import math
 
 from jaxviz import objectives
 from jaxviz.objectives import Objective
-from jaxviz.objectives.lexing import Token, tokens_of
+from jaxviz.objectives.lexing import Token, is_name, tokens_of
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["FUNCTIONS", "parse", "quoted"]
@@ -42,16 +42,16 @@ FUNCTIONS = ("neuron", *_OF_LAYERS, *(f"class_{name}" for name in _OF_CLASSES))
 
 
 def parse(text: str) -> Objective:
-    """Reads an objective as it is written on the command line.
+    """Parses an objective as written on the command line.
 
     Args:
-      text: an expression, as the table in `jaxviz.objectives.expressions` shows.
+      text: an expression; the table in `jaxviz.objectives.expressions` lists all forms.
 
     Returns:
       The objective, not yet resolved: layers and channels are looked up in a model later.
 
     Raises:
-      JaxvizError: it is no expression; the message says what was expected, and where.
+      JaxvizError: it is not an expression; the message says what was expected, and where.
 
     Example:
       >>> parse("2*(conv2d_3:17 - 0.5*conv2d_4:3)").labels()
@@ -67,12 +67,14 @@ def parse(text: str) -> Objective:
 
 
 def quoted(layer: str) -> str:
-    r"""Returns the name of a layer as an expression writes it, whatever it holds.
+    r"""Returns the name of a layer as an expression writes it, whatever it holds; in quotes only where it needs them.
 
     Example:
-      >>> print(quoted('0/conv "1"'))
-      "0/conv \"1\""
+      >>> print(quoted("block1/conv"), quoted('0/conv "1"'))
+      block1/conv "0/conv \"1\""
     """
+    if is_name(layer):
+        return layer
     escaped = layer.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 

@@ -21,7 +21,7 @@ __all__ = ["function"]
 @partial(jax.tree_util.register_dataclass, data_fields=["parameters"], meta_fields=["score"])
 @dataclasses.dataclass(frozen=True)
 class Function(Objective):
-    """Any function of activations, as it is."""
+    """A function of activations."""
 
     score: Callable[..., Float[Array, ""]]
     parameters: PyTree = None  # leaves [n, …]
@@ -64,16 +64,16 @@ class Function(Objective):
 
 
 def function(score: Callable[..., Float[Array, ""]], parameters: PyTree = None) -> Objective:
-    """Maximises any function of one image's activations, such as ``lambda a: a["dense_2"][:8].sum()``.
+    """Maximises a function of one image's activations, such as ``lambda a: a["dense_2"][:8].sum()``.
 
     Args:
-      score: ``score(activations)``, or ``score(activations, parameters)`` where there are any, gives a scalar;
-        ``activations`` maps layer name -> array. It compares by identity: pass the same function again and nothing is
-        compiled again.
+      score: ``score(activations)``, or ``score(activations, parameters)`` if there are parameters, returns a scalar;
+        ``activations`` maps layer name -> array. Functions are compared by identity: the same function is compiled
+        once.
       parameters: a tree of arrays ``[n, …]`` for a batch; the function sees one row of each.
 
     Raises:
-      JaxvizError: (when resolved) the function gives something else, or the parameters have different leading axes.
+      JaxvizError: (when resolved) the function returns something else, or the parameters have different leading axes.
 
     Example:
       >>> import numpy as np

@@ -1,4 +1,4 @@
-"""Labels: what each objective of a batch is called, short and unlike the others."""
+"""Labels: the name of each objective of a batch, short and unique."""
 
 import zlib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Layered: objectives of one layer, of which many are computed at once."""
+"""Layered: objectives of one layer that are computed together."""
 
 import dataclasses
 from functools import partial

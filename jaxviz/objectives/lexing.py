@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["Token", "tokens_of"]
+__all__ = ["Token", "is_name", "tokens_of"]
 
 _LONGEST = 10_000  # characters
 
@@ -33,6 +33,12 @@ class Token(NamedTuple):
     kind: str
     text: str
     start: int
+
+
+def is_name(text: str) -> bool:
+    """Tells whether a text is a name as it stands, without quotes."""
+    found = _TOKENS.fullmatch(text)
+    return found is not None and found["name"] == text
 
 
 def tokens_of(text: str) -> list[Token]:

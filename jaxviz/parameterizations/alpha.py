@@ -18,14 +18,14 @@ _FOURIER = Fourier()
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Alpha:
-    """An image and one more channel, its opacity in 0 to 1, which the transform ``OverBackground`` makes use of.
+    """An image with one more channel, its opacity from 0 to 1, for the transform ``OverBackground``.
 
-    What the network sees has to go through that transform, for the network takes no opacity. Mordvintsev et al.,
+    The recipe needs that transform, because the network takes no opacity. Mordvintsev et al.,
     "Differentiable Image Parameterizations", Distill 2018, https://distill.pub/2018/differentiable-parameterizations.
 
     Attributes:
-      inner: how the image is held.
-      opacity: how the opacity is held, an image of one channel in the range 0 to 1.
+      inner: how the image is represented.
+      opacity: how the opacity is represented, an image of one channel in the range 0 to 1.
     """
 
     inner: Parameterization = _FOURIER

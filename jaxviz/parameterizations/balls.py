@@ -1,4 +1,4 @@
-"""Balls: images no farther than a radius from a given one."""
+"""Balls: images within a given distance of a given image."""
 
 import dataclasses
 
@@ -23,16 +23,16 @@ About = float | int | FrozenArray | np.ndarray | Array  # an array is frozen whe
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class NormBall:
-    """Images within a distance of a given image or value: those beyond it are brought back to the ball's surface.
+    """Images within a distance of a given image or value. Images beyond it are projected to the ball's surface.
 
-    Of norm 2, ``about + radius * offset / |offset|``, the Euclidean length over all pixels and channels; of norm inf,
-    each value is held within ``radius``. What is rendered lies in the ball, and so do the parameters after each step,
-    as far as ``inner`` can hold the image. Madry et al., "Towards Deep Learning Models Resistant to Adversarial
-    Attacks", 2017, https://arxiv.org/abs/1706.06083.
+    For norm 2 this is ``about + radius * offset / |offset|``, with the Euclidean length over all pixels and channels.
+    For norm inf, each value is clipped to ``radius``. Rendered images are in the ball, and so are the parameters after
+    each step, as far as ``inner`` can represent the image. Madry et al., "Towards Deep Learning Models Resistant to
+    Adversarial Attacks", 2017, https://arxiv.org/abs/1706.06083.
 
     Attributes:
-      inner: how the image is held; it has to invert images.
-      radius: the farthest distance, in the image's units.
+      inner: how the image is represented; it must be able to invert images.
+      radius: the largest distance, in the image's units.
       norm: 2 or inf.
       about: the ball's centre, a value for all pixels or an image.
     """

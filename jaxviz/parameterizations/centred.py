@@ -14,14 +14,14 @@ __all__ = ["Centred"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Centred:
-    """Another parameterization's image, moved until its centre of mass is in the middle of the canvas.
+    """The image of another parameterization, shifted so that its centre of mass is in the middle of the canvas.
 
-    For networks that were trained on such images, as MNIST's digits are: LeCun, Cortes and Burges, "The MNIST database
-    of handwritten digits", 1998, http://yann.lecun.com/exdb/mnist. The mass of a pixel is what it is brighter than the
-    canvas's lowest value, over all channels; what comes in from outside is that value.
+    For networks that were trained on such images, such as MNIST's digits: LeCun, Cortes and Burges, "The MNIST database
+    of handwritten digits", 1998, http://yann.lecun.com/exdb/mnist. The mass of a pixel is its sum over all channels
+    above the canvas's lowest value; pixels that come in from outside have this value.
 
     Attributes:
-      inner: how the image is held.
+      inner: how the image is represented.
     """
 
     inner: Parameterization

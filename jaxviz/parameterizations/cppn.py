@@ -1,4 +1,4 @@
-"""CPPN: a small network that makes each pixel's colour of its place."""
+"""CPPN: a small network that computes the colour of each pixel from its coordinates."""
 
 import dataclasses
 
@@ -17,18 +17,18 @@ __all__ = ["CPPN"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CPPN(Field):
-    """A compositional pattern producing network: smooth pictures without pixels, which can be rendered at any size.
+    """A compositional pattern-producing network: smooth pictures that can be rendered at any size.
 
-    A pixel's place, one number an axis, goes through layers of ``(arctan(x) / 0.67, arctan(x) ** 2 / 0.6)``, where the
-    divisors make the squares' mean 1 of normal numbers. The last layer starts at 0, the image flat. Stanley, 2007,
+    The coordinates of a pixel go through layers of ``(arctan(x) / 0.67, arctan(x) ** 2 / 0.6)``. The divisors make the
+    mean square 1 for normal numbers. The last layer starts at 0, so the first image is flat. Stanley, 2007,
     https://doi.org/10.1007/s10710-007-9028-8; Mordvintsev et al., "Differentiable Image Parameterizations", Distill
     2018, https://distill.pub/2018/differentiable-parameterizations, whose defaults these are.
 
     Attributes:
       hidden: units in each layer.
-      layers: how many layers before the one that makes the colours.
-      colours: how three channels are mixed; None, as here, for each by itself.
-      squash: what holds the values in the range.
+      layers: the number of layers before the one that makes the colours.
+      colours: how three channels are mixed; None, the default, for independent channels.
+      squash: the function that maps the values to the range.
     """
 
     hidden: int = 24

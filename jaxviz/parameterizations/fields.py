@@ -1,4 +1,4 @@
-"""Fields: unbounded values about 0 -> an image in the canvas's range, by colours and a squash that all fields share."""
+"""Fields: unbounded values around 0 -> an image in the canvas's range, by a change of colours and a squash."""
 
 import abc
 import dataclasses
@@ -17,10 +17,10 @@ __all__ = ["Clip", "Colours", "Field", "Sigmoid", "Squash"]
 
 @runtime_checkable
 class Squash(Protocol):
-    """What holds values in the canvas's range."""
+    """A function that maps values to the canvas's range."""
 
     def image(self, values: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
-        """Brings values about 0 into the range."""
+        """Maps values around 0 to the range."""
         ...
 
     def values(self, image: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
@@ -43,7 +43,7 @@ class Sigmoid:
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """The middle of the range plus ``(high - low) values``, cut off at its ends, where the gradient is 0."""
+    """The middle of the range plus ``(high - low) values``, clipped to the range; the gradient is 0 outside."""
 
     def image(self, values: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
         middle = (canvas.low + canvas.high) / 2
@@ -55,11 +55,11 @@ class Clip:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Colours:
-    """Three channels made of three that do not go together in photographs; other numbers of channels stay as they are.
+    """Makes three channels from three decorrelated ones; images with another number of channels are unchanged.
 
-    ``matrix @ channels``, where ``matrix @ matrix.T`` is about how red, green and blue go together. The default is
-    lucid's, measured on ImageNet and divided by the norm of its largest column. Olah et al., "Feature Visualization",
-    Distill 2017, https://distill.pub/2017/feature-visualization.
+    ``matrix @ channels``, where ``matrix @ matrix.T`` is approximately the covariance of red, green and blue. The
+    default is lucid's, measured on ImageNet and divided by the norm of its largest column. Olah et al., "Feature
+    Visualization", Distill 2017, https://distill.pub/2017/feature-visualization.
 
     Attributes:
       matrix: three rows of three, one row for each of red, green and blue.
@@ -74,7 +74,7 @@ class Colours:
         return "Colours()" if self == Colours() else f"Colours({self.matrix})"
 
     def correlate(self, values: Float[Array, "..."]) -> Float[Array, "..."]:
-        """Makes colours that go together as in photographs."""
+        """Correlates the channels as in photographs."""
         return self._through(values, np.array(self.matrix))
 
     def decorrelate(self, values: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -89,11 +89,11 @@ class Colours:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Field(Free, abc.ABC):
-    """A parameterization of unbounded values, which colours and a squash bring into the canvas's range.
+    """A parameterization by unbounded values, which colours and a squash map to the canvas's range.
 
     Attributes:
-      colours: how three channels are mixed; None for each by itself.
-      squash: what holds the values in the range.
+      colours: how three channels are mixed; None for independent channels.
+      squash: the function that maps the values to the range.
     """
 
     colours: Colours | None = Colours()
@@ -116,7 +116,7 @@ class Field(Free, abc.ABC):
         """
 
     def finish(self, values: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
-        """Brings values into the canvas's range and colours."""
+        """Maps values to the canvas's range and colours."""
         return self.squash.image(values if self.colours is None else self.colours.correlate(values), canvas)
 
     def unfinish(self, image: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:

@@ -1,4 +1,4 @@
-"""Fourier: the spectrum of the image, scaled as photographs' are."""
+"""Fourier: the spectrum of the image, scaled like the spectra of photographs."""
 
 import dataclasses
 
@@ -22,15 +22,15 @@ _DAMPING = 4.0
 class Fourier(Field):
     """The image's spectrum, each frequency scaled by ``frequency ** -decay`` before it becomes pixels.
 
-    So a step of the optimizer moves large shapes more than fine grain. Any number of spatial axes and channels, odd
-    and even sizes. Olah et al., "Feature Visualization", Distill 2017, https://distill.pub/2017/feature-visualization;
+    A step of the optimizer therefore changes large shapes more than fine detail. Any number of spatial axes and
+    channels, odd and even sizes. Olah et al., "Feature Visualization", Distill 2017, https://distill.pub/2017/feature-visualization;
     the defaults are lucid's.
 
     Attributes:
       sd: standard deviation of the first parameters, real and imaginary.
-      decay: the power; 0 scales all frequencies alike, 1 as in photographs.
-      colours: how three channels are mixed; None for each by itself.
-      squash: what holds the values in the range.
+      decay: the power; 0 scales all frequencies equally, 1 as in photographs.
+      colours: how three channels are mixed; None for independent channels.
+      squash: the function that maps the values to the range.
     """
 
     sd: int | float = 0.01

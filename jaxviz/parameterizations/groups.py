@@ -1,4 +1,4 @@
-"""Groups: several images that are climbed together, ``[count, *canvas.shape]``."""
+"""Groups: several images that are optimized together, ``[count, *canvas.shape]``."""
 
 import dataclasses
 from typing import Protocol, runtime_checkable
@@ -23,7 +23,7 @@ _FOURIER = Fourier()
 
 @runtime_checkable
 class Grouped(Protocol):
-    """A parameterization whose images have something in common where several of them are climbed together."""
+    """A parameterization whose images share parameters if several of them are optimized together."""
 
     def several(self, count: int) -> Parameterization:
         """Returns the parameterization of ``count`` images, ``[count, *canvas.shape]``."""
@@ -31,11 +31,11 @@ class Grouped(Protocol):
 
 
 def several(parameterization: Parameterization, count: int) -> Parameterization:
-    """Returns the parameterization of several images that are climbed together, ``[count, *canvas.shape]``.
+    """Returns the parameterization of several images that are optimized together, ``[count, *canvas.shape]``.
 
     Args:
-      parameterization: that of one image; its own ``several`` is asked where it has one.
-      count: how many images.
+      parameterization: that of one image; if it has a method ``several``, the method is used.
+      count: the number of images.
 
     Example:
       >>> several(Fourier(), 2).init(jax.random.key(0), Canvas(shape=(4, 4, 1))).shape
@@ -48,11 +48,11 @@ def several(parameterization: Parameterization, count: int) -> Parameterization:
 
 @dataclasses.dataclass(frozen=True)
 class Separate:
-    """Several images with nothing in common, each with its own key.
+    """Several independent images, each with its own key.
 
     Attributes:
       one: the parameterization of each.
-      count: how many.
+      count: the number of images.
     """
 
     one: Parameterization
@@ -77,15 +77,15 @@ class Separate:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SharedLowRes(Free):
-    """A low-resolution part that the images of a group share, and a part that each has to itself, added.
+    """The sum of a low-resolution part that the images of a group share, and a part of each image.
 
-    So images of one unit that should differ agree on where things are, and can be compared. Of one image alone, the
-    shared part is only its own. Mordvintsev et al., "Differentiable Image Parameterizations", Distill 2018,
+    Different images of one unit then have their features at the same places and can be compared. A single image shares
+    its low-resolution part with no other. Mordvintsev et al., "Differentiable Image Parameterizations", Distill 2018,
     https://distill.pub/2018/differentiable-parameterizations (aligned interpolation).
 
     Attributes:
-      own: how each image's own part is held; its colours and squash are those of the sum.
-      factor: how many times coarser the shared part is, on each axis.
+      own: how the part of each image is represented; its colours and squash are those of the sum.
+      factor: the factor by which the shared part is coarser, on each axis.
       sd: standard deviation of the shared part's first values.
     """
 
@@ -116,11 +116,11 @@ class SharedLowRes(Free):
 
 @dataclasses.dataclass(frozen=True)
 class SharedLowResGroup(Free):
-    """Several images of which each is a part of its own plus one that all share.
+    """Several images, each the sum of its own part and a part that all share.
 
     Attributes:
-      one: how one of them is held.
-      count: how many.
+      one: how one of them is represented.
+      count: the number of images.
     """
 
     one: SharedLowRes
@@ -138,7 +138,7 @@ class SharedLowResGroup(Free):
         return jax.vmap(lambda own: self.one.render({"shared": shared, "own": own}, canvas))(parameters["own"])
 
     def invert(self, image: Float[Array, "..."], canvas: Canvas) -> PyTree:
-        """Returns the parameters of several images, or of one image several times; what they share starts empty."""
+        """Returns the parameters of several images, or of one image several times; the shared part starts at zero."""
         every = jax.vmap(lambda one: self.one.invert(one, canvas))(_repeated(image, self.count, canvas))
         return {"shared": every["shared"][0], "own": every["own"]}
 

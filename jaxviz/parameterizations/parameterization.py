@@ -13,14 +13,14 @@ __all__ = ["Free", "Parameterization", "check_start"]
 
 @runtime_checkable
 class Parameterization(Protocol):
-    """How an image is held while it is climbed. Frozen and equal by value; images are ``[*spatial, channels]``."""
+    """How an image is represented during its ascent. Immutable, equal by value; images are ``[*spatial, channels]``."""
 
     def init(self, key: Array, canvas: Canvas) -> PyTree:
         """Draws the parameters of a first image."""
         ...
 
     def render(self, parameters: PyTree, canvas: Canvas) -> Float[Array, "..."]:
-        """Returns the image that the parameters stand for, of the canvas's shape."""
+        """Returns the image of the parameters, with the canvas's shape."""
         ...
 
     def invert(self, image: Float[Array, "..."], canvas: Canvas) -> PyTree:
@@ -32,12 +32,12 @@ class Parameterization(Protocol):
         ...
 
     def project(self, parameters: PyTree, canvas: Canvas) -> PyTree:
-        """Returns the nearest parameters that are allowed; called after each step."""
+        """Returns the nearest valid parameters; called after each step."""
         ...
 
 
 class Free:
-    """What parameterizations without constraints share: all parameters are allowed."""
+    """A parameterization without constraints: all parameters are valid."""
 
     def project(self, parameters: PyTree, canvas: Canvas) -> PyTree:
         """Returns the parameters as they are."""
@@ -46,7 +46,7 @@ class Free:
 
 
 def check_start(start: Float[np.ndarray, "..."], canvas: Canvas) -> None:
-    """Refuses a starting image, or batch of them, that is not of the canvas's shape or not finite.
+    """Checks that a starting image, or a batch of them, has the canvas's shape and is finite.
 
     Raises:
       JaxvizError: names what is wrong.

@@ -1,4 +1,4 @@
-"""Phases: the image's spectrum with its magnitudes fixed, so that only the phases are climbed."""
+"""Phases: the image's spectrum with fixed magnitudes, of which only the phases are optimized."""
 
 import dataclasses
 import functools
@@ -27,10 +27,10 @@ PHOTOGRAPHS = "photographs"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FixedMagnitude(Field):
-    """The image's spectrum with given magnitudes; only the phases are climbed.
+    """The image's spectrum with given magnitudes; only the phases are optimized.
 
-    So the image keeps the grain of photographs, whatever the optimizer does. The values have mean 0 and standard
-    deviation 1 before colours and squash, which only scales the magnitudes: the mean is left out. Fel et al.,
+    The image therefore keeps the frequencies of photographs, whatever the optimizer does. The values have mean 0 and
+    standard deviation 1 before colours and squash, which only scales the magnitudes: the mean is left out. Fel et al.,
     "Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained Optimization", NeurIPS 2023,
     https://arxiv.org/abs/2306.06805.
 
@@ -41,8 +41,8 @@ class FixedMagnitude(Field):
       sd: standard deviation of the first phases, in radians.
       spread: the standard deviation that phases are scaled to before use, 1 in the authors' code; steps grow smaller
         as the phases grow. None uses them as they are, and is needed to start from an image.
-      colours: how three channels are mixed; None for each by itself.
-      squash: what holds the values in the range.
+      colours: how three channels are mixed; None for independent channels.
+      squash: the function that maps the values to the range.
     """
 
     spectrum: FrozenArray | np.ndarray | Array | str | None = None
@@ -76,10 +76,10 @@ class FixedMagnitude(Field):
         return jnp.angle(to_spectrum(values))
 
     def magnitude(self, canvas: Canvas) -> Float[np.ndarray, "..."]:
-        """Returns the magnitudes that the values have, ``[*frequencies, channels]``.
+        """Returns the magnitudes of the values, ``[*frequencies, channels]``.
 
         Raises:
-          JaxvizError: the given spectrum is not of the canvas's shape, or is 0 everywhere.
+          JaxvizError: the given spectrum does not have the canvas's shape, or is 0 everywhere.
         """
         spatial, channels = canvas.shape[:-1], canvas.shape[-1]
         shape = (*frequencies(spatial).shape, channels)

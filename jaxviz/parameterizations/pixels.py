@@ -1,4 +1,4 @@
-"""Pixels: the image itself, one parameter a pixel."""
+"""Pixels: the image itself, with one parameter for each pixel."""
 
 import dataclasses
 
@@ -16,14 +16,14 @@ __all__ = ["Pixels", "RangePixels", "SmoothPixels"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pixels:
-    """The image itself; it starts uniform in ``[low, high)``, the canvas's range when left out.
+    """The image itself; it starts with uniform noise in ``[low, high)``, by default the canvas's range.
 
     Simonyan et al., "Deep Inside Convolutional Networks", 2013, https://arxiv.org/abs/1312.6034.
 
     Attributes:
       low: smallest first pixel value; None for the canvas's lowest.
       high: bound of the first pixel values, equal to ``low`` for a flat start; None for the canvas's highest.
-      clip: whether pixels that leave the canvas's range are brought back to its ends, at the start and after each step.
+      clip: whether pixels outside the canvas's range are clipped to it, at the start and after each step.
       shares: whether the parameters are shares of the canvas's range, 0 to 1, so that a step of an optimizer is as
         large in every range.
     """
@@ -55,15 +55,15 @@ class Pixels:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RangePixels(Field):
-    """Pixels held inside the range that the network was trained for, by a sigmoid: ``low + (high - low) sigmoid(p)``.
+    """Pixels inside the range that the network was trained on, by a sigmoid: ``low + (high - low) sigmoid(p)``.
 
-    The range is the canvas's. It starts as noise about the middle of it. On the MNIST network, noise of 0.1, 0.5, 1
+    The range is the canvas's. The image starts as noise around its middle. On the MNIST network, noise of 0.1, 0.5, 1
     and 2 leaves 90, 51, 40 and 26 of its 192 filters dead; 4 leaves 24 and starts nearly black and white.
 
     Attributes:
       noise: standard deviation of the first parameters; two thirds of the pixels start within ``sigmoid(±noise)``.
-      colours: how three channels are mixed; None, as here, for each by itself.
-      squash: what holds the values in the range.
+      colours: how three channels are mixed; None, the default, for independent channels.
+      squash: the function that maps the values to the range.
     """
 
     noise: int | float = 2.0
@@ -84,15 +84,15 @@ class RangePixels(Field):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SmoothPixels(RangePixels):
-    """Pixels behind a Gaussian blur, held in the range by a sigmoid after it: nothing finer than the blur is drawn.
+    """Pixels with a Gaussian blur and then a sigmoid to the range: the image has no detail finer than the blur.
 
-    An image that it starts from is blurred too.
+    A given starting image is blurred too.
 
     Attributes:
       blur: standard deviation of the Gaussian, in pixels.
       noise: standard deviation of the first parameters, before they are blurred.
-      colours: how three channels are mixed; None for each by itself.
-      squash: what holds the values in the range.
+      colours: how three channels are mixed; None for independent channels.
+      squash: the function that maps the values to the range.
     """
 
     blur: int | float = 1.0

@@ -1,4 +1,4 @@
-"""Pyramid: the image as a sum of images, each half as fine as the one before."""
+"""Pyramid: the image as a sum of images, each with half the resolution of the one before."""
 
 import dataclasses
 
@@ -17,14 +17,14 @@ __all__ = ["Pyramid", "shrunk_shape"]
 class Pyramid(Field):
     """A Laplacian pyramid: levels of 1, 1/2, 1/4, … of the image's size, enlarged bilinearly and added.
 
-    So a step of the optimizer moves large shapes and fine grain at once. Mordvintsev, "DeepDreaming with TensorFlow",
-    2016, for gradients; lucid's ``laplacian_pyramid_image`` for images, whose defaults these are.
+    A step of the optimizer therefore changes large shapes and fine detail at the same time. Mordvintsev, "DeepDreaming
+    with TensorFlow", 2016, for gradients; lucid's ``laplacian_pyramid_image`` for images, whose defaults these are.
 
     Attributes:
-      levels: how many; the first is as large as the image.
+      levels: the number of levels; the first has the image's size.
       sd: standard deviation of the first parameters.
-      colours: how three channels are mixed; None for each by itself.
-      squash: what holds the values in the range.
+      colours: how three channels are mixed; None for independent channels.
+      squash: the function that maps the values to the range.
     """
 
     levels: int = 4
@@ -51,5 +51,5 @@ class Pyramid(Field):
 
 
 def shrunk_shape(shape: tuple[int, ...], factor: int) -> tuple[int, ...]:
-    """Divides the spatial axes of ``[*spatial, channels]``, rounded down, but to no less than one pixel."""
+    """Divides the spatial axes of ``[*spatial, channels]``, rounded down to at least one pixel."""
     return (*(max(1, size // factor) for size in shape[:-1]), shape[-1])

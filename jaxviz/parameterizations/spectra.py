@@ -11,7 +11,7 @@ __all__ = ["coloured_noise", "falloff", "floored", "frequencies", "from_spectrum
 
 
 def frequencies(spatial: tuple[int, ...]) -> Float[np.ndarray, "..."]:
-    """Returns how fast each component of a real spectrum waves, in cycles a pixel; the last axis is halved.
+    """Returns the frequency of each component of a real spectrum, in cycles per pixel; the last axis is halved.
 
     Example:
       >>> frequencies((4,))
@@ -22,7 +22,7 @@ def frequencies(spatial: tuple[int, ...]) -> Float[np.ndarray, "..."]:
 
 
 def floored(spatial: tuple[int, ...]) -> Float[np.ndarray, "..."]:
-    """Returns the frequencies, those below one wave over the longest side, such as the constant, counted as that."""
+    """Returns the frequencies, raised to at least one wave over the longest side."""
     return np.maximum(frequencies(spatial), 1 / max(spatial))
 
 
@@ -37,19 +37,19 @@ def to_spectrum(image: Float[Array, "..."]) -> Complex[Array, "..."]:
 
 
 def from_spectrum(spectrum: Complex[Array, "..."], spatial: tuple[int, ...]) -> Float[Array, "..."]:
-    """Transforms a spectrum to the image ``[*spatial, channels]`` that has it."""
+    """Transforms a spectrum to its image, ``[*spatial, channels]``."""
     return jnp.fft.irfftn(spectrum, s=spatial, axes=_axes(spectrum))
 
 
 def self_conjugate(spatial: tuple[int, ...]) -> np.ndarray:
-    """Tells which components of a real image are real: those that are their own mirror image."""
+    """Returns which components of a real image are real: those that are their own mirror image."""
     axes = [np.arange(size) for size in spatial[:-1]] + [np.arange(spatial[-1] // 2 + 1)]
     own = [(-axis) % size == axis for axis, size in zip(axes, spatial, strict=True)]
     return np.logical_and.reduce(np.meshgrid(*own, indexing="ij"))
 
 
 def coloured_noise(key: Array, shape: tuple[int, ...], decay: Quantity) -> Float[Array, "..."]:
-    """Draws noise of standard deviation 1 about 0 whose spectrum falls off as ``frequency ** -decay``.
+    """Draws noise with mean 0 and standard deviation 1 whose spectrum is proportional to ``frequency ** -decay``.
 
     Args:
       key: the key of the draw.

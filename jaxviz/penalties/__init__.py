@@ -1,7 +1,7 @@
 """Penalties: image -> a positive number that is subtracted from the score, weight included.
 
-Each penalty sees one image ``[*spatial, channels]`` and is a mean over its values, so that a weight means the same at
-any size. The gradients are finite everywhere, also at a flat image.
+Each penalty sees one image ``[*spatial, channels]`` and is a mean over its values, so that a weight means the same for
+images of any size. The gradients are finite everywhere, also at a flat image.
 """
 
 from jaxviz.penalties.norms import L1, L2, Linf, Lp

@@ -39,7 +39,7 @@ class L1(_Distance):
     tf-keras-vis' ``Norm(weight, p=1)`` and xplique's ``l1_reg`` are this; lucid's ``L1`` sums instead.
 
     Attributes:
-      weight: what it counts.
+      weight: the factor of the penalty.
       about: a value or an image.
     """
 
@@ -54,7 +54,7 @@ class L2(_Distance):
     tf-keras-vis' ``Norm(weight, p=2)`` and xplique's ``l2_reg`` are this. Source as of ``L1``.
 
     Attributes:
-      weight: what it counts.
+      weight: the factor of the penalty.
       about: a value or an image.
     """
 
@@ -67,7 +67,7 @@ class Linf(_Distance):
     """``weight * max(|image - about|)``. Source as of ``L1``.
 
     Attributes:
-      weight: what it counts.
+      weight: the factor of the penalty.
       about: a value or an image.
     """
 
@@ -82,7 +82,7 @@ class Lp(_Distance):
     tf-keras-vis' ``Norm(weight, p)`` is this. Source as of ``L1``.
 
     Attributes:
-      weight: what it counts.
+      weight: the factor of the penalty.
       about: a value or an image.
       p: the order, 1 or more.
     """

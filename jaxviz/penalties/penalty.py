@@ -9,7 +9,7 @@ __all__ = ["Penalty"]
 
 @runtime_checkable
 class Penalty(Protocol):
-    """What is held against an image. Frozen and equal by value."""
+    """A number that is subtracted from the score of an image. Immutable and equal by value."""
 
     def __call__(self, image: Float[Array, "..."]) -> Float[Array, ""]:
         """Returns a number, 0 or more, of an image ``[*spatial, channels]``."""

@@ -13,14 +13,14 @@ __all__ = ["Border", "CentreOfMass"]
 
 @dataclasses.dataclass(frozen=True)
 class Border:
-    """``weight * mean over the frame of (image - about) ** 2``: what stands near the border.
+    """``weight * mean over the frame of (image - about) ** 2``: content near the border.
 
     After lucid's boundary penalty for opacities, https://distill.pub/2018/differentiable-parameterizations.
 
     Attributes:
-      weight: what it counts.
+      weight: the factor of the penalty.
       width: pixels of the frame, at each end of each axis.
-      about: what the frame should be.
+      about: the value that the frame should have.
     """
 
     weight: Quantity
@@ -42,12 +42,12 @@ class Border:
 class CentreOfMass:
     """``weight * |centre of mass - centre of the image| ** 2``, in half sides of the image.
 
-    The mass of a pixel is ``(pixel - about) ** 2``; an image without any has its centre in the middle. An axis counts
-    from -1 to 1, so that the penalty is the number of axes times ``weight`` where all mass is in a corner.
+    The mass of a pixel is ``(pixel - about) ** 2``; an image without mass has its centre in the middle. An axis goes
+    from -1 to 1, so that the penalty is the number of axes times ``weight`` if all mass is in a corner.
 
     Attributes:
-      weight: what it counts.
-      about: the value that weighs nothing.
+      weight: the factor of the penalty.
+      about: the value without mass.
     """
 
     weight: Quantity

@@ -1,4 +1,4 @@
-"""Smoothness: how far neighbouring pixels differ."""
+"""Smoothness: how much neighbouring pixels differ."""
 
 import dataclasses
 
@@ -21,8 +21,8 @@ class TotalVariation:
     tf-keras-vis' ``TotalVariation2D(weight)`` is this; lucid's and xplique's do not divide by the number of values.
 
     Attributes:
-      weight: what it counts.
-      beta: the power, 1 or more; at 1 edges cost what they are high, at 2 smooth ramps are preferred.
+      weight: the factor of the penalty.
+      beta: the power, 1 or more; 1 penalizes an edge by its height, 2 prefers smooth ramps.
     """
 
     weight: Quantity
@@ -39,14 +39,14 @@ class TotalVariation:
 
 @dataclasses.dataclass(frozen=True)
 class BlurDifference:
-    """``weight * mean((image - blurred) ** 2) / 2``, where what is blurred counts as constant.
+    """``weight * mean((image - blurred) ** 2) / 2``, where the blurred image is treated as constant.
 
-    Its gradient is a step towards the blurred image. The blur weighs the pixel and its inner neighbours 1 and the
+    Its gradient is a step towards the blurred image. The blur gives the pixel and its inner neighbours weight 1 and the
     outermost ones, at ``width // 2``, a half, as lucid's ``blur_input_each_step``, which sums instead. Nguyen et al.,
     "Deep Neural Networks are Easily Fooled", 2015, https://arxiv.org/abs/1412.1897, for blurring at each step.
 
     Attributes:
-      weight: what it counts.
+      weight: the factor of the penalty.
       width: pixels that the blur spans on each axis, odd, 3 or more.
     """
 

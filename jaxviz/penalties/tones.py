@@ -12,12 +12,12 @@ __all__ = ["Midtones"]
 
 @dataclasses.dataclass(frozen=True)
 class Midtones:
-    """``weight * mean(4 share (1 - share))``, share = ``(image - low) / (high - low)``: what is grey.
+    """``weight * mean(4 share (1 - share))``, share = ``(image - low) / (high - low)``: grey pixels.
 
-    1 where all is grey, 0 where all is black or white. For drawings, letters and digits.
+    It is ``weight`` if all pixels are grey, and 0 if all are black or white. For drawings, letters and digits.
 
     Attributes:
-      weight: what it counts.
+      weight: the factor of the penalty.
       low: the value that is dark.
       high: the value that is bright.
     """

@@ -1,4 +1,4 @@
-"""Markup: values -> HTML, in which all that is plain text is escaped."""
+"""Markup: values -> HTML, in which plain text is escaped."""
 
 import base64
 import html

@@ -1,4 +1,4 @@
-"""Notebooks: values -> HTML, which a notebook shows. It stands alone, is small, and runs nothing."""
+"""Notebooks: values -> small self-contained HTML without scripts, which a notebook shows."""
 
 import contextlib
 import dataclasses

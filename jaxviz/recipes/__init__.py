@@ -1,4 +1,4 @@
-"""Recipes: frozen values that name how an image is climbed, and the published ones by name."""
+"""Recipes: immutable values with all settings of an optimization, and the published ones by name."""
 
 from jaxviz.recipes.defaults import default_for
 from jaxviz.recipes.presets import PRESETS, find

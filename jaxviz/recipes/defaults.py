@@ -11,14 +11,14 @@ _SMALL = 64  # pixels; images with a shorter side are too small for the views of
 
 
 def default_for(model: Model, *, quick: bool = False) -> Recipe:
-    """Returns the recipe that is used where none is named.
+    """Returns the recipe that is used if none is named.
 
     `photographs` for images of 64 pixels or more on each side, `signals` for those of them that do not have two spatial
     axes, and `jaxviz` for all smaller ones. `docs/recipes.md` has the measurements.
 
     Args:
       model: the network.
-      quick: whether a whole network is to be drawn; the recipe then makes half the steps.
+      quick: whether the recipe is for a whole network; it then makes half the steps.
 
     Example:
       >>> import jaxviz

@@ -1,6 +1,6 @@
 """Optimizers: optax gradient transformations and schedules of feature visualization.
 
-Any ``optax.GradientTransformation`` drives an ascent; what optax does not have stands here.
+Any ``optax.GradientTransformation`` is an optimizer. This module has those that optax lacks.
 """
 
 import jax
@@ -14,7 +14,7 @@ __all__ = ["l2_normalized_ascent", "normalize_by_rms", "normalized_ascent", "var
 def normalize_by_rms(epsilon: float = 1e-5) -> optax.GradientTransformation:
     """Scales a gradient to a root mean square of 1: ``g / (sqrt(mean(g^2)) + epsilon)``.
 
-    The mean runs over one image, so what else is in a batch does not matter. Source: Chollet, "How convolutional neural
+    The mean is over one image, so the other images of a batch do not matter. Source: Chollet, "How convolutional neural
     networks see the world", Keras blog 2016, https://blog.keras.io/how-convolutional-neural-networks-see-the-world.html
 
     Args:
@@ -38,7 +38,7 @@ def normalize_by_rms(epsilon: float = 1e-5) -> optax.GradientTransformation:
 
 
 def vary_step(step: Num[Array, ""] | int) -> Float[Array, ""] | float:
-    """The seed's falling step size, an optax schedule: ``1 / (100 + 10 t)``.
+    """The seed's decreasing step size, an optax schedule: ``1 / (100 + 10 t)``.
 
     Source: Robinson's article of 2018 on visualizing a Keras MNIST network, for the pictures of its last layer.
 

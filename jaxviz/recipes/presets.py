@@ -1,7 +1,7 @@
 """Presets: the published recipes, and our own, by name.
 
-Where a published default counts in another unit than ours, the line says how it was converted. What belongs to the
-objective rather than to the recipe is not here: the Keras example leaves a border of 2 pixels out of a filter's mean.
+If a published default has another unit than ours, the line says how it was converted. Settings that belong to the
+objective are not here: the Keras example leaves a border of 2 pixels out of a filter's mean.
 """
 
 import difflib
@@ -36,18 +36,16 @@ QUICK = JAXVIZ.replace(name="quick", steps=128)
 # network tell the photographs that excite a channel from those that do not, and by whether it reads those of classes.
 PHOTOGRAPHS = Recipe(
     name="photographs",
-    parameterization=Fourier(sd=0.01, decay=1.0),
+    parameterization=Fourier(sd=0.01, decay=1.5),
     optimizer=deferred(optax.adam, deferred(optax.cosine_decay_schedule, 0.05, Steps(), 0.1)),
     steps=128,
-    transforms=(Affine(degrees=15, low=0.7, high=1.2, shear=5, pixels=16, fill=0.5), Noise(normal=0.05)),
+    transforms=(Affine(degrees=15, low=0.7, high=1.2, shear=5, pixels=16, fill=0.5),),
     redirect_steps=16,
 )
 PHOTOGRAPHS_QUICK = PHOTOGRAPHS.replace(name="photographs-quick", steps=64)
 
 # The same for other numbers of spatial axes, which cannot be turned or sheared.
-SIGNALS = PHOTOGRAPHS.replace(
-    name="signals", transforms=(Pad(8, fill=0.5), Jitter(16), Scale(0.7, 1.2, fill=0.5), Noise(normal=0.05))
-)
+SIGNALS = PHOTOGRAPHS.replace(name="signals", transforms=(Pad(8, fill=0.5), Jitter(16), Scale(0.7, 1.2, fill=0.5)))
 SIGNALS_QUICK = SIGNALS.replace(name="signals-quick", steps=64)
 
 # Robinson 2018, after Chollet's Keras blog of 2016: see optimizers.py.
@@ -172,7 +170,7 @@ def find(recipe: "str | Recipe") -> Recipe:
     """Returns a recipe by its name; a recipe is returned as it is.
 
     Raises:
-      JaxvizError: there is no such preset; the message lists those there are.
+      JaxvizError: there is no such preset; the message lists all presets.
     """
     if isinstance(recipe, Recipe):
         return recipe

@@ -1,4 +1,4 @@
-"""Provenance: recipe, key and precision -> the text that says how a picture was made."""
+"""Provenance: recipe, key and precision -> text that says how a picture was made."""
 
 import dataclasses
 from importlib import metadata

@@ -1,4 +1,4 @@
-"""Recipe: a frozen value that names how an image is climbed."""
+"""Recipe: an immutable value with all settings of an optimization."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ from jaxviz.values.errors import JaxvizError
 __all__ = ["TARGETS", "UNITS", "Recipe", "Rest"]
 
 TARGETS = ("activation", "preactivation")
-"""What a recipe may climb."""
+"""What a recipe may maximize."""
 
 UNITS = ("range", "pixels")
 """What its transforms and penalties may count in."""
@@ -24,11 +24,11 @@ _MOST = 1 << 30  # they are counted in 32 bits
 
 @dataclasses.dataclass(frozen=True)
 class Rest:
-    """When an ascent rests: its best score has not been beaten for a while.
+    """When the ascent of an image stops: its best score has not improved for a number of steps.
 
     Attributes:
-      patience: steps without a better score after which an image stays as it is.
-      tolerance: by what share of itself a score must be beaten to count.
+      patience: the number of steps without improvement after which the image is kept.
+      tolerance: the relative increase of the score that counts as an improvement.
     """
 
     patience: int = 64
@@ -41,28 +41,28 @@ class Rest:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe(Displayed):
-    """How an image is climbed: one value that names every choice.
+    """All settings of an optimization, as one value.
 
     Numbers of transforms and penalties that change over the steps are optax schedules, deferred:
-    ``Noise(deferred(optax.linear_schedule, 0.1, 0.0, Steps()))``, where ``Steps()`` stands for as many as are made.
+    ``Noise(deferred(optax.linear_schedule, 0.1, 0.0, Steps()))``, where ``Steps()`` is the number of steps.
 
     Attributes:
-      name: what it is called in figures and results.
-      parameterization: how the image is held, and how it starts.
-      optimizer: an optax optimizer that *descends* as all of optax does; the ascent hands it the gradient of minus the
-        score. Deferred, so that equal recipes compile once: ``deferred(optax.adam, 0.05)``.
-      steps: how many steps are made.
-      transforms: what the network sees instead of the image, drawn anew at each step, one after the other.
-      views: how many such views are drawn each step; the score is their mean.
-      penalties: what is subtracted from the score.
-      units: what transforms and penalties count in: ``"range"``, the canvas from 0 to 1 whatever its own range is,
-        or ``"pixels"``, the values of the image as they are.
-      target: ``"activation"``, or ``"preactivation"``: what goes into a layer's activation function is climbed instead
-        of what comes out, where a layer has one. A unit that is off has a gradient there.
-      redirect_steps: for how many first steps the gradient is redirected through relus that are dead as a whole;
-        ``Steps()`` for all.
-      restarts: how many ascents each unit has, from starts of their own; the best is kept.
-      rest: when to stop before all steps are made; None to make them all.
+      name: its name in figures and results.
+      parameterization: how the image is represented, and how it starts.
+      optimizer: an optax optimizer, which *descends*; the ascent gives it the gradient of minus the score. Deferred, so
+        that equal recipes compile once: ``deferred(optax.adam, 0.05)``.
+      steps: the number of steps.
+      transforms: random changes of the image before the network sees it, drawn at each step and applied in order.
+      views: the number of transformed images at each step; the score is their mean.
+      penalties: numbers that are subtracted from the score.
+      units: the scale of transforms and penalties: ``"range"``, where the canvas goes from 0 to 1 whatever its own
+        range is, or ``"pixels"``, the values of the image.
+      target: ``"activation"``, or ``"preactivation"`` to maximize the input of a layer's activation function instead of
+        its output, if the layer has one. The input has a gradient even if the unit is off.
+      redirect_steps: the number of first steps in which the gradient also passes through dead relus; ``Steps()`` for
+        all steps.
+      restarts: the number of ascents of each unit, each from its own start; the best is kept.
+      rest: when an ascent stops before its last step; None to make all steps.
     """
 
     name: str
@@ -97,12 +97,12 @@ class Recipe(Displayed):
 
     @property
     def redirected(self) -> int:
-        """For how many first steps the gradient is redirected."""
+        """The number of first steps in which the gradient is redirected."""
         return self.redirect_steps.of(self.steps) if isinstance(self.redirect_steps, Steps) else self.redirect_steps
 
     @property
     def changes_the_score(self) -> bool:
-        """True where what is climbed is not the objective of the image as it is."""
+        """True if the score during the ascent is not the objective of the image itself."""
         return bool(self.transforms) or self.views > 1 or self.target != "activation"
 
     def replace(self, **changes) -> "Recipe":

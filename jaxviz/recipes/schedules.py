@@ -1,4 +1,4 @@
-"""Schedules: a setting whose numbers change over the steps -> what it is at one step."""
+"""Schedules: a setting whose numbers change over the steps -> the setting at one step."""
 
 import dataclasses
 from typing import Any
@@ -13,12 +13,12 @@ __all__ = ["at_step"]
 def at_step(setting: Any, step: Num[Array, ""] | int, steps: int) -> Any:
     """Returns a transform or penalty with its schedules replaced by their values at a step.
 
-    A field that holds a deferred optax schedule changes over the steps; so do those of the settings inside a chain.
+    A field with a deferred optax schedule changes over the steps; so do the fields of settings inside a chain.
 
     Args:
-      setting: a frozen dataclass; anything else, such as a function of one's own, stays as it is.
+      setting: a frozen dataclass; anything else, such as a user's function, is returned unchanged.
       step: steps made before this one.
-      steps: how many are made in all.
+      steps: the number of all steps.
 
     Example:
       >>> import optax

@@ -1,4 +1,4 @@
-"""Aspects: a layer and what is asked of its units -> an objective."""
+"""Aspects: a layer and a kind of picture of its units -> an objective."""
 
 import numpy as np
 from jaxtyping import Float

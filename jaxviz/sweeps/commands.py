@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+from jaxviz.objectives.expressions import quoted
 from jaxviz.recipes import PRESETS
 from jaxviz.sweeps.manifest import Manifest
 from jaxviz.sweeps.recipe_facts import preset_of
@@ -40,11 +41,9 @@ def of_unit(manifest: Manifest, layer: str, unit: int, recipe: str) -> str:
     common, numbers = _common(manifest), _recipe_options(manifest, recipe)
     if common is None or numbers is None:
         return ""
-    if layer in manifest.classes:
-        asked = ["--objective", f"log_odds({unit})"]
-    else:
-        asked = ["--layer", layer, "--channels", str(unit)]
-    words = [*_model(manifest), *asked, "--recipe", recipe, *numbers, *common, "--out", "pictures"]
+    asked = f"log_odds({unit})" if layer in manifest.classes else f"{quoted(layer)}:{unit}"
+    # An expression, since the file is then named by the unit: the pictures of all units go into one directory.
+    words = [*_model(manifest), "--objective", asked, "--recipe", recipe, *numbers, *common, "--out", "pictures"]
     return shlex.join(["jaxviz", "visualize", *words])
 
 

@@ -1,4 +1,4 @@
-"""Evidence: what a finished layer's pictures reach, beside real images and weights -> the numbers in its folder."""
+"""Evidence: the pictures of a finished layer, real images and weights -> the numbers in the layer's folder."""
 
 import dataclasses
 import hashlib
@@ -7,12 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from jaxviz.ascent import batches
 from jaxviz.ascent.store import Condition
 from jaxviz.files.outputs import staged
 from jaxviz.networks.model import Model
 from jaxviz.networks.wiring import Strongest, strongest, weights_of
+from jaxviz.objectives import Objective, class_logit
 from jaxviz.recipes import Recipe
+from jaxviz.reports import measurements
 from jaxviz.reports.likeness import order_by_likeness
+from jaxviz.reports.observers import Observer
 from jaxviz.reports.report import Report
 from jaxviz.reports.reporting import report
 from jaxviz.sweeps.aspects import units_of
@@ -20,11 +24,14 @@ from jaxviz.sweeps.exciting import RealImages, exciting
 from jaxviz.sweeps.selection import shown_in
 from jaxviz.sweeps.swept_layers import REAL, REPORT, STRONGEST, SweptLayer
 from jaxviz.values.errors import JaxvizError
+from jaxviz.visualization import Visualization
 
 __all__ = ["Given", "condition", "given", "measure"]
 
 _DIGEST, _WIRED, _ALIKE = "sha256 of the real images", "strongest weights from", "units with similar weights"
 _WEIGHTS = 12  # strongest weights kept of each unit, of both signs
+_OBSERVER = "observer"
+_SHORT = 12  # digits of the digest of an observer's weights
 _TOGETHER = 512 << 20  # bytes of pictures measured together: the real images are scored once for each such block
 
 
@@ -33,23 +40,36 @@ class Given:
     """Real images to compare with.
 
     Attributes:
-      images: on the model's canvas.
+      images: the images, in the model's range and layout.
       labels: the class of each; None where it is not known.
-      digest: what tells them from others.
+      digest: a hash of them.
+      observer: decides which of them are closer to the pictures.
+      observed: the weights and layers of the observer, as text.
     """
 
     images: Float[np.ndarray, "m ..."]
     labels: Int[np.ndarray, " m"] | None
     digest: str
+    observer: Observer | None = None
+    observed: str | None = None
 
 
-def given(images: Float[Array | np.ndarray, "m ..."], labels: np.ndarray | Sequence[int] | None, model: Model) -> Given:
-    """Checks real images, and their classes where these are known, against a model.
+def given(
+    images: Float[Array | np.ndarray, "m ..."] | None,
+    labels: np.ndarray | Sequence[int] | None,
+    model: Model,
+    observer: Observer | Model | None = None,
+) -> Given | None:
+    """Checks real images, and their classes where these are known, against a model; None where there are none.
 
     Raises:
-      JaxvizError: they have another shape than the network's input, or there are none, or the labels are not a whole
-        number for each.
+      JaxvizError: they have another shape than the network's input, an observer or labels are given without any, or the
+        labels are not a whole number for each.
     """
+    if images is None:
+        if observer is not None:
+            raise JaxvizError("an observer compares real images; give them by images=")
+        return None
     real = np.ascontiguousarray(np.asarray(images, np.float32))
     if real.shape[1:] != model.canvas.shape or not len(real):
         raise JaxvizError(
@@ -57,21 +77,26 @@ def given(images: Float[Array | np.ndarray, "m ..."], labels: np.ndarray | Seque
         )
     digest = hashlib.sha256(repr(real.shape).encode())
     digest.update(real.data)
-    if labels is None:
-        return Given(real, None, digest.hexdigest())
-    classes = np.asarray(labels)
-    if classes.shape != (len(real),) or classes.dtype.kind not in "iu":
-        raise JaxvizError(
-            f"labels of shape {classes.shape} and {classes.dtype}: give a whole number for each of {len(real)} images"
-        )
-    digest.update(np.ascontiguousarray(classes, np.int64).data)
-    return Given(real, classes.astype(np.int64), digest.hexdigest())
+    classes = None if labels is None else np.asarray(labels)
+    if classes is not None:
+        if classes.shape != (len(real),) or classes.dtype.kind not in "iu":
+            raise JaxvizError(
+                f"labels of shape {classes.shape} and {classes.dtype}: "
+                f"give a whole number for each of {len(real)} images"
+            )
+        classes = classes.astype(np.int64)
+        digest.update(np.ascontiguousarray(classes).data)
+    if observer is None:
+        return Given(real, classes, digest.hexdigest())
+    looking = Observer(observer) if isinstance(observer, Model) else observer
+    told = f"{batches.digest(looking.model)[:_SHORT]}: {', '.join(looking.read)}, grid {looking.grid}"
+    return Given(real, classes, digest.hexdigest(), looking, told)
 
 
 def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
-    """Tells whether a recipe's pictures of a layer have their numbers, beside these real images if any are given.
+    """Returns whether a recipe's pictures of a layer have their numbers, for these real images if there are any.
 
-    Numbers beside other real images count as missing; incomplete ones, and another layer's, as damaged.
+    Numbers for other real images count as missing; incomplete numbers, and those of another layer, as damaged.
     """
     if not layer.has_numbers(recipe):
         return "missing"
@@ -85,6 +110,8 @@ def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
         return "damaged"
     if real is not None and digest != real.digest:
         return "missing"
+    if real is not None and real.observed is not None and there.facts.get(_OBSERVER) != _observed(real, layer, recipe):
+        return "missing"
     # Without a digest of its own, real images may be there that another recipe's numbers were measured with.
     expected = digest or any(_digest_of(layer, other) for other in layer.recipes)
     shown = _is_whole(best, layer) if expected else best is None
@@ -94,23 +121,26 @@ def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
 
 
 def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None) -> None:
-    """Writes the numbers of a layer all of whose pictures by a recipe are finished.
+    """Writes the numbers of a layer whose pictures by a recipe are all finished.
 
-    The strongest weights and the real images stand once in the folder of the layer, for all recipes.
+    The strongest weights and the real images are in the folder of the layer, once for all recipes.
 
     Args:
       model: the network.
       layer: one of its layers.
-      recipe: how the pictures were made.
+      recipe: the recipe of the pictures.
       real: real images to compare with.
     """
     parts = []
     images = None if real is None else real.images
-    for units, visualization in layer.blocks(recipe=recipe.name, most_bytes=_TOGETHER):
+    blocks = layer.blocks(recipe=recipe.name, most_bytes=_TOGETHER)
+    opposite = layer.blocks("negative", recipe=recipe.name, most_bytes=_TOGETHER)
+    for units, visualization in blocks:
         objective = units_of(model, layer.name, units)
         asked = dataclasses.replace(visualization, labels=tuple(objective.labels()))
-        labels = None if real is None else real.labels
-        told = report(model, objective, asked, recipe=recipe, images=images, labels=labels)
+        _, negative = next(opposite, (None, None)) if "negative" in layer.aspects else (None, None)
+        labels, observing = None if real is None else real.labels, _observing(model, objective, real, negative)
+        told = report(model, objective, asked, recipe=recipe, images=images, labels=labels, **observing)
         parts.append(dataclasses.replace(told, labels=visualization.labels))
     found, weights = _strongest(model, layer), weights_of(model, _learned(model, layer))
     whole = Report.concatenate(parts)
@@ -121,6 +151,8 @@ def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None)
         facts[_ALIKE] = "neighbours in a greedy chain"
     if real is not None:
         facts[_DIGEST] = real.digest
+        if observed := _observed(real, layer, recipe.name):
+            facts[_OBSERVER] = observed
     # A report says that the other files are there, and which: so it is removed first, and written last.
     (layer.folder(recipe.name) / REPORT).unlink(missing_ok=True)
     kept = _keeps_real_images(layer, real)
@@ -136,6 +168,26 @@ def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None)
             shown = exciting(model, layer.name, real.images, real.labels)
             np.savez(stage / REAL, allow_pickle=False, **shown.arrays())
     dataclasses.replace(whole, facts=facts).save(layer.folder(recipe.name) / REPORT)
+
+
+def _observing(model: Model, objective: Objective, real: Given | None, negative: Visualization | None) -> dict:
+    """Returns what a report is told of an observer; one that knows as many classes also says whether it reads them."""
+    if real is None or real.observer is None:
+        return {}
+    observing: dict = {"observer": real.observer, "negative": negative}
+    reader, asked = real.observer.model, objective.resolve(model)
+    intended = measurements.classes(asked, model)
+    if intended is None or reader.layer(reader.output).output_shape != model.layer(model.output).output_shape:
+        return observing
+    return observing | {"second": reader, "second_objective": class_logit(intended)}
+
+
+def _observed(real: Given, layer: SweptLayer, recipe: str) -> str | None:
+    """Returns what numbers were measured with, beside the real images: the observer, and pictures of what silences."""
+    if real.observed is None:
+        return None
+    pairs = layer.finished("negative", recipe) == layer.channels
+    return f"{real.observed}{', with what silences each unit' if pairs else ''}"
 
 
 def _strongest(model: Model, layer: SweptLayer) -> Strongest | None:

@@ -1,4 +1,4 @@
-"""Locks: one sweep at a time in a directory. What was killed holds none."""
+"""Locks: one sweep at a time in a directory. A killed process leaves no lock."""
 
 import contextlib
 import os

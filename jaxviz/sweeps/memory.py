@@ -1,4 +1,4 @@
-"""Memory: what a finished layer leaves behind in the process -> given back."""
+"""Memory: returns the memory that a finished layer no longer needs."""
 
 import contextlib
 import ctypes

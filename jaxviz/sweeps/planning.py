@@ -1,4 +1,4 @@
-"""Planning: a model and what is asked for -> the manifest of a sweep."""
+"""Planning: a model and the arguments of a call -> the manifest of a sweep."""
 
 import dataclasses
 import fnmatch

@@ -1,4 +1,4 @@
-"""Recipe facts: recipes -> the text that a manifest keeps of each, and back."""
+"""Recipe facts: recipes -> the text that a manifest stores of each, and back."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,7 @@
-"""Transforms: (key, image) -> image, what the network sees instead of the image at a step.
+"""Transforms: (key, image) -> the image that the network sees at a step.
 
-Each acts on one image ``[*spatial, channels]``, draws from its key alone, and leaves the image itself as it is.
+Each transforms one image ``[*spatial, channels]`` and draws random numbers from its key alone. The image itself is not
+changed.
 """
 
 from jaxviz.transforms.filtering import Blur, Noise, OverBackground

@@ -1,4 +1,4 @@
-"""Filtering: transforms of the pixels where they are: blur, noise, what shines through."""
+"""Filtering: transforms that change pixel values and move nothing: blur, noise, backgrounds."""
 
 import dataclasses
 
@@ -18,7 +18,7 @@ __all__ = ["Blur", "Noise", "OverBackground"]
 class Blur:
     """Blurs the image by a Gaussian of random width, uniform in ``[low, high)``.
 
-    At the image's ends the Gaussian is cut off and weighs the rest the more, so that a flat image stays as it is.
+    At the image's ends the Gaussian is cut off and its remaining weights are scaled, so that a flat image is unchanged.
     Øygard, "Visualizing GoogLeNet Classes", 2015, https://www.auduno.com/2015/07/29/visualizing-googlenet-classes.
 
     Attributes:
@@ -64,10 +64,10 @@ class Noise:
 
 @dataclasses.dataclass(frozen=True)
 class OverBackground:
-    """Lays an image with opacity over a random background, another at each step, and drops the opacity.
+    """Puts an image with opacity in front of a random background, a new one at each step, and removes the opacity.
 
-    So that what the unit does not care for becomes transparent. The background is noise whose spectrum falls off as
-    ``frequency ** -decay``, through a sigmoid into the range. Mordvintsev et al., "Differentiable Image
+    Areas that do not matter to the unit then become transparent. The background is noise whose spectrum is
+    proportional to ``frequency ** -decay``, mapped to the range by a sigmoid. Mordvintsev et al., "Differentiable Image
     Parameterizations", Distill 2018, https://distill.pub/2018/differentiable-parameterizations.
 
     Attributes:

@@ -15,9 +15,9 @@ __all__ = ["CentreCrop", "Crop", "Flip", "Jitter", "Pad", "Roll"]
 
 @dataclasses.dataclass(frozen=True)
 class Jitter:
-    """Cuts the image at random, so that it shrinks by some pixels on each axis.
+    """Crops the image at random, so that each axis becomes shorter by ``pixels``.
 
-    Each axis starts anywhere from 0 to ``pixels``, both included. Mordvintsev et al., "Inceptionism", 2015,
+    The crop starts anywhere from 0 to ``pixels`` on each axis, both included. Mordvintsev et al., "Inceptionism", 2015,
     https://research.google/blog/inceptionism-going-deeper-into-neural-networks; Olah et al., "Feature Visualization",
     Distill 2017, https://distill.pub/2017/feature-visualization.
 
@@ -36,12 +36,12 @@ class Jitter:
 
 @dataclasses.dataclass(frozen=True)
 class Roll:
-    """Moves the image at random and keeps its shape; what leaves at one side comes in at the other.
+    """Shifts the image at random and keeps its shape; pixels that leave at one side come in at the other.
 
     Mordvintsev et al., "Inceptionism", 2015, whose published code rolls the image at each step.
 
     Attributes:
-      pixels: the farthest it moves on each axis, to either side.
+      pixels: the largest shift on each axis, to either side.
     """
 
     pixels: int

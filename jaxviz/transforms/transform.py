@@ -1,4 +1,4 @@
-"""Transform: (key, image) -> image, what the network sees instead of the image at one step."""
+"""Transform: (key, image) -> the image that the network sees at one step."""
 
 import dataclasses
 from typing import Protocol, runtime_checkable
@@ -24,10 +24,10 @@ class Transform(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Chain:
-    """Transforms one after the other, each with a key of its own.
+    """Several transforms in order, each with its own key.
 
     Attributes:
-      transforms: the first one is made first.
+      transforms: the transforms, the first one first.
     """
 
     transforms: tuple[Transform, ...] = ()
@@ -39,7 +39,7 @@ class Chain:
 
 
 def chain(*transforms: Transform) -> Chain:
-    """Returns the transform that makes these one after the other.
+    """Returns the transform that applies these transforms in order.
 
     Example:
       >>> from jaxviz.transforms import Jitter, Pad
@@ -51,13 +51,14 @@ def chain(*transforms: Transform) -> Chain:
 
 @dataclasses.dataclass(frozen=True)
 class Sometimes:
-    """A transform that is made at some steps and left out at others; it must keep the image's shape.
+    """A transform that is applied with a probability at each step; it must keep the image's shape.
 
-    So lucid turns its images: ``Sometimes(Rotate(10), 20 / 26)`` leaves them upright as often as its list of angles.
+    Lucid rotates its images this way: ``Sometimes(Rotate(10), 20 / 26)`` leaves them upright as often as its list of
+    angles does.
 
     Attributes:
-      transform: what is made.
-      probability: how often.
+      transform: the transform.
+      probability: how often it is applied.
     """
 
     transform: Transform
@@ -80,7 +81,7 @@ def drawn(key: Array, low: Quantity, high: Quantity) -> Float[Array, ""]:
 
 
 def needs_rank(transform: Transform, image: Array, rank: int) -> None:
-    """Refuses an image of another number of spatial axes.
+    """Checks the number of spatial axes of an image.
 
     Raises:
       JaxvizError: names the transform and the image's shape.

@@ -1,4 +1,4 @@
-"""Warping: transforms that scale, turn, shear or zoom the image, between its pixels."""
+"""Warping: transforms that scale, rotate, shear or zoom the image, with interpolation between pixels."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ __all__ = ["Affine", "RandomResizedCrop", "Rotate", "Scale", "Shear"]
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """Enlarges or shrinks what is in the image about its centre, and keeps the image's shape.
+    """Scales the content of the image about its centre, and keeps the image's shape.
 
     One factor for all axes, uniform in ``[low, high)``; above 1 enlarges. Bilinear. Olah et al., "Feature
     Visualization", Distill 2017, https://distill.pub/2017/feature-visualization, where the image's size changes.
@@ -23,7 +23,7 @@ class Scale:
     Attributes:
       low: the smallest factor.
       high: the largest factor.
-      fill: what is seen outside: None for the edge's own pixels, or a value.
+      fill: the pixels outside the image: None repeats the edge, or a value.
     """
 
     low: Quantity = 0.9
@@ -41,17 +41,17 @@ class Scale:
 
 @dataclasses.dataclass(frozen=True)
 class Affine:
-    """Turns, scales, shears and moves a 2-D image about its centre, all in one resampling.
+    """Rotates, scales, shears and shifts a 2-D image about its centre, in one resampling.
 
-    Each is drawn uniformly. The image is first sheared, then turned, scaled, and moved. Bilinear.
+    Each is drawn uniformly. The image is first sheared, then rotated, scaled and shifted. Bilinear.
 
     Attributes:
-      degrees: the farthest turn, to either side.
+      degrees: the largest rotation, to either side.
       low: the smallest scale; above 1 enlarges.
       high: the largest scale.
-      shear: the farthest slant of each axis, in degrees to either side.
-      pixels: the farthest move on each axis, to either side.
-      fill: what is seen outside: None for the edge's own pixels, or a value.
+      shear: the largest shear of each axis, in degrees to either side.
+      pixels: the largest shift on each axis, to either side.
+      fill: the pixels outside the image: None repeats the edge, or a value.
     """
 
     degrees: Quantity = 0.0
@@ -79,13 +79,13 @@ class Affine:
 
 @dataclasses.dataclass(frozen=True)
 class Rotate:
-    """Turns a 2-D image about its centre, by an angle uniform in ``[-degrees, degrees)``; positive is anticlockwise.
+    """Rotates a 2-D image about its centre, by an angle uniform in ``[-degrees, degrees)``; positive is anticlockwise.
 
     Bilinear. Olah et al., "Feature Visualization", Distill 2017, https://distill.pub/2017/feature-visualization.
 
     Attributes:
-      degrees: the farthest turn, to either side.
-      fill: what is seen outside: None for the edge's own pixels, or a value.
+      degrees: the largest rotation, to either side.
+      fill: the pixels outside the image: None repeats the edge, or a value.
     """
 
     degrees: Quantity
@@ -102,11 +102,11 @@ class Rotate:
 
 @dataclasses.dataclass(frozen=True)
 class Shear:
-    """Slants each axis of a 2-D image about its centre, by an angle uniform in ``[-degrees, degrees)``. Bilinear.
+    """Shears each axis of a 2-D image about its centre, by an angle uniform in ``[-degrees, degrees)``. Bilinear.
 
     Attributes:
-      degrees: the farthest slant, to either side; below 45.
-      fill: what is seen outside: None for the edge's own pixels, or a value.
+      degrees: the largest shear, to either side; below 45.
+      fill: the pixels outside the image: None repeats the edge, or a value.
     """
 
     degrees: Quantity
@@ -122,10 +122,10 @@ class Shear:
 
 @dataclasses.dataclass(frozen=True)
 class RandomResizedCrop:
-    """Zooms into a part of the image: a box of random side and place, brought to the size of a view.
+    """Zooms into a part of the image: a box of random size and position, resized to the view.
 
-    The side, a share of the image's own, is uniform in ``[low, high)`` plus normal noise, and held to 0.05 to 1; the
-    centre is normal about the middle. The first and the last pixel of the view look at the box's two ends. Bilinear.
+    The side, a share of the image's own, is uniform in ``[low, high)`` plus normal noise, and clipped to 0.05 to 1; the
+    centre is normal around the middle. The first and the last pixel of the view are at the box's two ends. Bilinear.
     Fel et al., "Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained Optimization", NeurIPS
     2023, https://arxiv.org/abs/2306.06805, whose code has a ``deviation`` of 0.05, a ``centre`` of 0.15, a ``fill`` of
     0, and a side that falls from 0.5 to 0.05 over the steps.
@@ -135,7 +135,7 @@ class RandomResizedCrop:
       high: the largest side.
       deviation: standard deviation of the noise that is added to the side.
       centre: standard deviation of the box's centre, as a share of the image's side.
-      fill: what is seen outside: None for the edge's own pixels, or a value.
+      fill: the pixels outside the image: None repeats the edge, or a value.
       shape: pixels of the view on each spatial axis; None for those of the image.
     """
 

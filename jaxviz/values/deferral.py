@@ -1,4 +1,4 @@
-"""Deferred: a function and its arguments, as a value that is equal to another of the same kind."""
+"""Deferred: a function and its arguments as a value that equals another one with the same contents."""
 
 import dataclasses
 import functools
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Steps:
-    """Stands among deferred arguments for the steps that are made, or a share of them.
+    """Stands for the number of steps, or a share of them, among deferred arguments.
 
-    So a schedule stretches with the recipe: ``deferred(optax.cosine_decay_schedule, 0.1, Steps())``.
+    A schedule then stretches with the recipe: ``deferred(optax.cosine_decay_schedule, 0.1, Steps())``.
 
     Attributes:
       share: of all steps, from 0 to 1.
@@ -29,7 +29,7 @@ class Steps:
             raise JaxvizError(f"Steps({self.share:g}): give a share of all steps, from 0 to 1")
 
     def of(self, steps: int) -> int:
-        """Returns how many that are: 1 or more."""
+        """Returns this number of steps: 1 or more."""
         return max(1, round(self.share * steps))
 
     def __str__(self) -> str:
@@ -38,10 +38,10 @@ class Steps:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Deferred(Generic[T]):
-    """A call that is made later, and compares by what it will do.
+    """A call that is made later; equal calls are equal values.
 
-    ``optax.adam(0.05)`` made twice gives two unequal values, so a compiled function that is told of it compiles
-    twice. ``deferred(optax.adam, 0.05)`` made twice gives equal values and is built inside the compiled function.
+    Two calls of ``optax.adam(0.05)`` return unequal values, so a compiled function that takes them compiles twice. Two
+    calls of ``deferred(optax.adam, 0.05)`` return equal values; the optimizer is built inside the compiled function.
     """
 
     function: Callable[..., T]
@@ -52,7 +52,7 @@ class Deferred(Generic[T]):
         """Makes the call; arguments that are deferred themselves, or are in tuples of such, are built first.
 
         Args:
-          steps: what ``Steps()`` stands for.
+          steps: the number that ``Steps()`` stands for.
         """
         keywords = {name: _built(value, steps) for name, value in self.keywords}
         return self.function(*(_built(value, steps) for value in self.arguments), **keywords)
@@ -65,7 +65,7 @@ class Deferred(Generic[T]):
 
 
 def deferred(function: Callable[..., T], *arguments: Hashable, **keywords: Hashable) -> Deferred[T]:
-    """Notes a call to be made later.
+    """Stores a call that is made later.
 
     Example:
       >>> import optax

@@ -1,4 +1,4 @@
-"""Displays: values that a notebook shows as a picture or a table. How they look is decided by a room above them."""
+"""Displays: values that a notebook shows as a picture or a table. A room above decides how they look."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ __all__ = ["Displayed", "show_with"]
 
 
 class Displayed:
-    """A value that a notebook shows as the HTML that the function given to `show_with` makes of it."""
+    """A value that a notebook shows as HTML, made by the function that was given to `show_with`."""
 
     def _repr_html_(self) -> str | None:
         # None makes the notebook fall back to the value's plain text.

@@ -1,10 +1,10 @@
-"""Errors and warnings: what a user can cause, one line each that names the thing, the value and the remedy."""
+"""Errors and warnings that a user can cause: one line each that names the thing, the value and the remedy."""
 
 __all__ = ["JaxvizError", "JaxvizWarning", "ModelFileError"]
 
 
 class JaxvizError(ValueError):
-    """A request that cannot be met; the message is one line, fit to be shown as it is."""
+    """A request that cannot be fulfilled; the message is one line that can be shown to the user."""
 
     def __str__(self) -> str:
         # Names from a file may hold anything, line breaks included.
@@ -12,8 +12,8 @@ class JaxvizError(ValueError):
 
 
 class ModelFileError(JaxvizError):
-    """A model file that is refused; the message says which layer or part is why."""
+    """A model file that is refused; the message names the layer or part that is the reason."""
 
 
 class JaxvizWarning(UserWarning):
-    """A result that is not what was asked for, such as an image that became NaN; the message is one line."""
+    """A result that may surprise, such as an image that became NaN; the message is one line."""

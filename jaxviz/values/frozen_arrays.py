@@ -1,4 +1,4 @@
-"""Frozen arrays: an array that is equal to another by value, so that settings can hold it."""
+"""Frozen arrays: arrays that are compared by value, so that settings can hold them."""
 
 import dataclasses
 import hashlib
@@ -11,7 +11,7 @@ __all__ = ["FrozenArray", "frozen"]
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class FrozenArray:
-    """An array that never changes, is hashable, and equals another of the same shape, type and values.
+    """An immutable, hashable array that equals another one of the same shape, type and values.
 
     Attributes:
       shape: its shape.
@@ -43,5 +43,5 @@ class FrozenArray:
 
 
 def frozen(value):
-    """Freezes an array that has axes; numbers, traced ones too, and all else stay as they are."""
+    """Freezes an array that has axes; returns numbers, also traced ones, and other values unchanged."""
     return FrozenArray.of(value) if isinstance(value, np.ndarray | Array) and value.ndim else value

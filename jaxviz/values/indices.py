@@ -1,4 +1,4 @@
-"""Indices: a text such as 0:16 or 3,7,11 -> whole numbers."""
+"""Indices: a text such as 0:16 or 3,7,11 -> integers."""
 
 from jaxviz.values.errors import JaxvizError
 
@@ -12,7 +12,7 @@ def parse_indices(text: str) -> list[int]:
     """Reads channels written as a range ``0:16``, a list ``3,7,11``, or both ``0:4,9``.
 
     Raises:
-      JaxvizError: it is neither.
+      JaxvizError: the text is neither.
 
     Example:
       >>> parse_indices("0:3,7")

@@ -18,7 +18,7 @@ else:
 
 
 def at_least(settings: Any, bound: int | float, *names: str) -> None:
-    """Refuses fields that are below a bound or not finite; schedules and arrays pass, their values are not known yet.
+    """Refuses fields that are below a bound or not finite; accepts schedules and arrays, whose values are unknown.
 
     Raises:
       JaxvizError: names the setting, its value and the bound.
@@ -51,7 +51,7 @@ def in_order(settings: Any, low: str, high: str) -> None:
 
 
 def whole(settings: Any, bound: int, *names: str) -> None:
-    """Refuses fields that are no whole numbers from a bound on; these fix shapes, and so cannot be schedules.
+    """Refuses fields that are not integers from a bound on; they determine shapes, so they cannot be schedules.
 
     Raises:
       JaxvizError: names the setting, its value and the bound.

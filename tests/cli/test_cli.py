@@ -1,9 +1,12 @@
 """The commands as a user types them: their files, and one line and exit code 2 for errors that a user can correct."""
 
+import json
+
 import numpy as np
 import pytest
 from command_line import run
 from conftest import ROOT
+from PIL import Image
 
 import jaxviz
 from experiments import mnist_filters
@@ -52,6 +55,45 @@ def test_visualize(monkeypatch, capsys, tmp_path):
     result = jaxviz.Visualization.load(tmp_path / "out" / "conv2d_2.npz")
     assert result.labels == tuple(f"conv2d_2:{index}" for index in (0, 1, 2, 7))
     assert result.scores.shape == (4, 4)
+
+
+def test_visualize_replaces_no_earlier_pictures_unless_told(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    command = ["visualize", FILE, "--layer", "conv2d_1", "--steps", 1, "--out", "out"]
+    assert run(monkeypatch, capsys, *command, "--channels", "0:2")[0] == 0
+    first = (tmp_path / "out" / "conv2d_1.npz").read_bytes()
+    for other in (["--channels", "3"], ["--channels", "0:2", "--recipe", "seed"]):
+        code, out, err = run(monkeypatch, capsys, *command, *other)
+        assert (code, out) == (2, "")
+        assert err == "error: out/conv2d_1.png is there already; give another --out, or --overwrite to replace it\n"
+        assert (tmp_path / "out" / "conv2d_1.npz").read_bytes() == first
+    assert run(monkeypatch, capsys, *command, "--channels", "3", "--overwrite")[0] == 0
+    assert jaxviz.Visualization.load("out/conv2d_1.npz").labels == ("conv2d_1:3",)
+
+
+def test_visualize_leaves_an_animation_a_page_and_a_file_of_each_picture(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    command = ["visualize", FILE, "--objective", "conv2d_1:3,7", "--steps", 3, "--out", "out"]
+    code, out, _ = run(monkeypatch, capsys, *command, "--gif", "--each", "--html")
+    assert (code, out) == (0, "out/conv2d_1.3.7.png, .npz, .gif, .html and out/conv2d_1.3.7/: 2 pictures\n")
+    stem = "conv2d_1.3.7"
+    files = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    whole = {f"{stem}{suffix}" for suffix in (".png", ".npz", ".gif", ".html")}
+    assert files == whole | {f"{stem}/conv2d_1-3.png", f"{stem}/conv2d_1-7.png"}
+    with Image.open(f"out/{stem}.gif") as film, Image.open(f"out/{stem}/conv2d_1-3.png") as picture:
+        assert (film.n_frames, picture.size) == (4, (28, 28))  # the first image, and one after each of 3 steps
+    assert "://" not in (tmp_path / "out" / f"{stem}.html").read_text()
+    code, _, err = run(monkeypatch, capsys, *command[:3], "conv2d_1:9", *command[4:], "--each")
+    assert code == 0
+    (tmp_path / "out" / "conv2d_1.9.png").unlink()
+    (tmp_path / "out" / "conv2d_1.9.npz").unlink()
+    code, _, err = run(monkeypatch, capsys, *command[:3], "conv2d_1:9", *command[4:], "--each", "--json")
+    assert (code, err) == (
+        2,
+        "error: out/conv2d_1.9 is there already; give another --out, or --overwrite to replace it\n",
+    )
+    _, out, _ = run(monkeypatch, capsys, *command[:3], "conv2d_1:9", *command[4:], "--each", "--json", "--overwrite")
+    assert json.loads(out)["pictures"][0]["file"] == "out/conv2d_1.9/conv2d_1-9.png"
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -149,9 +149,8 @@ def test_a_sweep_names_its_model_and_options(here, monkeypatch, capsys):
     assert (code, out.splitlines()[0]) == (0, "out: 3 units of 1 layer, 0 of them dead"), err
     made = jaxviz.Sweep.open("out")
     assert made.command.startswith(f"jaxviz sweep {' '.join(words)} --layer classes")
-    assert (
-        made.layer("classes").command(1).startswith(f"jaxviz visualize {' '.join(words)} --layer classes --channels 1")
-    )
+    again = made.layer("classes").command(1)
+    assert again.startswith(f"jaxviz visualize {' '.join(words)} --objective classes:1 --recipe quick")
     assert made.model_name == "small"
     assert made.source == {"file": words[0], "options": " ".join(words[1:])}
     assert made.layer("classes").report.labels == ("classes:0 cat", "classes:1 dog", "classes:2 fish")

@@ -131,6 +131,56 @@ def test_unknown_layers_are_refused_by_name(file):
         "layer 'flat' is a Capsule, which is not supported; give what it computes: custom={'Capsule': module}"
         in refusal(file)
     )
+    assert len(refusal(file)) < 250  # the classes that are supported are not listed
+
+
+def test_all_that_must_be_given_is_named_at_once(file):
+    def change(config, layers):
+        code = ["4wEAAAA=", None, None]
+        for number in range(2):
+            layer = {"class_name": "Lambda", "config": {"name": f"cut{number}", "function": code}}
+            config["config"]["layers"].insert(1, layer)
+        config["config"]["layers"][3]["class_name"] = "Capsule"
+        layers[2]["activation"] = "l1_distance"
+
+    reconfigure(file, change)
+    assert refusal(file) == (
+        "layer 'cut1' (Lambda): it holds Python code, which is not run; give what it computes: "
+        "custom={'cut1': function}, or custom={'Lambda': function} for every Lambda, called with the activations of "
+        "one image: (4, 4, 2); so must be given 'cut0' (Lambda), 'flat' (Capsule), 'dense' (l1_distance)"
+    )
+    custom = {"Lambda": lambda x: 2 * x, "Capsule": lambda x: x.reshape(-1), "l1_distance": abs}
+    model = jaxviz.keras.load(file, custom=custom)
+    image = np.full((6, 6, 1), -1, np.float32)
+    np.testing.assert_allclose(model(image[None])["dense"], np.full((1, 3), 4 * 9 * 32))
+
+
+def test_what_no_layer_is_for_is_refused(file):
+    custom = {"conv1": abs, "flat": np.ravel, "Lambda": abs}
+    message = "custom has 'conv1', 'Lambda', but no layer, class or function of this network has these names; did you "
+    message += "mean 'conv'?"
+    with pytest.raises(ModelFileError) as error:
+        jaxviz.keras.load(file, custom=custom)
+    assert str(error.value) == message
+    with pytest.raises(ModelFileError, match="custom has 'softmax', but no layer, class or function"):
+        jaxviz.keras.load(file, custom={"softmax": abs})  # a function of Keras's own
+
+
+def test_a_named_function_is_given_by_its_name(file):
+    reconfigure(file, lambda _, layers: layers[0].__setitem__("activation", "l1_distance"))
+    assert refusal(file) == (
+        "layer 'conv' (Conv2D): unknown activation 'l1_distance'; give it: custom={'l1_distance': function}, called "
+        "with the array of one image"
+    )
+    model = jaxviz.keras.load(file, custom={"l1_distance": abs})
+    np.testing.assert_allclose(model(np.full((1, 6, 6, 1), -1, np.float32))["conv"], np.full((1, 4, 4, 2), 9))
+    named = {"name": "flat", "function": "mirror", "function_type": "function", "module": "theirs"}
+    reconfigure(file, lambda config, _: config["config"]["layers"][1].update(class_name="Lambda", config=named))
+    assert refusal(file).endswith("; so must be given 'flat' (mirror)")
+    with pytest.raises(
+        ModelFileError, match=r"layer 'flat' \(Lambda\): it names the function 'mirror', which is not run"
+    ):
+        jaxviz.keras.load(file, custom={"l1_distance": abs})
 
 
 @pytest.mark.parametrize(
@@ -293,7 +343,7 @@ def test_other_kinds_of_archive(entries, message, tmp_path):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ([], "is a directory without config.json and model.weights.h5"),
+        ([], "is a directory without an HDF5 file of weights and a JSON file of an architecture"),
         (["saved_model.pb", "variables"], "is a TensorFlow SavedModel; load it in TensorFlow and save it as"),
         (["checkpoint", "ckpt.index"], "is a TensorFlow checkpoint"),
         (["_CHECKPOINT_METADATA"], "is an Orbax checkpoint; load the model first"),

@@ -1,6 +1,7 @@
 """Weights without an architecture: with one from another file, into a model, into a Flax module."""
 
 import json
+import shutil
 
 import flax.linen as nn
 import jax
@@ -75,6 +76,23 @@ def test_a_directory_of_json_and_weights(network, image, expected, tmp_path):
         (directory / name).write_text(network.to_json())
         (directory / "model.weights.h5").write_bytes((tmp_path / "model.weights.h5").read_bytes())
         assert relative_difference(jaxviz.keras.load(directory)(image)["classes"], expected) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("config", "weights"), [("model.json", "model.hdf"), ("net.json", "net.hdf5"), ("config", "checkpoint")]
+)
+def test_a_directory_s_files_have_any_names(config, weights, network, image, expected, tmp_path):
+    network.save_weights(tmp_path / "model.weights.h5")
+    directory = tmp_path / "network"
+    directory.mkdir()
+    (directory / "classes.json").write_text('{"0": "cat"}')
+    (directory / "README").touch()
+    (directory / config).write_text(network.to_json())
+    (tmp_path / "model.weights.h5").rename(directory / weights)
+    assert relative_difference(jaxviz.keras.load(directory)(image)["classes"], expected) < 1e-5
+    shutil.copy(directory / weights, directory / "other.h5")
+    with pytest.raises(ModelFileError, match=r"network has 2 HDF5 files: .*other\.h5; give the weights, and "):
+        jaxviz.keras.load(directory)
 
 
 def test_into_a_model(file, network, image, expected, tmp_path):

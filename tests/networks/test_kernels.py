@@ -1,4 +1,4 @@
-"""The weights of layers, as they are found in traced equations."""
+"""Strongest weights of networks that tell no wiring, against those reckoned from the parameters."""
 
 import flax.linen as nn
 import jax
@@ -8,100 +8,91 @@ import pytest
 from flax import nnx
 
 import jaxviz
-from jaxviz.networks.kernels import kernel_of
-from jaxviz.networks.wiring import strongest, weights_of
+from jaxviz.networks.wiring import strongest
 
 
-class Branched(nn.Module):
-    """Convolutions with groups, a residual sum, pooling, and what flattens."""
+class Network(nn.Module):
+    """What a layer may read: a normalized, pooled, summed, flattened or mixed one."""
 
     @nn.compact
     def __call__(self, x):
-        x = nn.relu(nn.Conv(4, (3, 3), name="first")(x))
-        x = nn.max_pool(x, (2, 2), strides=(2, 2))
-        x = nn.Conv(6, (3, 3), feature_group_count=2, name="grouped")(x)
-        x = nn.silu(nn.BatchNorm(use_running_average=True, name="norm")(x))
-        y = nn.Conv(6, (1, 1), name="beside")(x)
-        z = nn.Conv(3, (1, 1), name="after_sum")(nn.relu(y + x))
-        x = nn.avg_pool(nn.gelu(y), (2, 2)).reshape((x.shape[0], -1))
-        return nn.Dense(5, name="dense")(x) + nn.Dense(5, name="mean")(z.mean((1, 2)))
+        x = nn.relu(nn.BatchNorm(use_running_average=True, name="norm")(nn.Conv(4, (3, 3), name="stem")(x)))
+        x = nn.relu(nn.Conv(6, (3, 3), padding="VALID", name="conv")(nn.max_pool(x, (2, 2), (2, 2))))
+        x = nn.silu(nn.Conv(6, (1, 1), feature_group_count=2, name="grouped")(x))
+        both = nn.Conv(4, (1, 1), name="after_sum")(x + nn.Conv(6, (1, 1), name="branch")(x))
+        mixed = nn.Dense(5, name="after_mixed")(nn.LayerNorm(name="mixed")(x))
+        flat = nn.Dense(7, name="flat")(x.reshape(x.shape[0], -1))
+        return nn.Dense(3, name="last")(jnp.tanh(flat)) + both.mean() + mixed.mean()
 
 
 @pytest.fixture(scope="module")
-def branched():
-    module = Branched()
-    variables = module.init(jax.random.key(0), jnp.ones((1, 8, 8, 2)))
-    return jaxviz.from_linen(module, variables, (8, 8, 2))
+def network():
+    module = Network()
+    variables = module.init(jax.random.key(0), jnp.ones((1, 10, 10, 2)))
+    variables["batch_stats"]["norm"]["mean"] = jnp.array([40.0, -40.0, 0.0, 1.0])  # its relu is then shut, or open
+    return jaxviz.from_linen(module, variables, (10, 10, 2))
 
 
-def kernel(model, name):
-    return np.asarray(model.variables["params"][name]["kernel"])
+def lengths(kernel):
+    """The length of the weights of each channel to each unit, ``[channels, units]``."""
+    return np.sqrt(np.square(np.asarray(kernel).reshape(-1, *kernel.shape[-2:])).sum(0))
 
 
-@pytest.mark.parametrize("name", ["conv2d_1", "conv2d_2", "conv2d_4", "dense_1", "dense_3"])
-def test_it_finds_what_a_keras_network_tells(mnist, name):
-    found, told = kernel_of(mnist, name), strongest(mnist, name, 3)
-    assert found.layer == (told and told.layer)
-    np.testing.assert_array_equal(
-        np.moveaxis(found.weights, -1, 0).reshape(found.weights.shape[-1], -1), weights_of(mnist, name)
-    )
+@pytest.mark.parametrize(
+    ("layer", "source"),
+    [("conv", "stem"), ("branch", "grouped"), ("last", "flat"), ("after_mixed", "mixed")],
+)
+def test_they_are_those_of_the_nearest_channels(network, layer, source):
+    found = strongest(network, layer, 3)
+    expected = lengths(network.variables["params"][layer]["kernel"])
+    assert found.layer == source
+    np.testing.assert_array_equal(found.channels, np.argsort(-expected, axis=0, kind="stable")[:3].T)
+    np.testing.assert_allclose(np.abs(found.weights), -np.sort(-expected, axis=0)[:3].T, rtol=1e-5)
 
 
-def test_layers_without_weights_have_none(mnist):
-    assert kernel_of(mnist, "max_pooling2d_1") is None
-    assert kernel_of(mnist, "flatten_1") is None
+def test_positions_of_a_channel_count_together(network):
+    kernel = network.variables["params"]["flat"]["kernel"]  # [3 * 3 * 6, 7]
+    expected = lengths(kernel.reshape(9, 6, 7))
+    found = strongest(network, "flat", 6)
+    assert found.layer == "grouped"
+    np.testing.assert_array_equal(found.channels, np.argsort(-expected, axis=0, kind="stable").T)
 
 
-def test_of_a_linen_module(branched):
-    found = {name: kernel_of(branched, name) for name in ("first", "grouped", "beside", "after_sum", "dense", "mean")}
-    for name, one in found.items():
-        np.testing.assert_array_equal(one.weights, kernel(branched, name))
-    sources = {name: one.layer for name, one in found.items()}
-    # What two layers are added to is the channels of neither.
-    assert list(sources.values()) == [None, "first", "grouped", None, "beside", "after_sum"]
-    assert found["grouped"].groups == 2
-    assert found["grouped"].entries.tolist() == [0, 1, 2, 3]
-    assert found["dense"].entries.tolist() == [*range(6)] * 9
-    assert kernel_of(branched, "norm") is None
+def test_a_group_reads_its_own_channels(network):
+    found = strongest(network, "grouped")
+    assert found.layer == "conv"
+    assert [sorted(row) for row in found.channels.tolist()] == [[0, 1, 2]] * 3 + [[3, 4, 5]] * 3
 
 
-def test_the_strongest_weights_of_a_linen_module(branched):
-    found = strongest(branched, "grouped", 2)
-    lengths = np.linalg.norm(kernel(branched, "grouped").reshape(9, 2, 6), axis=0)
-    assert found.channels[:3].tolist() == np.argsort(-lengths[:, :3], axis=0).T.tolist()
-    assert found.channels[3:].tolist() == (2 + np.argsort(-lengths[:, 3:], axis=0).T).tolist()
-    np.testing.assert_allclose(np.abs(found.weights), -np.sort(-lengths, axis=0).T, rtol=1e-6)
-    sums = kernel(branched, "grouped").sum((0, 1))
-    np.testing.assert_array_equal(np.sign(found.weights[0]), np.sign(sums[found.channels[0], 0]))
+@pytest.mark.parametrize("layer", ["stem", "norm", "after_sum", "mixed"])
+def test_where_there_are_none_to_tell(network, layer):
+    assert strongest(network, layer) is None
 
 
-def test_dense_after_flatten_sums_over_positions(branched):
-    found = strongest(branched, "dense", 6)
-    lengths = np.linalg.norm(kernel(branched, "dense").reshape(-1, 6, 5), axis=0)
-    np.testing.assert_array_equal(found.channels, np.argsort(-lengths, axis=0).T)
+def test_of_a_function_with_its_channels_first():
+    draw = np.random.default_rng(0)
+    kernels = [jnp.asarray(draw.normal(size=size), jnp.float32) for size in ((4, 3, 3, 3), (5, 4, 3, 3), (2, 5 * 16))]
+
+    def function(kernels, image):
+        first = jax.nn.relu(jax.lax.conv(image[None], kernels[0], (1, 1), "VALID"))
+        second = jax.lax.conv(first, kernels[1], (1, 1), "VALID")
+        return {"first": first[0], "second": second[0], "last": kernels[2] @ second.reshape(-1)}
+
+    model = jaxviz.from_function(function, kernels, (3, 8, 8), channel_axis=0)
+    found = strongest(model, "second", 4)
+    expected = lengths(np.transpose(kernels[1], (2, 3, 1, 0)))
+    assert found.layer == "first"
+    np.testing.assert_array_equal(found.channels, np.argsort(-expected, axis=0, kind="stable").T)
+    found = strongest(model, "last", 5)
+    expected = lengths(np.transpose(np.reshape(kernels[2], (2, 5, 16)), (2, 1, 0)))
+    assert found.layer == "second"
+    np.testing.assert_array_equal(found.channels, np.argsort(-expected, axis=0, kind="stable").T)
 
 
-def test_of_an_nnx_module():
+def test_a_sweep_of_an_nnx_network_tells_them(tmp_path):
     rngs = nnx.Rngs(0)
-    module = nnx.Sequential(
-        nnx.Conv(1, 4, (3, 3), rngs=rngs), nnx.relu, nnx.Conv(4, 2, (3, 3), rngs=rngs), lambda x: x.mean((1, 2))
-    )
-    model = jaxviz.from_nnx(module, (8, 8, 1))
-    found = strongest(model, "layers/2", 4)
-    assert found.layer == "layers/0"
-    lengths = np.linalg.norm(np.asarray(module.layers[2].kernel[...]).reshape(9, 4, 2), axis=0)
-    np.testing.assert_array_equal(found.channels, np.argsort(-lengths, axis=0).T)
-
-
-def test_of_a_function():
-    def network(variables, image):
-        hidden = jnp.tanh(image @ variables["a"])
-        return {"hidden": hidden, "out": variables["b"] @ hidden, "shuffled": variables["b"] @ hidden[::-1]}
-
-    rng = np.random.default_rng(0)
-    variables = {"a": rng.normal(size=(3, 4)), "b": rng.normal(size=(2, 4))}
-    model = jaxviz.from_function(network, variables, (3,), output="out")
-    found = kernel_of(model, "out")
-    assert found.layer == "hidden"
-    np.testing.assert_allclose(found.weights, variables["b"].T, rtol=1e-6)
-    assert kernel_of(model, "shuffled").entries.tolist() == [3, 2, 1, 0]
+    module = nnx.Sequential(nnx.Conv(1, 4, (3, 3), rngs=rngs), nnx.relu, nnx.Conv(4, 2, (3, 3), rngs=rngs))
+    swept = jaxviz.sweep(jaxviz.from_nnx(module, (6, 6, 1)), tmp_path, layers="layers/2", steps=1)
+    assert swept.layers[0].strongest.layer == "layers/0"
+    assert swept.layers[0].strongest.channels.shape == (2, 4)
+    assert swept.layers[0].command(0) == ""  # no command line makes this network

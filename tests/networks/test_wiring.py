@@ -203,8 +203,7 @@ def test_the_inputs_of_a_flax_module():
         "Block_1": ("Block_0", "Block_1/BatchNorm_0"),
         "Dense_0": ("Block_1",),
     }
-    assert strongest(ours, "Dense_0").layer == "Block_1"
-    assert strongest(ours, "Block_0/Conv_1").layer == "Block_0/Conv_0"
+    assert strongest(ours, "Dense_0") is None
 
 
 def _named(variables, image):
@@ -219,9 +218,7 @@ def test_layers_of_which_nothing_is_known(network, mnist):
     assert strongest(function, "b") is None
     both = jaxviz.ensemble({"a": mnist, "b": mnist})
     assert set(inputs_of(both).values()) == {()}
-    told, found = strongest(mnist, "dense_1"), strongest(both, "a/dense_1")
-    assert found.layer == "a/conv2d_4"
-    np.testing.assert_array_equal(found.channels, told.channels)
+    assert strongest(both, "a/dense_1") is None
 
 
 def test_wrong_arguments(mnist):

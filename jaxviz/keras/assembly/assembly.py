@@ -1,4 +1,4 @@
-"""Assembly: architecture + shapes of its inputs -> the nodes that compute it, their shapes and variables."""
+"""Assembly: an architecture and the shapes of its inputs -> the nodes that compute it, their shapes and variables."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxviz.keras.config.graph import Architecture, Call
-from jaxviz.keras.layers import Node, Signal, nodes_of
+from jaxviz.keras.layers import KINDS, LEARNED, Node, Signal, nodes_of, unsupported
 from jaxviz.keras.layers.computation import Computation
 from jaxviz.keras.layers.custom import Custom
 from jaxviz.values.errors import ModelFileError
@@ -64,13 +64,19 @@ def assemble(
       variables: those that the layers must have, where they are known from another size of image.
 
     Raises:
-      ModelFileError: a layer is not supported, or a setting of one is out of its range.
+      ModelFileError: layers are not supported, a setting of one is out of its range, or something is given that no
+        layer is for.
     """
+    unsupported.check_names(architecture.layers, custom, architecture.keras_major)
+    activated = LEARNED | {"Activation"}
+    lacking = unsupported.lacking(architecture.calls, KINDS, activated, custom, architecture.keras_major)
     assembly = Assembly([], dict(inputs), dict(variables or {}), {}, {})
     for call in architecture.calls:
         missing = [name for name in call.inputs if name not in assembly.signals]
         if missing:
             assembly.misfits[call.name] = assembly.misfits[missing[0]]
+        elif call.name in lacking:
+            raise unsupported.refusal([call, *lacking.values()], KINDS, assembly.signals)
         else:
             _add(assembly, call, architecture.keras_major, custom, path)
     return assembly

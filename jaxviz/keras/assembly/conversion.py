@@ -1,4 +1,4 @@
-"""Conversion: what a Keras file holds -> a model."""
+"""Conversion: the contents of a Keras file -> a model."""
 
 from collections.abc import Mapping, Sequence
 
@@ -36,6 +36,7 @@ def convert(
     inputs: Mapping[str, Float[Array | np.ndarray, "..."]] | None = None,
     custom: Custom | None = None,
     preprocessing: str | Preprocessing | None = None,
+    partial: bool = False,
 ) -> Model:
     """Makes a model of what a Keras file holds.
 
@@ -51,6 +52,7 @@ def convert(
       custom: a Linen module or a function of the activations of one image, for a layer or a class by its name, which no
         file can describe: a Lambda or a class of the caller's own. Its variables are taken from the file in order.
       preprocessing: what converts an image for the network; what the file says of it when None.
+      partial: True where the file may have weights of more layers.
 
     Raises:
       ModelFileError: a layer is not supported, or weights do not fit the architecture; all misfits are listed.
@@ -62,7 +64,7 @@ def convert(
     assembly = assemble(architecture, own.signals, custom, stored.path)
     for misfit in assembly.misfits.values():
         raise misfit
-    variables = _variables(stored, architecture, assembly, own)
+    variables = _variables(stored, architecture, assembly, own, partial)
     if asked.signals != own.signals:
         assembly = assemble(architecture, asked.signals, custom, stored.path, assembly.variables)
         variables = {
@@ -142,7 +144,9 @@ def _outward(axis: int | None, rank: int) -> int | None:
     return -1 if axis == rank - 1 else axis
 
 
-def _variables(stored: StoredModel, architecture: Architecture, assembly: Assembly, inputs: Inputs) -> dict:
+def _variables(
+    stored: StoredModel, architecture: Architecture, assembly: Assembly, inputs: Inputs, partial: bool
+) -> dict:
     """Finds each variable's array in the file, in the form in which its layer uses it."""
     of_keras_1 = forms.is_of_keras_1(stored.weights)
     of_theano = forms.is_of_theano(stored.weights, stored.backend)
@@ -164,7 +168,7 @@ def _variables(stored: StoredModel, architecture: Architecture, assembly: Assemb
         for layer in architecture.layers
     ]
     try:
-        found = match(stored, wanted)
+        found = match(stored, wanted, partial=partial)
     except ModelFileError as error:
         if inputs.is_guess:
             taken = inputs.signals[inputs.image].shape

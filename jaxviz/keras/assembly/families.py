@@ -1,7 +1,8 @@
-"""Families: a Keras model's names and first layers -> the images it was trained for, and whether those are ImageNet's.
+"""Families: a Keras model's names and first layers -> the images it was trained on, and whether those are ImageNet's.
 
-A network that begins by rescaling or normalizing says so itself; otherwise the name of one of ``keras.applications``
-does, its own or that of the model inside it that sees the image; otherwise images of 0 to 1 are assumed.
+If a network begins with a Rescaling or Normalization layer, the range follows from it. Otherwise it follows from the
+name of the network, or of the model inside it that sees the image, if this is a name of ``keras.applications``.
+Otherwise images of 0 to 1 are assumed.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Forms: the shapes in which each Keras stores a weight -> the one in which layers use it."""
+"""Forms: the shapes in which each version of Keras stores a weight -> the shape that the layers use."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Network: a graph of computations on one image as a Linen module, each computed when it is asked for."""
+"""Network: a graph of computations on one image as a Linen module, which computes only what is asked for."""
 
 import dataclasses
 import heapq

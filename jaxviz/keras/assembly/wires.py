@@ -1,4 +1,4 @@
-"""Wires: a node of a Keras network -> its kernel, or how it passes on what it reads."""
+"""Wires: a node of a Keras network -> its kernel, or how it passes its inputs on."""
 
 from collections.abc import Callable
 

@@ -1,1 +1,1 @@
-"""Config: the architecture in a Keras file, of any dialect -> one canonical form."""
+"""Config: the architecture in a Keras file of any version -> one canonical form."""

@@ -1,4 +1,4 @@
-"""Dialects: every generation's architecture -> one canonical graph of layers."""
+"""Dialects: the architecture in the form of any Keras version -> one canonical graph of layers."""
 
 import collections
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Entries: what a file writes of the layers of one model, checked, before any of it is understood."""
+"""Entries: the layers of one model as a file describes them, checked before they are interpreted."""
 
 import collections
 from collections.abc import Mapping, Sequence

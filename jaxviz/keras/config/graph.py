@@ -1,4 +1,4 @@
-"""Architecture: a network as calls of layers in the order of computation, in one vocabulary whatever wrote the file."""
+"""Architecture: a network as calls of layers in the order of computation, in the same vocabulary for every file."""
 
 import dataclasses
 from collections.abc import Mapping

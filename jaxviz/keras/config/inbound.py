@@ -1,4 +1,4 @@
-"""Inbound nodes: how each generation of Keras writes what a layer is called with -> arguments with references."""
+"""Inbound nodes: the arguments of a layer's call, in the form of any Keras version -> arguments with references."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Ordering: the calls of a graph -> the same, each behind those it reads."""
+"""Ordering: the calls of a graph -> the same calls, each after the calls that it reads."""
 
 import collections
 import heapq

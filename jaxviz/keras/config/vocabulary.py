@@ -1,4 +1,4 @@
-"""Vocabulary: what each generation calls a layer and its settings -> Keras 3's words."""
+"""Vocabulary: the names that each Keras version gives layers and settings -> the names of Keras 3."""
 
 from collections.abc import Mapping
 

@@ -1,7 +1,7 @@
-"""Containers: HDF5 files and zip archives that nobody vouches for -> trees of text and arrays.
+"""Containers: untrusted HDF5 files and zip archives -> trees of text and arrays.
 
-They are read in a child process with limits, since no C library survives every damaged file: it may crash, loop or fill
-the memory, and takes nobody else along.
+A child process with limits reads them, because a C library may crash, loop or fill the memory on a damaged file. Then
+only the child process ends.
 """
 
 from jaxviz.keras.containers.isolated import read_archive, read_hdf5

@@ -1,6 +1,6 @@
-"""HDF5: a file -> its groups, attributes and arrays, checked before they are read. The only place that imports h5py.
+"""HDF5: a file -> its groups, attributes and arrays, checked before they are read. Only this module imports h5py.
 
-Runs in the child process: of a damaged file the library may make anything.
+It runs in the child process, because the library may do anything on a damaged file.
 """
 
 import dataclasses

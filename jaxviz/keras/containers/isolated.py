@@ -1,7 +1,7 @@
-"""Isolated reading: a path -> what it holds, by way of a child process that may die of it.
+"""Isolated reading: a path -> its contents, by way of a child process.
 
-The child is started when the first file is read and kept for the next ones, so a file costs milliseconds. It is trusted
-with nothing: what it sends is text, shapes and numbers.
+The child is started for the first file and serves the next ones too, so that a file costs milliseconds. The main
+process does not trust the child: it accepts only text, shapes and numbers.
 """
 
 import atexit

@@ -1,4 +1,4 @@
-"""Kinds of file: what a path leads to, told by its first bytes and its contents, never by its name alone."""
+"""Kinds of file: the kind of a file, by its first bytes and its contents, never by its name alone."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -98,7 +98,7 @@ def directory_refusal(path: Path, names: Iterable[str]) -> ModelFileError:
     elif "model.json" in names and any(name.endswith(".bin") for name in names):
         what = "a TensorFlow.js model; convert it to .keras or .h5"
     else:
-        what = "a directory without config.json and model.weights.h5, or model.json and one .h5 beside it"
+        what = "a directory without an HDF5 file of weights and a JSON file of an architecture"
     return ModelFileError(f"{path} is {what}")
 
 

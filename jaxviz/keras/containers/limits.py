@@ -1,4 +1,4 @@
-"""Limits: how much a file may ask for, from its size on disk."""
+"""Limits: the resources that a file may use, from its size on disk."""
 
 __all__ = ["MOST_DEPTH", "MOST_OBJECTS", "MOST_TEXT", "granted", "seconds", "working_memory"]
 

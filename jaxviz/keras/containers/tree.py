@@ -1,4 +1,4 @@
-"""Trees: what an HDF5 file holds, as plain values."""
+"""Trees: the contents of an HDF5 file, as plain values."""
 
 import dataclasses
 from collections.abc import Mapping

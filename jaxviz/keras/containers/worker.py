@@ -1,6 +1,6 @@
-"""The child process: requests on its standard input, what a file holds on its standard output.
+"""The child process: requests on its standard input, the contents of a file on its standard output.
 
-A request is one line of JSON. A reply is JSON behind its length, then the bytes that it announces, part by part: arrays
+A request is one line of JSON. A reply is JSON with its length in front, followed by the bytes that it announces: arrays
 one after the other as float32, or an entry of an archive.
 """
 

@@ -1,4 +1,4 @@
-"""Layers: one call of a layer of a Keras file -> the nodes that compute it. A class without a builder is refused."""
+"""Layers: one call of a Keras layer -> the nodes that compute it. A class without a builder is refused."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ from jaxviz.keras.layers.computation import Built, Computation, Slices
 from jaxviz.keras.layers.settings import Settings, Signal
 from jaxviz.values.errors import ModelFileError
 
-__all__ = ["LEARNED", "PREACTIVATION", "Node", "Signal", "nodes_of"]
+__all__ = ["KINDS", "LEARNED", "PREACTIVATION", "Node", "Signal", "nodes_of"]
 
 PREACTIVATION = "/preactivation"
 """Follows a layer's name to name what goes into its own activation function."""
@@ -51,6 +51,8 @@ _BUILDERS: dict[str, Callable[[Settings], Built]] = {
     **transposed_convolution.BUILDERS,
     **wrappers.BUILDERS,
 }
+KINDS = frozenset(_BUILDERS)
+"""The classes that are supported."""
 LEARNED = frozenset({*convolution.BUILDERS, *dense.BUILDERS, *transposed_convolution.BUILDERS, *wrappers.BUILDERS})
 """The classes whose units have weights of their own; they end in an activation function if their config names one."""
 
@@ -88,20 +90,15 @@ def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: cus
       given: what the caller gives for layers and classes, by name.
 
     Raises:
-      ModelFileError: the layer is not known, or a setting of it is out of its range.
+      ModelFileError: a setting of the layer is out of its range.
+      KeyError: its class is none of `KINDS`, and not given; `unsupported.lacking` finds such layers.
     """
-    layer, settings = call.layer, Settings(call, signals, keras_major)
+    layer, settings = call.layer, Settings(call, signals, keras_major, given)
     if call.name.endswith(PREACTIVATION):
         raise ModelFileError(f"layer {call.name!r}: a name that ends in {PREACTIVATION!r} is kept for what it says")
     theirs = custom.find(layer, given)
     if theirs is not None:
         compute, axis = custom.build(settings, theirs)
-    elif layer.custom or layer.kind not in _BUILDERS:
-        known = ", ".join(sorted(_BUILDERS))
-        raise ModelFileError(
-            f"layer {layer.scope!r} is a {layer.kind}, which is not supported; give what it computes: "
-            f"custom={{{layer.kind!r}: module}}; these are supported: {known}"
-        )
     else:
         compute, axis = _BUILDERS[layer.kind](settings)
     scope = layer.scope if isinstance(compute, nn.Module) else ""

@@ -1,4 +1,4 @@
-"""Attention: each place of an image reads what the others hold, weighted by how well they answer its query."""
+"""Attention: each position of an image reads all positions, weighted by query and key."""
 
 import dataclasses
 import math

@@ -1,12 +1,12 @@
-"""Computations: the activations of one image that a layer reads -> the one that it gives, whole or one channel of it.
+"""Computations: the inputs of a layer for one image -> its output, complete or only one channel of it.
 
-Each is called as ``compute(*inputs)`` for its whole output. Where its ``slices`` is not None, ``compute(*inputs,
-index=k)`` gives one channel alone, the channel axis kept with length 1:
+``compute(*inputs)`` returns the whole output. If ``slices`` is not None, ``compute(*inputs, index=k)`` returns one
+channel; the channel axis stays, with length 1:
 
-- ``"output"``: the inputs are whole, and only one channel of the output is computed from them;
-- ``"channelwise"``: channel k of the output needs only channel k of the inputs, and that is what they are.
+- ``"output"``: the inputs are complete, and only one channel of the output is computed;
+- ``"channelwise"``: channel k of the output needs only channel k of the inputs, and the inputs have only this channel.
 
-A Linen module whose variables Keras calls by other names than Flax says so in ``keras_names``.
+If Keras and Flax name the variables of a Linen module differently, ``keras_names`` has Keras's names.
 """
 
 import dataclasses

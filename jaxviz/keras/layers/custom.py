@@ -1,4 +1,4 @@
-"""Custom layers: what the caller gives for a class that no Keras file can describe."""
+"""Custom layers: functions and modules that the caller gives for classes that no Keras file can describe."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,16 +10,23 @@ from jaxviz.keras.layers import elementwise
 from jaxviz.keras.layers.computation import Apply, Built, Computation
 from jaxviz.keras.layers.settings import Settings
 
-__all__ = ["BUILDERS", "Custom", "build", "find"]
+__all__ = ["BUILDERS", "Custom", "build", "find", "names_of"]
 
 Custom = Mapping[str, nn.Module | Callable[..., Array]]
-"""Name of a layer, or of a class -> a Linen module or a function of the activations of one image that it reads."""
+"""Name of a layer, of a class or of an activation function -> a Linen module or a function of the activations of one
+image that it reads."""
 
 
 def find(layer: LayerConfig, custom: Custom) -> Computation | None:
     """Returns what the caller gives for a layer: by its name, by that within its model, or by its class."""
+    return next((custom[name] for name in names_of(layer) if name in custom), None)
+
+
+def names_of(layer: LayerConfig) -> tuple[str, ...]:
+    """Returns the names by which a layer can be given; a Lambda can be by the name of its function, too."""
+    named = elementwise.function_name(layer.settings.get("function")) if layer.kind == "Lambda" else None
     names = (layer.scope, layer.scope.rpartition("/")[2], layer.kind, layer.kind.rpartition(">")[2])
-    return next((custom[name] for name in names if name in custom), None)
+    return names if named is None else (*names, named)
 
 
 def build(settings: Settings, computation: Computation) -> Built:
@@ -31,14 +38,7 @@ def build(settings: Settings, computation: Computation) -> Built:
 
 
 def _lambda(settings: Settings) -> Built:
-    """Builds a Lambda that names a function of Keras; one that holds code is refused, and never run."""
-    function = settings.layer.settings.get("function")
-    is_named = isinstance(function, Mapping) and function.get("class_name") == "function"
-    if not is_named or settings.layer.settings.get("arguments"):
-        raise settings.refuse(
-            f"it holds Python code, which is not run; give what it computes: "
-            f"custom={{{settings.layer.scope!r}: function}}"
-        )
+    """Builds a Lambda that names a function of Keras; one that holds code is refused before, and never run."""
     return elementwise.apply(elementwise.activation(settings, "function")), settings.signal.channel_axis
 
 

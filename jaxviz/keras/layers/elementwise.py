@@ -1,4 +1,4 @@
-"""Functions of each number, or across the channels; and layers that do something in training only."""
+"""Functions of each number, functions across the channels, and layers that act only in training."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from jaxviz.keras.layers import activations
 from jaxviz.keras.layers.computation import ZEROS, Apply, Built, Slices, pick
 from jaxviz.keras.layers.settings import Settings
 
-__all__ = ["ACTIVATIONS", "BUILDERS", "PReLU", "activation", "apply"]
+__all__ = ["ACTIVATIONS", "BUILDERS", "PReLU", "activation", "apply", "function_name"]
 
 ACTIVATIONS = frozenset({"Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax", "ThresholdedReLU"})
 """The layers that are an activation function and nothing else."""
@@ -44,15 +44,26 @@ def apply(function: Callable[[Array], Array]) -> Apply:
 def activation(settings: Settings, name: str = "activation") -> Callable[[Array], Array]:
     """Returns the function that a setting names: by its name, or as a layer with settings of its own."""
     value = settings.get(name, "linear")
-    if isinstance(value, Mapping):
-        kind, config = str(value.get("class_name")), value.get("config")
-        if kind in _FUNCTIONS and isinstance(config, Mapping):
-            return _FUNCTIONS[kind](settings.of(kind, config))
-        value = config if kind == "function" else kind
-    function = activations.find(str(value), settings.keras_major)
-    if function is None:
-        raise settings.refuse(f"unknown activation {value!r}")
+    named = function_name(value)
+    if named is None and isinstance(value, Mapping):
+        kind = str(value["class_name"])
+        return _FUNCTIONS[kind](settings.of(kind, value["config"]))
+    function = activations.find(str(named), settings.keras_major) or settings.given.get(str(named))
+    if function is None or isinstance(function, nn.Module):
+        raise settings.refuse(
+            f"unknown activation {value!r}; give a function of an array: custom={{{named!r}: function}}"
+        )
     return function
+
+
+def function_name(value: object) -> str | None:
+    """Returns the name by which a setting names a function; None where it is a layer with settings, or code."""
+    if isinstance(value, Mapping):
+        kind, config = value.get("class_name"), value.get("config")
+        if kind in _FUNCTIONS and isinstance(config, Mapping):
+            return None
+        value = config if kind == "function" else kind
+    return value if isinstance(value, str) else None
 
 
 def _softmax(settings: Settings) -> Callable[[Array], Array]:

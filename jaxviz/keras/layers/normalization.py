@@ -1,4 +1,4 @@
-"""Normalizations: by statistics of training, or of the image itself; and learned scales."""
+"""Normalizations by statistics of the training or of the image itself, and learned scales."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Sizes: enlarging, resizing and cropping an image to a size."""
+"""Sizes: upsampling, resizing and cropping an image to a size."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

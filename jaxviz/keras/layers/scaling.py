@@ -1,4 +1,4 @@
-"""Scales: what a network does to the range of its pixels before all else."""
+"""Scales: layers that convert the range of the pixels at the beginning of a network."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

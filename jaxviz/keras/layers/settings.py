@@ -1,8 +1,8 @@
-"""Settings: what a file says of one layer, read with checks; each failure names the layer."""
+"""Settings: the settings of one layer in a file, read with checks; each error names the layer."""
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -38,8 +38,11 @@ class Signal:
 class Settings:
     """The settings of one layer and the signals that it reads."""
 
-    def __init__(self, call: Call, signals: Sequence[Signal], keras_major: int):
+    def __init__(
+        self, call: Call, signals: Sequence[Signal], keras_major: int, given: Mapping[str, Callable] | None = None
+    ):
         self.call = call
+        self.given = given or {}  # functions of the caller's, by name
         self.layer = call.layer
         self.signals = tuple(signals)
         self.keras_major = keras_major
@@ -169,7 +172,7 @@ class Settings:
     def of(self, kind: str, settings: Mapping) -> "Settings":
         """Returns the settings of a layer that stands in place of one of this layer's functions."""
         layer = dataclasses.replace(self.layer, kind=kind, settings=settings)
-        return Settings(dataclasses.replace(self.call, layer=layer), self.signals, self.keras_major)
+        return Settings(dataclasses.replace(self.call, layer=layer), self.signals, self.keras_major, self.given)
 
 
 def _is_whole(value: object) -> bool:

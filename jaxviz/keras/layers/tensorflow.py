@@ -59,8 +59,8 @@ def _of_tensorflow(settings: Settings) -> Built:
     """Builds a function of TensorFlow that tf.keras saved as a layer."""
     function = str(settings.get("function")).removeprefix("tf.")
     if function not in _FUNCTIONS:
-        known = ", ".join(sorted(_FUNCTIONS))
-        raise settings.refuse(f"tf.{function} is not supported; these are: {known}")
+        name = settings.layer.scope
+        raise settings.refuse(f"tf.{function} is not supported; give what it computes: custom={{{name!r}: function}}")
     name, renamed = _FUNCTIONS[function]
     keywords = {renamed.get(key, key): value for key, value in settings.call.keywords.items()}
     keywords = {key: value for key, value in keywords.items() if key and value is not None}

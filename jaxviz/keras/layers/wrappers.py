@@ -1,4 +1,4 @@
-"""Wrappers: layers around a layer."""
+"""Wrappers: layers that contain a layer."""
 
 from collections.abc import Callable
 

@@ -1,1 +1,1 @@
-"""Weights: the arrays in a Keras file -> the variables that an architecture wants."""
+"""Weights: the arrays in a Keras file -> the variables of an architecture."""

@@ -1,4 +1,4 @@
-"""Filling: the weights of a Keras file -> a tree of Flax variables that is there already."""
+"""Filling: the weights of a Keras file -> the arrays of an existing tree of Flax variables."""
 
 import collections
 import re

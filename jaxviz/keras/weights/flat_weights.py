@@ -1,4 +1,4 @@
-"""Flat weights: what a file stores, layer by layer, without models and layers inside each other."""
+"""Flat weights: the weights of a file layer by layer, without nesting."""
 
 import collections
 import dataclasses
@@ -6,12 +6,11 @@ import re
 
 import numpy as np
 
+from jaxviz.keras.weights.numbered_weights import MODEL_LISTS
 from jaxviz.keras.weights.stored import NamedWeights, NumberedWeights, WeightGroup
 from jaxviz.keras.weights.weight_names import is_state, parts
 
 __all__ = ["FlatLayer", "flatten"]
-
-_LISTS = ("layers", "_layers", "_layer_checkpoint_dependencies")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +57,6 @@ def _numbered(root: WeightGroup) -> list[FlatLayer]:
             found.append((rank, FlatLayer("/".join(names), "/".join(path), noted, dict(group.variables))))
         for key, child in group.children.items():
             if not is_state(key):
-                own = () if key in _LISTS else (child.name or key.lstrip("_"),)
+                own = () if key in MODEL_LISTS else (child.name or key.lstrip("_"),)
                 waiting.append(((*path, key), (*names, *own), noted and bool(child.name or not own), child))
     return [layer for _, layer in sorted(found, key=lambda item: item[0])]

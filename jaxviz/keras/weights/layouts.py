@@ -1,4 +1,4 @@
-"""Layouts: how each generation of Keras lays its weights out in HDF5 -> plain stored weights."""
+"""Layouts: the weights of an HDF5 file in the layout of any Keras version -> plain stored weights."""
 
 import itertools
 import re

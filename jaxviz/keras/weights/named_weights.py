@@ -1,4 +1,4 @@
-"""Named weights: layer and weight names of a file -> places; by order where the names are another network's."""
+"""Named weights: layer and weight names of a file -> places; by order if the names are another network's."""
 
 import collections
 import itertools
@@ -10,7 +10,7 @@ from jaxviz.keras.weights.stored import NamedWeights
 from jaxviz.keras.weights.wanted import Findings, Level, Slot
 from jaxviz.keras.weights.weight_names import KNOWN, is_state, parts, same_part, without_number
 
-__all__ = ["match_named"]
+__all__ = ["match_layer", "match_named"]
 
 _Arrays = Mapping[str, np.ndarray]
 
@@ -37,7 +37,7 @@ def match_named(weights: NamedWeights, levels: Sequence[Level], findings: Findin
             findings.missing(by_name[name].slots)
         pairs = [(by_name[name], stored[name]) for name in by_name if name in stored]
     for level, arrays in pairs:
-        _match_layer(level, arrays, findings)
+        match_layer(level, arrays, findings)
 
 
 def _check_names(stored: Sequence[str], wanted: Sequence[str], findings: Findings) -> None:
@@ -47,7 +47,8 @@ def _check_names(stored: Sequence[str], wanted: Sequence[str], findings: Finding
             findings.refuse(f"the file has {theirs!r} where the architecture has {ours!r}; give both the same names")
 
 
-def _match_layer(level: Level, arrays: _Arrays, findings: Findings) -> None:
+def match_layer(level: Level, arrays: _Arrays, findings: Findings) -> None:
+    """Finds the weights of one layer by their names, or by order where that leaves no doubt."""
     chosen = _by_name(level.slots, arrays)
     if len(set(chosen.values())) == len(arrays) == len(level.slots):
         for name, slot in chosen.items():

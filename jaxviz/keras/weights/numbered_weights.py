@@ -10,12 +10,12 @@ from jaxviz.keras.weights.stored import WeightGroup
 from jaxviz.keras.weights.wanted import Findings, Level, Slot
 from jaxviz.keras.weights.weight_names import is_state, same_part
 
-__all__ = ["match_numbered"]
+__all__ = ["MODEL_LISTS", "match_layer", "match_numbered"]
 
 _Groups = Mapping[str, WeightGroup]
 
-# What a model keeps its layers in: Keras 3 and tf.keras since 2.13, tf.keras 2.12.
-_LISTS = ("layers", "_layers", "_layer_checkpoint_dependencies")
+MODEL_LISTS = ("layers", "_layers", "_layer_checkpoint_dependencies")
+"""What a model keeps its layers in: Keras 3 and tf.keras since 2.13, tf.keras 2.12."""
 _MODELS = ("functional", "_functional", "sequential", "model")  # a model inside a bare wrapper
 
 
@@ -29,15 +29,15 @@ def match_numbered(root: WeightGroup, levels: Sequence[Level], findings: Finding
             if level.inner:
                 waiting.append((level.wanted.scope, layer, level.inner))
             else:
-                _match_layer(level, layer, findings)
+                match_layer(level, layer, findings)
 
 
 def _groups_of_layers(scope: str, model: WeightGroup, findings: Findings) -> _Groups:
     """Returns the groups of a model's layers, those without weights left out."""
-    lists = [name for name in _LISTS if name in model.children and _holds_weights(model.children[name])]
+    lists = [name for name in MODEL_LISTS if name in model.children and _holds_weights(model.children[name])]
     if not lists:
         wrapped = [
-            name for name in _MODELS if name in model.children and set(_LISTS) & set(model.children[name].children)
+            name for name in _MODELS if name in model.children and set(MODEL_LISTS) & set(model.children[name].children)
         ]
         if len(wrapped) == 1 and not scope:
             return _groups_of_layers(wrapped[0], model.children[wrapped[0]], findings)
@@ -90,7 +90,8 @@ def _class_name(kind: str) -> str:
     return "functional" if broken == "model" else broken
 
 
-def _match_layer(level: Level, group: WeightGroup, findings: Findings) -> None:
+def match_layer(level: Level, group: WeightGroup, findings: Findings) -> None:
+    """Finds the weights of one layer by order, sublayer by sublayer."""
     sublayers: dict[tuple[str, ...], list[Slot]] = collections.defaultdict(list)
     for slot in level.slots:
         sublayers[tuple(slot.name.split("/")[:-1])].append(slot)

@@ -1,4 +1,4 @@
-"""Stored models: what a Keras file holds, as plain values."""
+"""Stored models: the contents of a Keras file, as plain values."""
 
 import dataclasses
 from collections.abc import Mapping

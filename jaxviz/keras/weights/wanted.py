@@ -1,4 +1,4 @@
-"""Wanted: the weights that a network asks a file for, and what became of each."""
+"""Wanted: the weights that a network needs from a file, and whether each was found."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Weight names: what each generation of Keras called the same weight."""
+"""Weight names: the names that each Keras version gives the same weight."""
 
 import re
 
