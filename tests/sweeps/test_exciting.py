@@ -6,7 +6,7 @@ import pytest
 from sweep_trees import tree
 
 import jaxviz
-from jaxviz import JaxvizError
+from jaxviz import JaxvizError, JaxvizWarning
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.wiring import weights_of
 from jaxviz.reports.likeness import order_by_likeness
@@ -90,7 +90,8 @@ def test_a_sweep_keeps_them(tiny, real, found, tmp_path):
     assert np.isfinite(layer.report.preferred).all()
     before = tree(tmp_path / "one")
     (layer.directory / "weights.npz").unlink()
-    jaxviz.sweep(tiny, tmp_path / "one", **asked)
+    with pytest.warns(JaxvizWarning, match="damaged"):
+        jaxviz.sweep(tiny, tmp_path / "one", **asked)
     assert tree(tmp_path / "one") == before
     jaxviz.sweep(tiny, tmp_path / "one", **(asked | {"labels": np.arange(20) % 2}))
     assert jaxviz.Sweep.open(tmp_path / "one").layer("second").real.labels.max() == 1
