@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jaxviz.values.displays import Displayed, show_with
 
 if TYPE_CHECKING:
-    from jaxviz import keras, layers, objectives, parameterizations, penalties, recipes, testing, transforms
+    from jaxviz import analysis, keras, layers, objectives, parameterizations, penalties, recipes, testing, transforms
     from jaxviz.galleries import gallery
     from jaxviz.keras.default import default_model
     from jaxviz.keras.live import from_keras
@@ -40,6 +40,7 @@ __all__ = [
     "Report",
     "Sweep",
     "Visualization",
+    "analysis",
     "animations",
     "checkpoints",
     "default_model",

@@ -10,9 +10,12 @@ from jaxtyping import Array, Float
 
 from jaxviz.keras.default import default_model
 from jaxviz.networks.activations import Activations
+from jaxviz.networks.asking import briefly
 from jaxviz.networks.model import Model
-from jaxviz.objectives import Objective, function
-from jaxviz.values.errors import JaxvizError
+from jaxviz.objectives import Objective
+from jaxviz.objectives.bounds import beyond
+from jaxviz.objectives.expressions import objective_of
+from jaxviz.values.errors import JaxvizError, ObjectiveError
 
 __all__ = ["Conformance", "check_objective"]
 
@@ -24,12 +27,12 @@ _TOLERANCE = 1e-3  # of the largest: one by one and under vmap the network's sum
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Conformance:
-    """What was found of an objective that conforms.
+    """The summary of an objective that passed all checks.
 
     Attributes:
-      labels: what its batch is called.
-      group: how many images climb together.
-      before: the scores of the rows that were climbed, at a random image ``[rows]``.
+      labels: the labels of its batch.
+      group: the number of images that are optimized together.
+      before: the scores of the tested rows, at a random image ``[rows]``.
       after: their scores after the last step.
     """
 
@@ -39,28 +42,30 @@ class Conformance:
     after: Float[np.ndarray, " rows"]
 
 
+@briefly()
 def check_objective(
-    objective: Objective | Callable[[Activations], Float[Array, ""]],
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
     model: Model | None = None,
     *,
     other: Objective | None = None,
     key: Array | None = None,
 ) -> Conformance:
-    """Checks that an objective is fit to be climbed, in a batch, and compiled once.
+    """Checks that an objective can be maximized, in a batch, with one compilation.
 
-    It resolves; it has as many labels as rows; score and gradient are finite at a random image and at flat ones; the
-    gradient is not 0 everywhere; the score rises along it; a batch gives what one by one gives; and nothing is traced
-    again for other numbers of the same shapes. The first four of a batch are climbed.
+    The checks: it resolves; it has as many labels as rows; its indices are within its layers, where JAX itself would
+    take the nearest there is; score and gradient are finite for a random image and for flat images; the gradient is not
+    0 everywhere; the score grows along the gradient; a batch gives the same scores as one by one; and other numbers of
+    the same shapes are not traced again. The indices of all rows are checked, the rest of the first four.
 
     Args:
-      objective: one, a batch, or any function of activations.
-      model: the network; the MNIST network that jaxviz ships when left out.
-      other: the same objective with other numbers, as many, to see that it is not traced again. When left out, the
-        first one's own, resolved anew.
-      key: the key of the random image, ``jax.random.key(0)`` when left out.
+      objective: one objective, a batch, any function of activations, or a text as for ``visualize``.
+      model: the network; by default the MNIST network that jaxviz ships.
+      other: the same objective with as many other numbers, to check that it is not traced again; by default the
+        objective itself, resolved again.
+      key: the key of the random image, by default ``jax.random.key(0)``.
 
     Raises:
-      JaxvizError: one of these does not hold; the message says which, of what.
+      JaxvizError: one of the checks failed; the message names it and the row.
 
     Example:
       >>> import jaxviz
@@ -72,6 +77,8 @@ def check_objective(
     resolved = _resolved(objective, model)
     labels = _checked_labels(resolved)
     rows = min(len(labels), _ROWS)
+    if outside := beyond(resolved, model, len(labels)):
+        raise JaxvizError(f"objective {_name(resolved)} has {outside}; JAX would take the nearest index there is")
     trial = _Trial(model, resolved, labels, rows)
     shape = (rows, resolved.group, *model.canvas.shape)
     low, high = model.canvas.low, model.canvas.high
@@ -181,13 +188,14 @@ class _Trial:
         return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count, *leaf.shape[1:]))[: self._rows], objective)
 
 
-def _resolved(objective: Objective | Callable, model: Model) -> Objective:
-    if not isinstance(objective, Objective):
-        if not callable(objective):
-            raise JaxvizError(f"objective {objective!r}: give an Objective or a function of activations")
-        objective = function(objective)
+def _resolved(objective: Objective | Callable | str, model: Model) -> Objective:
+    objective = objective_of(objective)
     try:
         resolved = objective.resolve(model)
+    except ObjectiveError:
+        raise
+    except JaxvizError as error:
+        raise JaxvizError(f"objective {_name(objective)} does not resolve: {error}") from error
     except Exception as error:
         raise JaxvizError(f"objective {_name(objective)} does not resolve: {type(error).__name__}: {error}") from error
     if not isinstance(resolved, Objective):

@@ -38,7 +38,7 @@ class Plan(NamedTuple):
     """How a batch is run.
 
     Attributes:
-      width: images that climb together on each device.
+      width: the number of images that each device optimizes together.
       mesh: the devices that share a chunk; None for one device.
       workers: chunks that are worked at at once.
     """
@@ -61,7 +61,7 @@ def plan(model: Model, count: int, units: int | None, width: int | None) -> Plan
       count: images asked for.
       units: such images there are in all; the width is chosen by these, so that no request, however small, compiles
         anew. None where that is unbounded.
-      width: images that climb together on each device; chosen for the machine when None.
+      width: the number of images that each device optimizes together; chosen for the machine when None.
     """
     devices = jax.local_devices()
     mesh = jax.sharding.Mesh(np.array(devices), (AXIS,)) if len(devices) > 1 else None

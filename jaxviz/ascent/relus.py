@@ -15,13 +15,13 @@ _CALLS = {"jit", "pjit", "closed_call"}
 
 
 def redirect_relus(function: Callable[[Array], PyTree], active: Bool[Array, ""] | bool) -> Callable[[Array], PyTree]:
-    """Returns a function of equal values, whose gradient is not stopped by a relu that is dead as a whole.
+    """Returns a function with equal values, whose gradient passes through relus that are dead as a whole.
 
-    Where the gradient of a whole relu is zero, since each of its units is off or asked for nothing, the gradient of
-    what is *descended* goes through the units that it would push up, as if they were on; elsewhere it is what it was.
-    One image's relus do not depend on another's. A relu is found where it is computed as ``maximum(x, 0)``, which
-    ``jax.nn.relu`` and ``relu6`` are, in calls of ``jax.jit`` too; not in a loop or a branch, nor in a function that
-    has a derivative of its own.
+    If the gradient of a whole relu layer is zero, because each of its units is off or has no gradient from above, the
+    gradient of the *descended* function passes through the units that it would increase, as if they were on. Otherwise
+    the gradient is unchanged. The relus of different images are independent. A relu is recognized if it is computed as
+    ``maximum(x, 0)``, as in ``jax.nn.relu`` and ``relu6``, also inside ``jax.jit``; not inside a loop or a branch, nor
+    inside a function with its own derivative.
 
     Source: lucid's ``redirected_relu_grad``, 2018; Olah et al., "Feature Visualization", Distill 2017,
     https://distill.pub/2017/feature-visualization

@@ -23,7 +23,7 @@ from jaxviz.cli.visualize import visualize
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    help="Show what the units of a neural network look for.",
+    help="Make pictures of what the units of a neural network respond to.",
     pretty_exceptions_enable=False,
     add_completion=True,
     rich_markup_mode="rich",

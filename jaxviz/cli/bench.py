@@ -31,27 +31,27 @@ def bench(
         str | None,
         typer.Argument(
             metavar="[FILE]",
-            help="A Keras file, module:attribute or path/file.py:attribute; the shipped MNIST network when left out.",
+            help="A Keras file, module:attribute or path/file.py:attribute; by default the shipped MNIST network.",
         ),
     ] = None,
     layer: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A layer, or a pattern; may be given again. Every convolution and dense layer when left out.",
+            help="A layer, or a pattern; may be given several times. By default every convolution and dense layer.",
             autocompletion=complete_layer,
         ),
     ] = None,
     recipe: RecipeName = None,
-    steps: Annotated[int, typer.Option(metavar="N", help="Steps of each ascent that is timed.")] = 16,
-    runs: Annotated[int, typer.Option(metavar="N", min=1, help="Times that each is timed; the median counts.")] = 5,
+    steps: Annotated[int, typer.Option(metavar="N", help="Steps of each timed ascent.")] = 16,
+    runs: Annotated[int, typer.Option(metavar="N", min=1, help="Number of timed runs; the median is shown.")] = 5,
     architecture: Architecture = None,
     preprocessing: PreprocessingName = None,
     input_shape: InputShape = None,
     custom: Custom = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure how fast this machine climbs: for each layer, what compiling takes, and steps and images a second."""
+    """Measure the speed of this machine: for each layer, the time to compile, and the steps and images per second."""
     import jax
 
     from jaxviz import recipes

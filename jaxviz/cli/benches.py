@@ -16,15 +16,15 @@ __all__ = ["Measured", "measure"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Measured:
-    """How fast the units of a layer are climbed.
+    """The speed of an ascent for the units of a layer.
 
     Attributes:
       layer: the layer.
       units: how many units it has.
-      width: images that climb together in a chunk.
+      width: the number of images in a chunk.
       at_once: chunks that are worked at at once.
       compile_seconds: what compiling took; less where a compilation cache had the program.
-      steps_a_second: steps of one image, of all that climb: the median of the runs.
+      steps_a_second: steps per second of all images together: the median of the runs.
       images_a_second: images of as many steps as were asked for.
       slowest: the slowest run's steps a second.
       fastest: the fastest run's.

@@ -11,12 +11,12 @@ __all__ = ["gallery"]
 
 
 def gallery(
-    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="What `jaxviz sweep` wrote.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="The directory of a sweep.")],
     out: Annotated[
-        Path | None, typer.Option(metavar="DIRECTORY", help="Where to write it; DIRECTORY/gallery when left out.")
+        Path | None, typer.Option(metavar="DIRECTORY", help="Where to write it; by default DIRECTORY/gallery.")
     ] = None,
 ) -> None:
-    """Write a site of a sweep that opens from the file system: the network, its layers, every unit."""
+    """Write a static site of a sweep, with pages for the network, its layers and every unit."""
     import jaxviz
     from jaxviz.cli.progress import progress_bar
 

@@ -18,7 +18,7 @@ def layers(
     class_names: ClassNames = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what is inside a model file: each layer's name, class, output shape and number of channels."""
+    """List the layers of a model: name, class, output shape and number of channels."""
     model = load(
         file,
         architecture=architecture,

@@ -10,6 +10,8 @@ from jaxviz.values.errors import JaxvizError
 if TYPE_CHECKING:
     import jax
 
+    from jaxviz.sweeps.manifest import Manifest
+
 __all__ = [
     "Architecture",
     "AsJson",
@@ -32,22 +34,24 @@ __all__ = [
     "Watched",
     "complete_layer",
     "complete_recipe",
+    "complete_swept_layer",
+    "complete_swept_recipe",
     "examples",
     "key_of",
 ]
 
 
 def complete_recipe(incomplete: str) -> list[str]:
-    """Returns the recipes whose names begin so."""
+    """Returns the recipes whose names begin with the text."""
     from jaxviz.recipes import PRESETS
 
     return [name for name in PRESETS if name.startswith(incomplete)]
 
 
 def complete_layer(ctx, incomplete: str) -> list[str]:  # typer knows `ctx` by its name; its class has had several
-    """Returns the layers of the file named before whose names begin so; none where it cannot be read.
+    """Returns the layers of the given file whose names begin with the text; none if the file cannot be read.
 
-    A reference is not followed: completing a word runs nobody's code.
+    A reference is not resolved, because completing a word must not run code.
     """
     from jaxviz import keras
     from jaxviz.values.references import is_reference
@@ -62,41 +66,65 @@ def complete_layer(ctx, incomplete: str) -> list[str]:  # typer knows `ctx` by i
     return [layer.name for layer in model.layers if layer.name.startswith(incomplete)] if model else []
 
 
+def complete_swept_layer(ctx, incomplete: str) -> list[str]:
+    """Returns the layers of the given sweep whose names begin with the text; none if it cannot be read."""
+    found = _manifest(ctx)
+    return [name for name in found.swept if name.startswith(incomplete)] if found else []
+
+
+def complete_swept_recipe(ctx, incomplete: str) -> list[str]:
+    """Returns the recipes of the given sweep whose names begin with the text; none if it cannot be read."""
+    found = _manifest(ctx)
+    return [name for name in found.recipes if name.startswith(incomplete)] if found else []
+
+
+def _manifest(ctx) -> "Manifest | None":
+    from jaxviz.sweeps.manifest import Manifest
+
+    directory = ctx.params.get("path") or next(iter(ctx.args), None)
+    try:
+        return Manifest.read(Path(directory)) if directory else None
+    except JaxvizError:  # the command itself will say so
+        return None
+
+
 ModelFile = Annotated[
     str,
     typer.Argument(
         metavar="FILE",
-        help="What Keras saved: HDF5, a .keras archive, or a directory. Or module:attribute or path/file.py:attribute, "
-        "a jaxviz.Model or a function that returns one: this runs the code there.",
+        help="A Keras file: HDF5, a .keras archive, or a directory. Or module:attribute or path/file.py:attribute: a "
+        "jaxviz.Model or a function that returns one; this runs the code of the module.",
     ),
 ]
 Architecture = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="A JSON file or another Keras file, where FILE holds weights alone."),
+    typer.Option(
+        metavar="FILE", help="A JSON file or another Keras file with the architecture, if FILE has only weights."
+    ),
 ]
 PreprocessingName = Annotated[
     str | None,
     typer.Option(
         "--preprocessing",
         metavar="NAME",
-        help="The range of the images, and what the network is given: 0-1, 0-255, -1-1, caffe, torch, or "
+        help="The range of the images, and their conversion to the input: 0-1, 0-255, -1-1, caffe, torch, or "
         "module:attribute of a jaxviz.Preprocessing.",
     ),
 ]
 InputShape = Annotated[
     str | None,
-    typer.Option(metavar="LIST", help="The shape of one image, such as 224,224,3, where FILE leaves it open."),
+    typer.Option(metavar="LIST", help="The shape of one image, such as 224,224,3, if FILE does not state it."),
 ]
 Custom = Annotated[
     str | None,
     typer.Option(
         metavar="MODULE:ATTRIBUTE",
-        help="A dict of your own layers, by name or class: Linen modules or functions; this runs the code there.",
+        help="A dict of your own layers, by name or class: Linen modules or functions; this runs its code.",
     ),
 ]
 ClassNames = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="What the classes are called, one on each line; or imagenet, for its names."),
+    typer.Option(metavar="FILE", help="The names of the classes, one on each line; or imagenet for its names."),
 ]
 Distributed = Annotated[
     bool,
@@ -107,15 +135,17 @@ Distributed = Annotated[
 ]
 Coordinator = Annotated[
     str | None,
-    typer.Option(metavar="HOST:PORT", help="Share the work with processes that you start by hand: where the first is."),
+    typer.Option(
+        metavar="HOST:PORT", help="Share the work with processes that you start by hand: the address of the first."
+    ),
 ]
-Processes = Annotated[int | None, typer.Option(metavar="N", help="How many there are.")]
-Process = Annotated[int | None, typer.Option(metavar="I", help="Which of them this is, from 0.")]
+Processes = Annotated[int | None, typer.Option(metavar="N", help="The number of processes.")]
+Process = Annotated[int | None, typer.Option(metavar="I", help="The number of this process, from 0.")]
 RecipeName = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="How to climb; `jaxviz recipes` lists the recipes. The one that suits the model when left out.",
+        help="The recipe; `jaxviz recipes` lists them. By default the one that suits the model.",
         autocompletion=complete_recipe,
     ),
 ]
@@ -123,28 +153,30 @@ RecipeNames = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="How to climb; `jaxviz recipes` lists the recipes. May be given several times: each unit then has a "
-        "picture by each recipe. The quick one that suits the model when left out.",
+        help="The recipe; `jaxviz recipes` lists them. May be given several times: each unit then has a picture by "
+        "each recipe. By default the quick one that suits the model.",
         autocompletion=complete_recipe,
     ),
 ]
-Steps = Annotated[int | None, typer.Option(metavar="N", help="How many steps; the recipe's own number when left out.")]
+Steps = Annotated[int | None, typer.Option(metavar="N", help="The number of steps; by default the recipe's own.")]
 Restarts = Annotated[
     int | None,
-    typer.Option(metavar="N", help="Ascents of each unit, of which the best is kept; the recipe's own when left out."),
+    typer.Option(
+        metavar="N", help="Ascents of each unit, of which the best is kept; by default the recipe's own number."
+    ),
 ]
-Seed = Annotated[int, typer.Option(metavar="N", help="Seed of all random draws.")]
-Precision = Annotated[str, typer.Option(metavar="TYPE", help="What the network is computed in: float32 or bfloat16.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="The seed of all random numbers.")]
+Precision = Annotated[str, typer.Option(metavar="TYPE", help="The precision of the network: float32 or bfloat16.")]
 Images = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Real images to compare with: .npy, or .npz with images (or x), and labels (or y) where it has them.",
+        help="Real images to compare with: .npy, or .npz with images (or x), and optionally labels (or y).",
     ),
 ]
 Watched = Annotated[
     Path | None,
-    typer.Option(metavar="FILE.png", help="Keep a picture of the latest images here while they are made."),
+    typer.Option(metavar="FILE.png", help="Write a picture of the latest images to this file while the command runs."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 

@@ -16,7 +16,7 @@ _MEASURED = 0.5  # seconds over which a rate is worth telling: that of chunks wh
 
 
 class Pace:
-    """How fast a task gets on.
+    """The speed of a task.
 
     Compiling comes before the first images are finished, so the rate is counted from then on where that is possible.
 

@@ -17,11 +17,11 @@ __all__ = ["recipes"]
 def recipes(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="One of them, every value.", autocompletion=complete_recipe),
+        typer.Argument(metavar="[NAME]", help="A recipe, to show all its values.", autocompletion=complete_recipe),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the recipes by which images are climbed; of one, every value."""
+    """List the recipes; or show all values of one recipe."""
     from jaxviz.recipes import PRESETS, find
 
     if name is not None:

@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jaxviz.cli.models import load
-from jaxviz.cli.options import Architecture, AsJson, ClassNames, Custom, Images, InputShape, PreprocessingName
-from jaxviz.cli.printing import print_json, print_table
+from jaxviz.cli.options import (
+    Architecture,
+    AsJson,
+    ClassNames,
+    Custom,
+    Images,
+    InputShape,
+    PreprocessingName,
+    complete_swept_layer,
+    complete_swept_recipe,
+)
+from jaxviz.cli.printing import line_width, print_json, print_table
 from jaxviz.values.errors import JaxvizError
 
 if TYPE_CHECKING:
@@ -24,15 +34,23 @@ __all__ = ["report"]
 def report(
     path: Annotated[
         Path,
-        typer.Argument(metavar="DIRECTORY|FILE.npz", help="What `jaxviz sweep` or `jaxviz visualize` wrote."),
+        typer.Argument(metavar="DIRECTORY|FILE.npz", help="The directory of a sweep, or a file of `jaxviz visualize`."),
     ],
     layer: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A layer of the sweep, or a pattern, to show its units; may be given again."),
+        typer.Option(
+            metavar="NAME",
+            help="A layer of the sweep, or a pattern, to show its units; may be given several times.",
+            autocompletion=complete_swept_layer,
+        ),
     ] = None,
     recipe: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A recipe of the sweep; may be given again. All when left out."),
+        typer.Option(
+            metavar="NAME",
+            help="A recipe of the sweep; may be given several times. By default all.",
+            autocompletion=complete_swept_recipe,
+        ),
     ] = None,
     sort: Annotated[
         str | None,
@@ -42,13 +60,13 @@ def report(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="The model that FILE.npz was made of, as for `jaxviz visualize`; a sweep needs none.",
+            help="The model of FILE.npz, as for `jaxviz visualize`; a sweep needs none.",
         ),
     ] = None,
     images: Images = None,
     objective: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="What FILE.npz shows, where it does not say so itself."),
+        typer.Option(metavar="TEXT", help="The objective of FILE.npz, if the file does not state it."),
     ] = None,
     architecture: Architecture = None,
     preprocessing: PreprocessingName = None,
@@ -57,7 +75,7 @@ def report(
     class_names: ClassNames = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the numbers beside the pictures: how far each unit came, how selective it is, which are dead."""
+    """Print numbers about pictures: the activation that each reaches, its selectivity, and which units are dead."""
     if path.suffix == ".npz":
         if layer:
             raise JaxvizError(f"--layer {layer[0]} goes with a sweep's directory; {path} has one objective")
@@ -109,7 +127,7 @@ def _units_of(labels: tuple[str, ...]) -> str | None:
 
 def _print_one(found: "Report", sort: str | None, as_json: bool) -> None:
     found = _sorted(found, sort)
-    print(found.to_json() if as_json else found.table())
+    print(found.to_json() if as_json else found.table(line_width()))
 
 
 def _print_sweep(path: Path, patterns: list[str], recipes: list[str], sort: str | None, as_json: bool) -> None:
@@ -140,7 +158,7 @@ def _print_sweep(path: Path, patterns: list[str], recipes: list[str], sort: str 
             if len(sweep.recipes) > 1:
                 print(f"{one.name}, recipe {recipe}")
             done = f"{one.name}: {one.finished(recipe=recipe)} of {one.channels} units are done"
-            print(done if each is None else each.table())
+            print(done if each is None else each.table(line_width()))
             print()
     else:
         _print_summary(sweep, chosen)

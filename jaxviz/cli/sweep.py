@@ -50,13 +50,13 @@ _NAMES = 5  # layers that are named in a line
 def sweep(
     file: ModelFile,
     out: Annotated[
-        Path, typer.Option(metavar="DIRECTORY", help="Where to write it; a sweep that was stopped there goes on.")
+        Path, typer.Option(metavar="DIRECTORY", help="Where to write it; an interrupted sweep there is continued.")
     ],
     layer: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="A layer, or a pattern such as 'block?_conv*'; may be given again. "
+            help="A layer, or a pattern such as 'block?_conv*'; may be given several times. "
             "Every convolution and dense layer when left out.",
             autocompletion=complete_layer,
         ),
@@ -65,14 +65,18 @@ def sweep(
     steps: Steps = None,
     seed: Seed = 0,
     restarts: Restarts = None,
-    negative: Annotated[bool, typer.Option("--negative", help="Also make what silences each unit.")] = False,
-    diversity: Annotated[
-        int, typer.Option(metavar="N", help="Also make so many images of each unit that differ from one another.")
-    ] = 0,
+    negative: Annotated[bool, typer.Option("--negative", help="Also make an image that minimizes each unit.")] = False,
+    diversity: Annotated[int, typer.Option(metavar="N", help="Also make N different images of each unit.")] = 0,
     images: Images = None,
+    observer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Another network, which tells the real images apart by the pictures; with --images."
+        ),
+    ] = None,
     chunk: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Images that climb together; chosen for the machine when left out."),
+        typer.Option(metavar="N", help="Images that are optimized together; by default chosen for the machine."),
     ] = None,
     precision: Precision = "float32",
     architecture: Architecture = None,
@@ -85,12 +89,12 @@ def sweep(
     processes: Processes = None,
     process: Process = None,
     resume: Annotated[
-        bool, typer.Option(help="Go on with the sweep that DIRECTORY has, or refuse a directory that has one.")
+        bool, typer.Option(help="Continue the sweep in DIRECTORY, or refuse a directory that has one.")
     ] = True,
     watch: Watched = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw every unit of a network, or of some layers, into a directory that can be stopped and gone on with."""
+    """Make pictures of every unit of a network or of some layers, saved chunk by chunk in a directory."""
     import jaxviz
     from jaxviz.reports.real_images import read_real_images
     from jaxviz.sweeps.manifest import FILE
@@ -127,6 +131,7 @@ def sweep(
             negative=negative,
             diversity=diversity,
             images=real,
+            observer=None if observer is None else load(observer),
             source=source,
             precision=precision,
             chunk=chunk,

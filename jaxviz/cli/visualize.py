@@ -60,9 +60,7 @@ def visualize(
     ] = None,
     channels: Annotated[
         str | None,
-        typer.Option(
-            metavar="LIST", help="Which of its channels: a range 0:16, a list 3,7,11, or both; all when left out."
-        ),
+        typer.Option(metavar="LIST", help="Its channels: a range 0:16, a list 3,7,11, or both; by default all."),
     ] = None,
     objective: Annotated[
         str | None,
@@ -80,7 +78,9 @@ def visualize(
     precision: Precision = "float32",
     keep: Annotated[
         Path | None,
-        typer.Option(metavar="DIRECTORY", help="Keep finished chunks here, and go on from those there."),
+        typer.Option(
+            metavar="DIRECTORY", help="Save finished chunks here, and continue from the chunks that are there."
+        ),
     ] = None,
     start: Annotated[
         Path | None, typer.Option(metavar="FILE.npy", help="A starting image, or one for each picture.")
@@ -103,7 +103,7 @@ def visualize(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier files of the same names.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draw what units of a network look for: a sheet of pictures, and their numbers."""
+    """Make pictures of units of a network: a sheet, and a file with their numbers."""
     from jaxviz import recipes
     from jaxviz.files.arrays import read_array
     from jaxviz.files.outputs import staged

@@ -33,21 +33,21 @@ def gallery(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Path:
-    """Writes a static site of a sweep: the network as a drawing, each layer as a wall of tiles, a page for each unit.
+    """Writes a static site of a sweep, with the network, a page of tiles for each layer and a page for each unit.
 
-    It opens from the file system. A sweep that is not finished has a gallery of what is. The same sweep gives the same
-    bytes; an older gallery in the directory is replaced at once, and stays if this fails.
+    It opens from the file system. The gallery of an unfinished sweep shows what is finished. The same sweep gives the
+    same bytes. An older gallery in the directory is replaced at once, and is kept if this call fails.
 
     Args:
       sweep: the sweep, or its directory.
-      out: where to write; ``gallery`` inside the sweep's directory when left out.
-      progress: called after each block of pictures with the number of units that it drew.
+      out: the directory to write to; by default ``gallery`` inside the sweep's directory.
+      progress: called after each block of pictures with the number of its units.
 
     Returns:
       The path of the page to open.
 
     Raises:
-      JaxvizError: there is no sweep, its numbers are not those of its pictures, ``out`` cannot be written, holds a page
+      JaxvizError: there is no sweep, its numbers do not belong to its pictures, ``out`` cannot be written or has a page
         of something else, or another gallery is being written to it.
 
     Example:

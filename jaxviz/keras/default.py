@@ -19,7 +19,7 @@ def default_path() -> Path:
 
 
 def default_model() -> Model:
-    """Loads the MNIST network of the 2018 article, trained anew: four convolutions, three dense layers, ten digits.
+    """Loads the MNIST network of the 2018 article, trained again: four convolutions, three dense layers, ten digits.
 
     Example:
       >>> [layer.name for layer in default_model().layers][:3]

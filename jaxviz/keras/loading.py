@@ -28,33 +28,32 @@ def load(
     preprocessing: str | Preprocessing | None = None,
     partial: bool = False,
 ) -> Model:
-    """Reads a Keras file of any age: architecture and weights.
+    """Loads a Keras file of any version, with architecture and weights.
 
-    The model computes what Keras computed, layer by layer; its layers keep their names.
+    The model computes what Keras computes, layer by layer; the layers keep their names.
 
     Args:
-      path: what ``model.save`` wrote, HDF5 whatever its extension or ``.keras``; or a directory with ``config.json``
-        and ``model.weights.h5``, or with one JSON file and one HDF5 file, whatever they are called; or weights
-        alone.
+      path: a file of ``model.save``, HDF5 with any extension or ``.keras``; or a directory with ``config.json``
+        and ``model.weights.h5``, or with one JSON file and one HDF5 file of any names; or weights alone.
       architecture: for weights alone: a Keras config, its JSON, or the path of a JSON file or of another Keras file.
-      input_shape: height, width and channels of the image, as the network orders them, where the file leaves them open
-        or the network is wanted at another size; 224 by 224 pixels where neither says anything. Layers that cannot be
-        computed at that size are left out.
-      inputs: what a network of several inputs reads beside the image, by name; zeros for those left out.
+      input_shape: height, width and channels of the image, in the network's order, if the file does not state them or
+        for another size; by default 224 by 224 pixels if the file does not state them. Layers that cannot be computed
+        at this size are left out.
+      inputs: the other inputs of a network with several inputs, by name; zeros for those that are not given.
       custom: a Linen module or a function of the activations of one image, for a layer or a class by its name, which no
         file can describe: a Lambda or a class of the caller's own; and an activation function of the caller's own, by
         its name. Variables are taken from the file in order. A name that no layer, class or function has is an error.
       preprocessing: the range of an image, and what converts it for the network: ``"0-1"``, ``"0-255"``, ``"-1-1"``,
-        ``"caffe"``, ``"torch"`` or a ``jaxviz.Preprocessing``. What the network's first layers say when left out, or
-        else what the model's name in ``keras.applications`` stands for.
-      partial: True where ``architecture`` is a part of the network that the weights are of. Each of its layers is found
-        by its name, on whatever level of nested models; the others are left out, and a warning names them.
+        ``"caffe"``, ``"torch"`` or a ``jaxviz.Preprocessing``. By default it follows from the network's first layers,
+        or else from the model's name in ``keras.applications``.
+      partial: True if ``architecture`` is a part of the network whose weights the file has. Each of its layers is found
+        by its name, at any level of nested models; the other layers are left out, and a warning names them.
 
     Raises:
-      ModelFileError: the file is refused; the message names the layer or part that is why.
+      ModelFileError: the file is refused; the message names the layer or part that is the reason.
 
     Warns:
-      JaxvizWarning: layers of the file were left out, as ``partial`` allows.
+      JaxvizWarning: layers of the file were left out because of ``partial``.
 
     Example:
       >>> model = load("weights/mnist_cnn.hdf5")
@@ -76,23 +75,23 @@ def load_weights(path: str | os.PathLike, *, into: Model) -> Model: ...
 @overload
 def load_weights(path: str | os.PathLike, *, into: Mapping) -> Mapping: ...
 def load_weights(path: str | os.PathLike, *, into: Model | Mapping) -> Model | Mapping:
-    """Puts the weights of a Keras file into a model or into the variables of a Flax module.
+    """Loads the weights of a Keras file into a model or into the variables of a Flax module.
 
-    Where all layers of the file are called as the modules, the names tell where each belongs. Else each goes to the one
-    that takes arrays of its shapes; several that take the same are told apart by their numbers, as ``Conv_0`` and
-    ``Conv_1`` are. Nothing is guessed.
+    If all layers of the file have the names of the modules, the weights are assigned by name. Otherwise each layer is
+    assigned to the one module with arrays of its shapes; modules with equal shapes are distinguished by their numbers,
+    such as ``Conv_0`` and ``Conv_1``. Nothing is guessed.
 
     Args:
-      path: any Keras file; an architecture in it is not looked at.
+      path: any Keras file; an architecture in it is ignored.
       into: a model, or variables as Linen's ``init`` returns them: ``{"params": {module: {"kernel": …}}, …}``.
         Convolutions, dense layers, normalizations and embeddings have the same layout in both; others may not.
 
     Returns:
-      What was given, with the file's weights.
+      The model or the variables with the file's weights.
 
     Raises:
-      ModelFileError: weights are missing, left over, of other shapes or may go to more than one module; all misfits are
-        listed.
+      ModelFileError: weights are missing, left over, have other shapes or fit more than one module; the message lists
+        all of them.
 
     Example:
       >>> import jax, jax.numpy as jnp

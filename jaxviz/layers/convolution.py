@@ -59,7 +59,7 @@ def convolve(
     dilation: Sequence[int] | None = None,
     groups: int = 1,
 ) -> Float[Array, "*out_sides features"]:
-    """Cross-correlates one image with a kernel, as neural networks convolve; an image of any number of sides.
+    """Cross-correlates one image with a kernel, as neural networks do, with any number of spatial axes.
 
     ``out[y, x, f] = sum over i, j, c of image[y s + i d, x s + j d, c] kernel[i, j, c, f]``, with s the stride and d
     the dilation.
@@ -149,15 +149,15 @@ def conv_general_dilated(
     preferred_element_type: DTypeLike | None = None,
     out_sharding: NamedSharding | PartitionSpec | None = None,
 ) -> Float[Array, "..."]:
-    """Convolves a batch as ``jax.lax.conv_general_dilated`` does: its arguments, its numbers, our speed on a CPU.
+    """Convolves a batch like ``jax.lax.conv_general_dilated``, with the same arguments and numbers, fast on a CPU.
 
-    For a Flax module of your own, whose other convolutions stay as they are:
+    For a Flax module; its other convolutions are not changed:
 
     >>> import flax.linen as nn
     >>> layer = nn.Conv(32, (3, 3), conv_general_dilated=conv_general_dilated)
 
-    On other devices, and when the output has another type or a sharding, it calls ``lax``. The device is the one that
-    the program is lowered for.
+    On other devices, and if the output has another type or a sharding, it calls ``lax``. The device is the one that the
+    program is compiled for.
 
     Args:
       lhs: the images, ``[batch, height, width, channels]`` or as ``dimension_numbers`` say.
@@ -169,9 +169,9 @@ def conv_general_dilated(
       dimension_numbers: the layouts; those of ``lax`` (batch, channels, sides) when left out.
       feature_group_count: groups of channels.
       batch_group_count: groups of the batch.
-      precision: of the products; only ``lax`` reads it, since a CPU computes in full.
-      preferred_element_type: of the sums; likewise.
-      out_sharding: where the output's parts lie; likewise.
+      precision: the precision of the products; only ``lax`` reads it, because a CPU computes in full precision.
+      preferred_element_type: the type of the sums; only ``lax`` reads it.
+      out_sharding: the sharding of the output; only ``lax`` reads it.
     """
     sharded = {} if out_sharding is None else {"out_sharding": out_sharding}
 

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -86,13 +87,50 @@ def winograd(image: Array, kernel: Array) -> Array:
     return pixels.reshape(*others, tiles * _TILE, features)[..., :width, :]
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def depthwise(image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int]) -> Array:
-    """Each channel with its own taps: no product of matrices, but sums of shifted images in one fused loop."""
+    """Each channel with its own taps: no product of matrices, but sums of shifted images in one fused loop.
+
+    So is its gradient, a convolution with the mirrored kernel. The gradient that JAX derives pads an image for each
+    tap; XLA then repeats for each of them whatever leads to it, which took most of the compiling of such networks.
+    """
+    return _depthwise(image, kernel, strides, dilation)
+
+
+def _depthwise(image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int]) -> Array:
     channels, features = image.shape[-1], kernel.shape[-1]
     kernel = kernel.reshape(*kernel.shape[:-2], channels, features // channels)
     views = _views(image, kernel.shape[:-2], strides, dilation)
     total = functools.reduce(jnp.add, (view[..., None] * kernel[tap] for tap, view in views))
     return total.reshape(*total.shape[:-2], features)
+
+
+def _depthwise_forward(
+    image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int]
+) -> tuple[Array, tuple[Array, Array]]:
+    return _depthwise(image, kernel, strides, dilation), (image, kernel)
+
+
+def _depthwise_backward(
+    strides: Sequence[int], dilation: Sequence[int], kept: tuple[Array, Array], gradient: Array
+) -> tuple[Array, Array]:
+    image, kernel = kept
+    _, of_kernel = jax.vjp(lambda kernel: _depthwise(image, kernel, strides, dilation), kernel)
+    taps = kernel.shape[:-2]
+    # As far apart as the windows stood, with room at both ends, so that each pixel meets every window that saw it.
+    room = [
+        ((count - 1) * spread, side - (places - 1) * stride - 1, stride - 1)
+        for side, places, count, stride, spread in zip(
+            image.shape[:-1], gradient.shape[:-1], taps, strides, dilation, strict=True
+        )
+    ]
+    apart = lax.pad(gradient, jnp.zeros((), gradient.dtype), [*room, (0, 0, 0)])
+    unit = [1] * len(taps)
+    each = _depthwise(apart, jnp.flip(kernel, range(len(taps))), unit, dilation)  # a channel for each feature
+    return each.reshape(*image.shape, -1).sum(-1), of_kernel(gradient)[0]
+
+
+depthwise.defvjp(_depthwise_forward, _depthwise_backward)
 
 
 def grouped(image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int], groups: int) -> Array:

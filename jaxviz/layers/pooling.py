@@ -25,8 +25,8 @@ def max_pool(
 ) -> Float[Array, "*out_sides channels"]:
     """Takes the largest value of each window; its gradient goes to the first of equal ones, as in Keras.
 
-    It matters: an image of zeros ties in every window, and a gradient split among equals (as ``jnp.max`` does) climbs
-    to another image.
+    This matters: in an image of zeros all values of a window are equal, and a gradient that is split among them (as by
+    ``jnp.max``) leads to another image.
 
     Args:
       image: one image of one, two or three spatial axes, channels last.

@@ -5,6 +5,7 @@ Outside the image, a fill of None repeats the edge, and a number is the value th
 """
 
 from collections.abc import Sequence
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
@@ -68,20 +69,45 @@ def warp(
 ) -> Float[Array, "height width channels"]:
     """Looks through an affine map about the centre: ``view[o] = image[matrix @ (o - centre) + centre + shift]``.
 
+    It weighs the four pixels about each place. On a TPU it sums the same products in another order: views and gradients
+    of the image then differ by less than 1e-5 of their largest number, on sides of up to 256.
+
     Args:
       image: a 2-D image.
       matrix: from offsets in the view to offsets in the image, ``(row, column)``.
       shift: in pixels of the image, ``(row, column)``.
       fill: what is outside: None for the edge's own pixels, or a value.
     """
-    height, width, _ = image.shape
+    seen = partial(_seen, repeats=fill is None)
+    if fill is None:
+        return seen(image, matrix, shift)
+    return seen(image - fill, matrix, shift) + fill
+
+
+def _seen(image: Array, matrix: Array, shift: Array, *, repeats: bool) -> Array:
+    """Looks through an affine map, as suits the device that the program is lowered for.
+
+    A TPU gathers pixel by pixel: 8 images of 240 x 240 and their gradient move 127 GB, and 0.35 GB by products.
+
+    Args:
+      image: a 2-D image.
+      matrix: as that of `warp`.
+      shift: likewise.
+      repeats: whether the edge's pixels are what is outside; zeros where not.
+    """
+    by_gathers = partial(_by_gathers, repeats=repeats)
+    # Its weights, many times larger than the image, are made again for the gradient.
+    by_products = jax.checkpoint(partial(_by_products, repeats=repeats))
+    return jax.lax.platform_dependent(image, matrix, shift, tpu=by_products, default=by_gathers)
+
+
+def _positions(shape: tuple[int, ...], matrix: Array, shift: Array) -> tuple[Array, Array]:
+    """Returns the row and the column at which each pixel of the view looks, ``[height, width]``."""
+    height, width, _ = shape
     centre = jnp.array([(height - 1) / 2, (width - 1) / 2])
     grid = jnp.stack(jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij"), -1) - centre[None, None]
     looked = jnp.einsum("ij,hwj->hwi", matrix, grid, precision=jax.lax.Precision.HIGHEST) + (centre + shift)[None, None]
-    rows, columns = looked[..., 0], looked[..., 1]
-    if fill is None:
-        return _gather(image, jnp.clip(rows, 0, height - 1), jnp.clip(columns, 0, width - 1))
-    return _gather(image - fill, rows, columns) + fill
+    return looked[..., 0], looked[..., 1]
 
 
 def _resizing(size: int, view: int) -> Float[np.ndarray, "view size"]:
@@ -93,12 +119,19 @@ def _resizing(size: int, view: int) -> Float[np.ndarray, "view size"]:
 
 
 def _interpolation(positions: Float[Array, " view"], size: int) -> Float[Array, "view size"]:
-    return jnp.maximum(0, 1 - jnp.abs(positions[:, None] - jnp.arange(size, dtype=jnp.float32)[None, :]))
+    return _hat(positions[:, None] - jnp.arange(size, dtype=jnp.float32)[None, :])
 
 
-def _gather(image: Array, rows: Array, columns: Array) -> Array:
+def _hat(distance: Array) -> Array:
+    return jnp.maximum(0, 1 - jnp.abs(distance))
+
+
+def _by_gathers(image: Array, matrix: Array, shift: Array, *, repeats: bool) -> Array:
     """Weighs the four pixels about each place; those outside count as 0."""
     height, width, channels = image.shape
+    rows, columns = _positions(image.shape, matrix, shift)
+    if repeats:
+        rows, columns = jnp.clip(rows, 0, height - 1), jnp.clip(columns, 0, width - 1)
     flat = image.reshape(height * width, channels)
     top, left = jnp.floor(rows), jnp.floor(columns)
     view = jnp.zeros((*rows.shape, channels), image.dtype)
@@ -108,3 +141,48 @@ def _gather(image: Array, rows: Array, columns: Array) -> Array:
         index = jnp.clip(row, 0, height - 1).astype(int) * width + jnp.clip(column, 0, width - 1).astype(int)
         view += jnp.where(inside, weight, 0)[..., None] * flat[index]
     return view
+
+
+def _by_products(image: Array, matrix: Array, shift: Array, *, repeats: bool) -> Array:
+    """Weighs the same four pixels in two passes, along the columns and along the rows, and gathers nothing.
+
+    The pixels of one column of the view look along a straight line in the image. The first pass takes, from each row,
+    the four pixels about the place where the line crosses it. A pixel of the view looks between two rows, less than
+    one from either, and the line crosses less than one column in a row (the axes change places where it crosses
+    more). So what it needs is among these four, and the second pass weighs it. Catmull and Smith, "3-D Transformations
+    of Images in Scanline Order", SIGGRAPH 1980, whose two passes interpolate twice; these interpolate once.
+    """
+    height, width, channels = image.shape
+    side = max(height, width)
+    rows, columns = _positions(image.shape, matrix, shift)
+    steep = jnp.abs(matrix[1, 0]) > jnp.abs(matrix[0, 0])
+    square = jnp.pad(image, ((0, side - height), (0, side - width), (0, 0)))
+    square = jnp.where(steep, square.swapaxes(0, 1), square)
+    rows, columns = jnp.where(steep, columns, rows), jnp.where(steep, rows, columns)
+    last_row, last_column = jnp.where(steep, width - 1, height - 1), jnp.where(steep, height - 1, width - 1)
+    down, across = jnp.where(steep, matrix[::-1, 0], matrix[:, 0])
+    slope = jnp.where(down == 0, 0, across / jnp.where(down == 0, 1, down))  # of the line, in columns a row
+    places = jnp.arange(side, dtype=rows.dtype)
+    crossed = columns[:1] + slope * (places[:, None] - rows[:1])  # [row, column of the view]
+    firsts = jnp.floor(crossed) - 1
+    of_rows = _hat(rows[:, None] - places[None, :, None])  # [row of the view, row, column of the view]
+    of_columns = [_hat(columns[:, None] - (firsts + place)[None]) for place in range(4)]
+    taken = [jnp.clip(firsts + place, 0, last_column) if repeats else firsts + place for place in range(4)]
+
+    def of_channel(pixels: Array) -> Array:
+        # Sums of products rather than a dot, and a channel at a time: so the weights are never stored.
+        near = [jnp.sum(jnp.where(at[..., None] == places[None, None], pixels[:, None], 0), 2) for at in taken]
+        pairs = zip(of_columns, near, strict=True)
+        return reduce(jnp.add, (jnp.sum(of_rows * weights * some[None], 1) for weights, some in pairs))
+
+    def beyond(pixels: Array) -> Array:
+        """Looks past the first or the last row, which go on for ever."""
+        last = jnp.sum(jnp.where((places == last_row)[:, None], pixels, 0), 0)
+        weights = _hat(jnp.clip(columns, 0, last_column)[..., None] - places[None, None])
+        return jnp.sum(weights * jnp.where((rows < 0)[..., None], pixels[None, :1], last[None, None]), 2)
+
+    each = [of_channel(square[..., channel]) for channel in range(channels)]
+    if repeats:
+        inside = (rows >= 0) & (rows <= last_row)
+        each = [jnp.where(inside, view, beyond(square[..., number])) for number, view in enumerate(each)]
+    return jnp.stack(each, -1)

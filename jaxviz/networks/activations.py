@@ -11,22 +11,22 @@ __all__ = ["Activations", "Module"]
 
 @runtime_checkable
 class Activations(Protocol):
-    """What one image excites in a network: layer name -> array, computed when asked for and not before."""
+    """The activations of one image: layer name -> array, computed only when they are read."""
 
     def __getitem__(self, layer: str, /) -> Array:
         """Returns the whole output of a layer, ``[height, width, channels]`` or ``[units]``."""
         ...
 
     def channel(self, layer: str, index: Array | np.ndarray, /) -> Array:
-        """Returns one channel of a layer, its channel axis kept with length 1, and computes no other where it can."""
+        """Returns one channel of a layer, with a channel axis of length 1, and computes only this one if possible."""
         ...
 
 
 @runtime_checkable
 class Module(Protocol):
-    """The network behind a model. Hashable and equal by value, so that an equal one made anew does not retrace."""
+    """The network of a model. Hashable and equal by value, so that an equal network is not traced again."""
 
     # As Linen's own `apply`, which is typed no closer; `Model.ask` is.
     def apply(self, variables: PyTree, image: Array, question: Callable, /) -> PyTree:
-        """Answers a question about the activations that one image excites."""
+        """Returns ``question(activations)`` for the activations of one image."""
         ...

@@ -30,15 +30,15 @@ def reading_of(
     learned: Set[ModulePath],
     slicers: Mapping[ModulePath, Slicer],
 ) -> Reading:
-    """Names all that a run has left.
+    """Names all activations of a run.
 
-    A module's output has its path for a name, ``block/Conv_0``; what it sows, its path and the name it is sown under;
-    what a module gives when it is called again, a number, ``block/Conv_0#2``; an array in a structure, the way to it.
+    The name of a module's output is its path, ``block/Conv_0``. A sown value has the module's path and its own name.
+    The second call of a module has a number, ``block/Conv_0#2``. An array in a structure has the path to it.
 
     Args:
       captured: ``{module: {…, OUTPUT: (a value a call, …), INPUT: (…)}, sown name: (…)}``.
-      returned: what the network returns.
-      kinds: path -> the class of the module there.
+      returned: the value that the network returns.
+      kinds: path -> the class of the module.
       learned: the paths of modules whose units have weights of their own.
       slicers: path -> ``(input, index) -> one channel``, of the modules that have one.
     """

@@ -41,11 +41,11 @@ def load(directory: str | os.PathLike, model: Model) -> Model:
     """Returns a model with the variables of a checkpoint.
 
     Args:
-      directory: where ``save`` wrote.
-      model: a model of the same architecture; its variables say which shapes are expected.
+      directory: the directory that ``save`` wrote.
+      model: a model of the same architecture; its variables have the expected shapes.
 
     Raises:
-      JaxvizError: there is no checkpoint, or it is another architecture's.
+      JaxvizError: there is no checkpoint, or it is of another architecture.
     """
     source = Path(directory).absolute()
     if not _is_checkpoint(source):

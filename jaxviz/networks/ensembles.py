@@ -92,16 +92,16 @@ class _Joined:
 
 
 def ensemble(models: Mapping[str, Model]) -> Model:
-    """Makes one model of several that see the same image; its layers are ``name/layer``.
+    """Makes one model of several models of the same image; its layers are named ``name/layer``.
 
-    What several networks answer to is less an accident of one of them. The canvas, the last layer and its logits are
-    the first model's; each is shown the image in its own range, through its own preprocessing.
+    A picture that activates several networks depends less on accidents of one of them. The canvas, the last layer and
+    its logits are those of the first model. Each model gets the image in its own range, by its own preprocessing.
 
     Args:
       models: the models by name, of one shape of image.
 
     Raises:
-      JaxvizError: there are none, their images have different shapes, or a name is empty or holds a ``/``.
+      JaxvizError: there are none, their images have different shapes, or a name is empty or contains a ``/``.
 
     Example:
       >>> import jaxviz

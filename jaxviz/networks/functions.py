@@ -52,20 +52,20 @@ def from_function(
     """Makes a model of any JAX function.
 
     Args:
-      function: ``function(variables, image)`` gives a mapping, layer name -> activation. It compares by identity: pass
-        the same function again and nothing is compiled again. An activation is computed whole where one channel of it
-        is asked for, and not at all where nothing of it is.
+      function: ``function(variables, image)`` returns a mapping, layer name -> activation. Functions are compared by
+        identity: the same function is compiled once. If one channel of an activation is needed, the whole activation
+        is computed; activations that are not needed are not computed.
       variables: the weights, any tree of arrays.
       input_shape: the shape of one image.
-      batched: True where the function takes ``[batch, …]`` images and gives ``[batch, …]`` activations.
-      channel_axis: where images and activations with positions count their channels: -1 (last) or 0 (first).
-      preprocessing: the range of the images, and what stands between them and the function; see
+      batched: True if the function takes ``[batch, …]`` images and returns ``[batch, …]`` activations.
+      channel_axis: the channel axis of images and of activations with positions: -1 (last) or 0 (first).
+      preprocessing: the range of the images, and their conversion to the function's input; see
         `jaxviz.Preprocessing`. When None, images of 0 to 1 are assumed.
-      output: the last layer; the one that is computed last when None.
-      logits: what the last layer is the softmax or sigmoid of; found when None, where it is among the activations.
+      output: the last layer; when None, the layer that is computed last.
+      logits: the layer whose softmax or sigmoid is the last layer; when None, it is found if it is an activation.
 
     Raises:
-      JaxvizError: the function does not run on such an image, or gives something else than named activations.
+      JaxvizError: the function does not run on such an image, or does not return named activations.
 
     Example:
       >>> import jax.numpy as jnp

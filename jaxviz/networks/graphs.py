@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import jax
 from jaxtyping import PyTree
 
-__all__ = ["Graph", "graph_of"]
+__all__ = ["Graph", "graph_of", "is_activation"]
 
 # What activation functions are called in a trace: jitted functions by their own names, others by their last equation.
 _ACTIVATIONS = {
@@ -142,6 +142,12 @@ def graph_of(function: Callable[..., Mapping[str, jax.Array]], *arguments: PyTre
     constant = -len(traced.invars) - 1
     found = [(constant if number is None else number, name) for number, name in zip(outputs, order, strict=True)]
     return Graph({name: number for number, name in sorted(found, key=lambda pair: pair[0])}, tuple(steps))
+
+
+def is_activation(equation) -> bool:
+    """Tells whether an equation is an activation function of one array, such as a relu."""
+    arrays = [variable for variable in equation.invars if not hasattr(variable, "val")]
+    return len(arrays) == 1 and _name(equation) in _ACTIVATIONS
 
 
 def _walk(jaxpr, inputs: list[int | None], steps: list[_Step], numbering: Iterator[int]) -> list[int | None]:

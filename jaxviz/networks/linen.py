@@ -116,23 +116,24 @@ def from_linen(
 ) -> Model:
     """Makes a model of a Linen module that takes a batch of images.
 
-    Each submodule's output is a layer under the module's path, such as ``block/Conv_0``, and so is what the module sows
-    into ``intermediates``. One channel of ``nn.Conv``, ``nn.ConvTranspose`` and ``nn.Dense`` is computed alone.
+    Each submodule's output is a layer with the module's path as its name, such as ``block/Conv_0``, and so is each
+    value that is sown into ``intermediates``. One channel of ``nn.Conv``, ``nn.ConvTranspose`` and ``nn.Dense`` is
+    computed alone.
 
     Args:
       module: the module; equal modules compile once.
-      variables: all that ``module.init`` returned: ``{"params": …, "batch_stats": …}``.
+      variables: everything that ``module.init`` returned: ``{"params": …, "batch_stats": …}``.
       input_shape: the shape of one image, without the batch axis.
-      method: the method that takes the images.
-      channel_axis: where the image counts its channels: -1 (last) or 0 (first). Activations count theirs last.
-      preprocessing: the range of the images, and what stands between them and the module; see
+      method: the method that is called with the images.
+      channel_axis: the channel axis of the image: -1 (last) or 0 (first). Activations have their channels last.
+      preprocessing: the range of the images, and their conversion to the module's input; see
         `jaxviz.Preprocessing`. When None, images of 0 to 1 are assumed.
-      output: the last layer; what the module returns when None.
-      logits: what the last layer is the softmax or sigmoid of; found when None, where a layer gives it.
-      **keywords: passed on to the module, such as ``train=False``.
+      output: the last layer; when None, the value that the module returns.
+      logits: the layer whose softmax or sigmoid is the last layer; when None, it is found if it is a layer.
+      **keywords: other arguments of the module, such as ``train=False``.
 
     Raises:
-      JaxvizError: the module does not run on these; the message says what would help.
+      JaxvizError: the module does not run with these arguments; the message names a remedy.
 
     Example:
       >>> import flax.linen as nn, jax, jax.numpy as jnp

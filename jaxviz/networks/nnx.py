@@ -72,25 +72,25 @@ def from_nnx(
 ) -> Model:
     """Makes a model of an NNX module that takes a batch of images.
 
-    The module is copied and set to evaluate, as ``module.eval()`` does: dropout passes all on, batch normalization uses
-    what it has learned. Each submodule's output is a layer under the module's path, such as ``block/conv``, and so is
-    what the module sows as ``nnx.Intermediate``. One channel of ``nnx.Conv``, ``nnx.ConvTranspose`` and ``nnx.Linear``
-    is computed alone. The model's variables are the module's state: ``model.replace(variables=nnx.state(other))`` takes
-    those of another such module.
+    The module is copied, and the copy is set to evaluation mode by ``module.eval()``: dropout does nothing, and batch
+    normalization uses its learned statistics. Each submodule's output is a layer with the module's path as its name,
+    such as ``block/conv``, and so is each value that is sown as ``nnx.Intermediate``. One channel of ``nnx.Conv``,
+    ``nnx.ConvTranspose`` and ``nnx.Linear`` is computed alone. The model's variables are the module's state:
+    ``model.replace(variables=nnx.state(other))`` takes those of another such module.
 
     Args:
-      module: the module; it stays as it is.
+      module: the module; it is not changed.
       input_shape: the shape of one image, without the batch axis.
-      method: the method that takes the images.
-      channel_axis: where the image counts its channels: -1 (last) or 0 (first). Activations count theirs last.
-      preprocessing: the range of the images, and what stands between them and the module; see
+      method: the method that is called with the images.
+      channel_axis: the channel axis of the image: -1 (last) or 0 (first). Activations have their channels last.
+      preprocessing: the range of the images, and their conversion to the module's input; see
         `jaxviz.Preprocessing`. When None, images of 0 to 1 are assumed.
-      output: the last layer; what the module returns when None.
-      logits: what the last layer is the softmax or sigmoid of; found when None, where a layer gives it.
-      **keywords: passed on to the module.
+      output: the last layer; when None, the value that the module returns.
+      logits: the layer whose softmax or sigmoid is the last layer; when None, it is found if it is a layer.
+      **keywords: other arguments of the module.
 
     Raises:
-      JaxvizError: the module does not run on such an image; the message says what would help.
+      JaxvizError: the module does not run on such an image; the message names a remedy.
 
     Example:
       >>> from flax import nnx

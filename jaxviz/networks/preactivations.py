@@ -16,7 +16,7 @@ Names = tuple[tuple[str, str], ...]
 
 
 def names_of(model: Model) -> Names:
-    """Returns the layers that have an activation function, each with the name of what goes into it."""
+    """Returns the layers that have an activation function, each with the name of its input."""
     return tuple((layer.name, layer.preactivation) for layer in model.layers if layer.preactivation is not None)
 
 
@@ -44,5 +44,5 @@ class _Before:
 
 
 def before_activation(model: Model, names: Names) -> Model:
-    """Returns a model whose layers give what goes into their activation functions."""
+    """Returns a model whose layers return the inputs of their activation functions."""
     return model.replace(module=_Before(model.module, names))

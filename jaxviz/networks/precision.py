@@ -20,11 +20,11 @@ PRECISIONS: dict[str, DTypeLike] = {"float32": jnp.float32, "bfloat16": jnp.bflo
 
 
 def in_precision(model: Model, precision: str) -> Model:
-    """Returns a model whose weights and activations are of a precision; images go in and activations come out float32.
+    """Returns a model that computes in another precision; images and returned activations stay float32.
 
     Args:
       model: the network.
-      precision: ``"float32"``, or ``"bfloat16"``: 8 bits of mantissa in place of 24.
+      precision: ``"float32"``, or ``"bfloat16"``: 8 bits of mantissa instead of 24.
 
     Raises:
       JaxvizError: there is no such precision.

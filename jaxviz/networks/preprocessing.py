@@ -34,14 +34,14 @@ _COLOURS = 3  # the conventions of ImageNet are about colour images
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Preprocessing:
-    """What stands between an image and a network, and the range of the images.
+    """The conversion of an image to a network's input, and the range of the images.
 
     Attributes:
       low: smallest pixel value of an image.
       high: largest pixel value of an image.
-      function: image -> what the network is given, both ``[height, width, channels]``; None where that is the image
-        itself. It compares by identity: pass the same function again and nothing is compiled again.
-      is_assumed: True where nobody says which images the network was trained for.
+      function: image -> input of the network, both ``[height, width, channels]``; None if there is no conversion.
+        Functions are compared by identity: the same function is compiled once.
+      is_assumed: True if the range that the network was trained on is unknown.
 
     Example:
       >>> Preprocessing(low=0, high=255, function=lambda image: image / 127.5 - 1).high
@@ -76,10 +76,10 @@ NAMED = {
 
 
 def find(preprocessing: object) -> Preprocessing:
-    """Returns a preprocessing by its name; one that is given is returned as it is.
+    """Returns a preprocessing by its name; a preprocessing is returned unchanged.
 
     Raises:
-      JaxvizError: there is none of that name; the message lists those there are.
+      JaxvizError: there is none of this name; the message lists all names.
 
     Example:
       >>> find("0-255").high
@@ -96,8 +96,8 @@ def find(preprocessing: object) -> Preprocessing:
 
 
 def unstated(channels: int) -> Preprocessing:
-    """Returns what is taken where nobody says which images a network was trained for: images of 0 to 1.
+    """Returns the preprocessing of a network whose training images are unknown: images of 0 to 1.
 
-    Of an image of three colours that is an assumption, and the model says so: many networks take another range.
+    For images of three colours this is an assumption, and the model says so, because many networks take another range.
     """
     return Preprocessing(is_assumed=channels == _COLOURS)

@@ -26,7 +26,7 @@ Picker = Callable[[Array], Array]
 
 
 class Reading(NamedTuple):
-    """What one run of a network leaves.
+    """The activations of one run of a network.
 
     Attributes:
       values: name -> activation; one that aliases another stands after it.
@@ -45,16 +45,16 @@ class Reading(NamedTuple):
 
 @runtime_checkable
 class Readable(Module, Protocol):
-    """A network of which nothing is known but what it leaves when it runs."""
+    """A network of unknown structure, of which only the activations of a run are known."""
 
     @property
     def batched(self) -> bool:
-        """True where the activations of one image have a batch axis of 1."""
+        """True if the activations of one image have a batch axis of length 1."""
         ...
 
     @property
     def channel_axis(self) -> int:
-        """Where activations with positions count their channels: -1 (last) or 0 (first)."""
+        """The channel axis of activations with positions: -1 (last) or 0 (first)."""
         ...
 
     def read(self, variables: PyTree, image: Array, /) -> Reading:
@@ -103,7 +103,7 @@ def model_of(
     output: str | None,
     logits: str | None,
 ) -> Model:
-    """Makes a model of a network, with what one traced run of it tells.
+    """Makes a model of a network from one traced run.
 
     Args:
       module: the network.

@@ -38,15 +38,15 @@ Position = str | Sequence | np.ndarray | Array | None
 
 
 def is_number(value: object) -> bool:
-    """Tells whether objectives can be added to and multiplied by a value: a number, or an array with one for each."""
+    """Returns whether a value can be added to objectives: a number, or an array with a number for each."""
     return isinstance(value, int | float | np.number | np.ndarray | jax.Array)
 
 
 def whole_numbers(index: Indices) -> np.ndarray | None:
-    """Returns indices as an array; None, which stands for all, as it is.
+    """Returns indices as an array; None stands for all indices and is returned.
 
     Raises:
-      JaxvizError: there are none, or they are no whole numbers.
+      JaxvizError: there are none, or they are not integers.
     """
     if index is None:
         return None
@@ -59,7 +59,7 @@ def whole_numbers(index: Indices) -> np.ndarray | None:
 
 
 def indices(index: Array | np.ndarray | None, count: int, what: str) -> np.ndarray:
-    """Returns indices ``[n]``, all of ``count`` where there are none.
+    """Returns indices ``[n]``, by default all of ``count``.
 
     Raises:
       JaxvizError: one of them is out of range.
@@ -77,7 +77,7 @@ def numbers(value: object, what: str, *, least: float = -np.inf) -> np.ndarray:
     """Returns numbers ``[n]`` in float32.
 
     Raises:
-      JaxvizError: they are none, not finite, more than a list of them, or below the least.
+      JaxvizError: they are not numbers, not finite, not a list, or below the smallest allowed one.
     """
     try:
         with np.errstate(over="ignore"):  # too large for float32 is infinite, which is refused below
@@ -92,15 +92,15 @@ def numbers(value: object, what: str, *, least: float = -np.inf) -> np.ndarray:
 
 
 def vectors(value: object, shapes: Sequence[tuple[int, ...]], what: str) -> np.ndarray:
-    """Returns arrays ``[n, *shape]`` in float32; one of a shape, without the leading axis, is a batch of one.
+    """Returns arrays ``[n, *shape]`` in float32; a single array without the leading axis is a batch of one.
 
     Args:
-      value: what was given.
-      shapes: the shapes that will do, no two of them of ranks that differ by one.
-      what: what to call it.
+      value: the arrays.
+      shapes: the accepted shapes; no two of them have ranks that differ by one.
+      what: the name of the arrays in errors.
 
     Raises:
-      JaxvizError: it is of none of these shapes, or holds values that are not finite.
+      JaxvizError: it has none of these shapes, or has values that are not finite.
     """
     try:
         given = np.asarray(value, np.float32)
@@ -120,13 +120,13 @@ def images(value: object, canvas: Canvas) -> np.ndarray:
     """Returns reference images ``[n, *canvas.shape]``.
 
     Raises:
-      JaxvizError: they have another shape than the model's images, or hold values that are not finite.
+      JaxvizError: they have another shape than the model's images, or have values that are not finite.
     """
     return vectors(value, [canvas.shape], "the reference image")
 
 
 def layer_with_channels(model: Model, name: str) -> Layer:
-    """Returns a layer that counts channels.
+    """Returns a layer that has channels.
 
     Raises:
       JaxvizError: the model has no such layer, or it has no channels.
@@ -138,7 +138,7 @@ def layer_with_channels(model: Model, name: str) -> Layer:
 
 
 def places(layer: Layer) -> tuple[int, ...]:
-    """Returns how many positions a layer has along each axis, such as (24, 24); none for a dense one."""
+    """Returns the number of positions of a layer along each axis, such as (24, 24); empty for a dense layer."""
     axis = layer.channel_axis
     if axis is None:
         return layer.output_shape
@@ -147,15 +147,15 @@ def places(layer: Layer) -> tuple[int, ...]:
 
 
 def positions(position: Position, layer: Layer, window: tuple[int, ...] = ()) -> np.ndarray | None:
-    """Returns positions ``[n, rank]`` of a layer; None for a layer without.
+    """Returns positions ``[n, rank]`` of a layer; None for a layer without positions.
 
     Args:
-      position: as the caller gave it.
+      position: the caller's argument.
       layer: the layer.
-      window: the size of a window about them that must fit into the layer.
+      window: the size of a window around each position that must fit into the layer.
 
     Raises:
-      JaxvizError: they are no positions, or not of this layer.
+      JaxvizError: they are not positions of this layer.
     """
     sides = places(layer)
     if not sides:

@@ -23,7 +23,7 @@ __all__ = ["class_log_odds", "class_logit", "class_probability"]
 @partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["logits", "layer", "softmax", "names"])
 @dataclasses.dataclass(frozen=True)
 class ClassScore(Objective):
-    """The probability of a class, or its logit, wherever the model keeps them."""
+    """The probability or the logit of a class."""
 
     index: PyTree  # a leaf; until resolved, also names, and None for all there are
     logits: bool
@@ -62,7 +62,7 @@ class ClassScore(Objective):
 @partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["layer", "sigmoid", "names"])
 @dataclasses.dataclass(frozen=True)
 class ClassLogOdds(Objective):
-    """The logarithm of how much more likely a class is than all others together."""
+    """The log-odds of a class against all others."""
 
     index: PyTree  # likewise
     layer: str = ""
@@ -97,7 +97,7 @@ def class_probability(index: Classes = None) -> Objective:
     """Maximises the probability of a class: the network's own softmax or sigmoid, or the softmax of its last layer.
 
     Args:
-      index: a class by its number or name, or several for a batch; all when left out.
+      index: a class by its number or name, or several for a batch; by default all classes.
 
     Example:
       >>> class_probability(range(2)).labels()
@@ -107,12 +107,12 @@ def class_probability(index: Classes = None) -> Objective:
 
 
 def class_logit(index: Classes = None) -> Objective:
-    """Maximises what the last layer gives for a class before its softmax or sigmoid.
+    """Maximises the input of the last layer's softmax or sigmoid for a class.
 
     Source: Simonyan et al., "Deep Inside Convolutional Networks", 2013, https://arxiv.org/abs/1312.6034
 
     Args:
-      index: a class by its number or name, or several for a batch; all when left out.
+      index: a class by its number or name, or several for a batch; by default all classes.
 
     Example:
       >>> class_logit(3).labels()
@@ -124,10 +124,10 @@ def class_logit(index: Classes = None) -> Objective:
 def class_log_odds(index: Classes = None) -> Objective:
     """Maximises ``log(p / (1 - p))`` of a class's softmax: its logit minus the ``logsumexp`` of all others.
 
-    Unlike the probability it never saturates, and unlike the logit it counts what speaks for other classes.
+    Unlike the probability it does not saturate, and unlike the logit it takes the other classes into account.
 
     Args:
-      index: a class by its number or name, or several for a batch; all when left out.
+      index: a class by its number or name, or several for a batch; by default all classes.
 
     Example:
       >>> class_log_odds(3).labels()

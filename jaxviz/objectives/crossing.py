@@ -19,7 +19,7 @@ __all__ = ["pairs"]
 @partial(jax.tree_util.register_dataclass, data_fields=["first", "second"], meta_fields=[])
 @dataclasses.dataclass(frozen=True)
 class Pairs(Objective):
-    """The sum of each of a batch and each of another; a `Sum` once resolved."""
+    """The sums of all pairs of two batches; a `Sum` after it is resolved."""
 
     first: Objective
     second: Objective
@@ -53,11 +53,11 @@ def _taken(objective: Objective, rows: np.ndarray) -> Objective:
 
 
 def pairs(first: Objective, second: Objective) -> Objective:
-    """Maximises the sum of each objective of a batch and each of another: n x m of them, in one compiled call.
+    """Maximises the sum of each objective of one batch and each of another: n x m sums in one compiled call.
 
     Args:
       first: a batch of n, which changes more slowly.
-      second: a batch of m; negated, each of the first without each of the second.
+      second: a batch of m; a negated batch makes each of the first without each of the second.
 
     Example:
       >>> from jaxviz.objectives import channel

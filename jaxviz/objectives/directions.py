@@ -104,12 +104,14 @@ def direction(layer: str, vector: Numbers, position: Position = None, *, power: 
     Args:
       layer: the layer's name.
       vector: ``[channels]``, or the rows of a matrix ``[n, channels]`` for a batch.
-      position: where, such as ``(5, 5)`` or ``"centre"``, or several ``[n, 2]`` for a batch; everywhere when left out.
-      power: of the cosine, 0 or more, or several for a batch: 0 is the plain dot product, which other large activations
-        serve as well; the larger, the purer the direction.
+      position: a position such as ``(5, 5)`` or ``"centre"``, or several ``[n, 2]`` for a batch; by default all
+        positions.
+      power: the power of the cosine, 0 or more, or several for a batch. 0 is the dot product, which large activations
+        in other directions also increase; a larger power favours the exact direction.
 
     Raises:
-      JaxvizError: (when resolved) the vector is of another length than the layer has channels, or the power is below 0.
+      JaxvizError: (when resolved) the length of the vector is not the layer's number of channels, or the power is below
+        0.
 
     Example:
       >>> import numpy as np
@@ -120,14 +122,14 @@ def direction(layer: str, vector: Numbers, position: Position = None, *, power: 
 
 
 def tensor_direction(layer: str, tensor: Numbers, *, power: Numbers = 0.0) -> Objective:
-    """Maximises the activations along a whole array: at each position its own direction, else as `direction`.
+    """Maximises the activations along an array with a direction for each position; otherwise like `direction`.
 
     Source: lucid, https://github.com/tensorflow/lucid, ``tensor_direction``
 
     Args:
       layer: the layer's name.
       tensor: an array of the layer's shape, such as the activations of an image; several ``[n, …]`` for a batch.
-      power: of the cosine, 0 or more.
+      power: the power of the cosine, 0 or more.
 
     Raises:
       JaxvizError: (when resolved) the layer has another shape.

@@ -39,7 +39,7 @@ class _Grouped(Objective):
 @partial(jax.tree_util.register_dataclass, data_fields=[], meta_fields=["images", "layer", "axis"])
 @dataclasses.dataclass(frozen=True)
 class Diversity(_Grouped):
-    """How little the Gram matrices of the images are alike."""
+    """How different the Gram matrices of the images are."""
 
     layer: str
     axis: int = -1
@@ -69,7 +69,7 @@ class Diversity(_Grouped):
 @partial(jax.tree_util.register_dataclass, data_fields=["decay"], meta_fields=["images", "layer"])
 @dataclasses.dataclass(frozen=True)
 class Alignment(_Grouped):
-    """How near each image's activations are to its neighbours'."""
+    """How similar each image's activations are to those of its neighbours."""
 
     layer: str
     decay: PyTree  # [n]
@@ -104,7 +104,7 @@ class Alignment(_Grouped):
 @partial(jax.tree_util.register_dataclass, data_fields=["first", "second"], meta_fields=["images"])
 @dataclasses.dataclass(frozen=True)
 class Interpolation(_Grouped):
-    """The first image for one objective, the last for another, those between for mixtures of both."""
+    """The first image for one objective, the last for another, the images between for mixtures of both."""
 
     first: Objective
     second: Objective
@@ -135,16 +135,16 @@ class Interpolation(_Grouped):
 
 
 def diversity(layer: str, *, group: int) -> Objective:
-    """Maximises minus the mean cosine of the Gram matrices of any two of several images: different ways to one end.
+    """Maximises minus the mean cosine of the Gram matrices of any two of several images, so that they differ.
 
-    ``G = x^T x`` over the positions of the layer; the score is -1 for equal images, 0 where no two channels are active
-    together in two of them. It is added to what is to be seen: ``channel("conv2d_3", 17) + diversity("conv2d_2",
+    ``G = x^T x`` over the positions of the layer; the score is -1 for equal images, and 0 if no two channels are
+    active together in two of them. Add it to another objective: ``channel("conv2d_3", 17) + diversity("conv2d_2",
     group=4)``. Source: Olah et al., "Feature Visualization", Distill 2017,
     https://distill.pub/2017/feature-visualization, whose sum over pairs is the mean here
 
     Args:
       layer: the layer's name.
-      group: how many images climb together, 2 or more.
+      group: the number of images that are optimized together, 2 or more.
 
     Example:
       >>> diversity("conv2d_2", group=4).labels()
@@ -161,7 +161,7 @@ def alignment(layer: str, *, group: int, decay: Numbers = 2.0) -> Objective:
 
     Args:
       layer: the layer's name.
-      group: how many images climb together, 2 or more.
+      group: the number of images that are optimized together, 2 or more.
       decay: by which each farther neighbour counts less, 1 or more; several for a batch.
 
     Example:
@@ -179,7 +179,7 @@ def interpolation(first: Objective, second: Objective, *, group: int) -> Objecti
     Args:
       first: what the first image shows, one or a batch.
       second: what the last one shows, one or as many.
-      group: how many images climb together, 2 or more.
+      group: the number of images that are optimized together, 2 or more.
 
     Example:
       >>> from jaxviz.objectives import channel

@@ -100,7 +100,7 @@ def layer_mean(layer: str) -> Objective:
 
 
 def deepdream(layer: str) -> Objective:
-    """Maximises the mean of the squares of a layer, so that whatever is there grows.
+    """Maximises the mean square of a layer, which strengthens the activations that are already large.
 
     Source: Mordvintsev et al., "Inceptionism: Going Deeper into Neural Networks", Google Research Blog 2015,
     https://research.google/blog/inceptionism-going-deeper-into-neural-networks
@@ -120,7 +120,8 @@ def weighted_channels(layer: str, weights: Numbers | Mapping[int, float]) -> Obj
 
     Args:
       layer: the layer's name.
-      weights: of each channel ``[channels]``, several ``[n, channels]`` for a batch, or ``{channel: weight}``.
+      weights: the weight of each channel ``[channels]``, several ``[n, channels]`` for a batch, or ``{channel:
+        weight}``.
 
     Raises:
       JaxvizError: (when resolved) the layer has another number of channels.

@@ -77,9 +77,9 @@ def matched(
 ) -> Objective:
     """Maximises ``-sum over layers of weight x mean((sort(x) - mean over images of sort(y))^2)``.
 
-    Each channel's activations are sorted over the positions, in the picture (x) and in each given image (y). So the
-    picture comes to have the features of the images, each as often and as strongly, wherever they are. Give images of
-    a class, or those that excite a unit most, and layers from early to late. It fits the recipe ``vital``.
+    Each channel's activations are sorted over the positions, in the picture (x) and in each given image (y). The
+    picture then gets the features of the images, equally often and equally strong, at any position. Give images of
+    a class, or those that activate a unit most, and layers from early to late. Use the recipe ``vital``.
 
     Source: Görgün, Schiele and Fischer, "VITAL: More Understandable Feature Visualization through Distribution
     Alignment and Relevant Information Flow", ICCV 2025, https://arxiv.org/abs/2503.22399, its sort-matching loss for
@@ -88,7 +88,7 @@ def matched(
     Args:
       layers: the name of a layer, or of several.
       images: ``[images, *canvas.shape]`` in the canvas's range, or ``[n, images, *canvas.shape]`` for a batch.
-      weights: of each layer; 1 each when None.
+      weights: the weight of each layer; 1 when None.
 
     Raises:
       JaxvizError: there is no layer, or another number of weights than of layers; (when resolved) the model has no

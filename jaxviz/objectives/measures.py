@@ -35,7 +35,7 @@ def dot_cosine(
 
 
 def gram(x: Float[Array, "... channels"]) -> Float[Array, "channels channels"]:
-    """Returns the Gram matrix of an activation, of length 1: how often each two channels are active together."""
+    """Returns the Gram matrix of an activation, scaled to length 1: how often two channels are active together."""
     flat = x.reshape(-1, x.shape[-1])
     products = jnp.matmul(flat.T, flat, precision="highest")
     return products / norm(products)

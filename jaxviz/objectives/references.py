@@ -38,7 +38,7 @@ class _Compared(Layered):
         return dataclasses.replace(self, image=None, target=self.found(model))
 
     def found(self, model: Model) -> Array | np.ndarray:
-        """Returns the target for a model: the activations of the image, or what it is resolved to already."""
+        """Returns the target for a model: the activations of the image, or the target that is already resolved."""
         layer = model.layer(self.layer)
         if self.target is None:
             return np.asarray(model(images(self.image, model.canvas))[self.layer])
@@ -60,7 +60,7 @@ class _Compared(Layered):
 @partial(jax.tree_util.register_dataclass, data_fields=["image", "target"], meta_fields=["layer", "axis"])
 @dataclasses.dataclass(frozen=True)
 class Inversion(_Compared):
-    """Minus the squared distance to the activations of an image, relative to their own length."""
+    """Minus the squared distance to the activations of an image, relative to their length."""
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         target = jnp.asarray(self.target)
@@ -74,7 +74,7 @@ class Inversion(_Compared):
 @partial(jax.tree_util.register_dataclass, data_fields=["image", "target"], meta_fields=["layer", "axis", "order"])
 @dataclasses.dataclass(frozen=True)
 class ActivationDifference(_Compared):
-    """How far the activations are from those of an image."""
+    """The distance of the activations from those of an image."""
 
     order: int | float = 1
 
@@ -93,7 +93,7 @@ class ActivationDifference(_Compared):
 @partial(jax.tree_util.register_dataclass, data_fields=["image", "target", "power"], meta_fields=["layer", "axis"])
 @dataclasses.dataclass(frozen=True)
 class Caricature(_Compared):
-    """How far the activations go along those of an image."""
+    """How strongly the activations point along those of an image."""
 
     power: PyTree = 0.0  # [n]
 
@@ -112,7 +112,7 @@ class Caricature(_Compared):
 
 
 def inversion(layer: str, image: Image) -> Objective:
-    """Maximises ``-|x - t|^2 / |t|^2``, t the layer's activations of a given image: what the layer still knows of it.
+    """Maximises ``-|x - t|^2 / |t|^2``, with t a layer's activations of a given image: what the layer stores of it.
 
     Source: Mahendran and Vedaldi, "Understanding Deep Image Representations by Inverting Them", 2015,
     https://arxiv.org/abs/1412.0035
@@ -133,7 +133,7 @@ def inversion(layer: str, image: Image) -> Objective:
 
 
 def activation_difference(layer: str, image: Image, *, order: int | float = 1) -> Objective:
-    """Maximises the distance of a layer's activations from those of a given image; times -1, their nearness.
+    """Maximises the distance of a layer's activations from those of a given image; negate it for similarity.
 
     Source: lucid, https://github.com/tensorflow/lucid, ``activation_difference``, where the mean of the absolute
     differences is the default
@@ -141,7 +141,7 @@ def activation_difference(layer: str, image: Image, *, order: int | float = 1) -
     Args:
       layer: the layer's name.
       image: ``[*canvas.shape]`` in the canvas's range, or several ``[n, *canvas.shape]`` for a batch.
-      order: of the norm: 1, the mean absolute difference; 2, the root of the mean square; infinity, the largest.
+      order: the order of the norm: 1, the mean absolute difference; 2, the root mean square; infinity, the largest.
 
     Raises:
       JaxvizError: there is no such norm, or (when resolved) the image has another shape than the model's.
@@ -157,15 +157,15 @@ def activation_difference(layer: str, image: Image, *, order: int | float = 1) -
 
 
 def caricature(layer: str, image: Image, *, power: Numbers = 0.0) -> Objective:
-    """Maximises ``x . t max(cosine(x, t), 0.1)^power``, the mean over the layer, t its activations of a given image.
+    """Maximises ``x . t max(cosine(x, t), 0.1)^power``, the mean over a layer, with t its activations of an image.
 
-    What the layer sees in the image, it comes to see more of. Source: Olah's caricatures in lucid,
+    The picture exaggerates what the layer recognizes in the image. Source: Olah's caricatures in lucid,
     https://github.com/tensorflow/lucid, which divides by one of the two lengths where the cosine divides by both
 
     Args:
       layer: the layer's name.
       image: ``[*canvas.shape]`` in the canvas's range, or several ``[n, *canvas.shape]`` for a batch.
-      power: of the cosine, 0 or more; the larger, the nearer to the image.
+      power: the power of the cosine, 0 or more; a larger power stays closer to the image.
 
     Raises:
       JaxvizError: (when resolved) the image has another shape than the model's.
@@ -179,7 +179,7 @@ def caricature(layer: str, image: Image, *, power: Numbers = 0.0) -> Objective:
 
 
 def accentuation(objective: Objective, layer: str, image: Image, *, weight: Weight = 1.0) -> Objective:
-    """Maximises ``objective + weight x inversion(layer, image)``: what the objective sees in an image, made clearer.
+    """Maximises ``objective + weight x inversion(layer, image)``: an image with the objective's features enhanced.
 
     The ascent should start from the image: ``visualize(model, accentuation(…), start=image)``. Source: Hamblin et al.,
     "Feature Accentuation: Revealing 'What' Features Respond to in Natural Images", 2024,
@@ -187,9 +187,9 @@ def accentuation(objective: Objective, layer: str, image: Image, *, weight: Weig
 
     Args:
       objective: what to accentuate, one or a batch.
-      layer: the layer, an early one, in which the image is to stay what it is.
+      layer: the layer, usually an early one, whose activations should stay those of the image.
       image: ``[*canvas.shape]`` in the canvas's range, or several ``[n, *canvas.shape]`` for a batch.
-      weight: how strongly it is.
+      weight: the weight of the inversion.
 
     Raises:
       JaxvizError: (when resolved) the image has another shape than the model's.

@@ -10,7 +10,7 @@ __all__ = ["alike", "stacked"]
 
 
 def alike(trees: Sequence[PyTree]) -> Iterable[list[int]]:
-    """Returns the places of trees that are of one structure, static values and shapes but for the leading axes."""
+    """Returns the places of trees with equal structure, static values and shapes except for the leading axes."""
     kinds: dict = {}
     for place, tree in enumerate(trees):
         leaves, structure = jax.tree.flatten(tree)

@@ -98,7 +98,7 @@ class Neuron(Layered):
 @partial(jax.tree_util.register_dataclass, data_fields=["weights", "position"], meta_fields=["layer", "window", "axis"])
 @dataclasses.dataclass(frozen=True)
 class LocalGroup(Layered):
-    """The neurons of a window, weighted: the mean over its positions of the weighted sum over channels."""
+    """The neurons of a window: the mean over its positions of the weighted sum over channels."""
 
     layer: str
     weights: PyTree  # [n, channels] or [n, *window, channels]; None, until resolved, for a mean over channels
@@ -140,13 +140,13 @@ class LocalGroup(Layered):
 
 
 def channel(layer: str, index: Indices = None) -> Objective:
-    """Maximises the mean of one channel over height and width; of a dense layer, one unit.
+    """Maximises the mean of one channel over height and width; in a dense layer, one unit.
 
     Source: Olah et al., "Feature Visualization", Distill 2017, https://distill.pub/2017/feature-visualization
 
     Args:
-      layer: the layer's name; ``model.layers`` has them.
-      index: a channel, or several for a batch; all of the layer's when left out.
+      layer: the layer's name, one of ``model.layers``.
+      index: a channel, or several for a batch; by default all channels of the layer.
 
     Example:
       >>> channel("conv2d_3", [3, 7]).labels()
@@ -156,16 +156,16 @@ def channel(layer: str, index: Indices = None) -> Objective:
 
 
 def neuron(layer: str, index: Indices = None, position: Position = "centre") -> Objective:
-    """Maximises one channel at one position; of a dense layer, one unit.
+    """Maximises one channel at one position; in a dense layer, one unit.
 
     Source: Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009; the centre, ``sides // 2``, as in
     lucid, https://github.com/tensorflow/lucid
 
     Args:
       layer: the layer's name.
-      index: a channel, or several for a batch; all of the layer's when left out.
-      position: where, such as ``(5, 5)`` for row and column; or several ``[n, 2]`` for a batch, one for each channel or
-        all of one channel; the centre when left out.
+      index: a channel, or several for a batch; by default all channels of the layer.
+      position: such as ``(5, 5)`` for row and column; or several ``[n, 2]`` for a batch, one for each channel or
+        all of one channel; by default the centre.
 
     Raises:
       JaxvizError: (when resolved) there is no such position.
@@ -187,13 +187,13 @@ def local_group(
 
     Args:
       layer: the layer's name.
-      weights: of the channels, ``[channels]``, or of every neuron, ``[*window, channels]``; several ``[n, …]`` for a
-        batch. The mean over the channels when left out.
+      weights: the weights of the channels, ``[channels]``, or of every neuron, ``[*window, channels]``; several
+        ``[n, …]`` for a batch; by default the mean over the channels.
       position: the middle of the window (the later one of two), or several ``[n, 2]`` for a batch.
-      window: how many positions it has along each axis.
+      window: the number of positions along each axis.
 
     Raises:
-      JaxvizError: (when resolved) the window does not fit into the layer, or the weights are of another shape.
+      JaxvizError: (when resolved) the window does not fit into the layer, or the weights have another shape.
 
     Example:
       >>> local_group("conv2d_3", position=(5, 6)).labels()

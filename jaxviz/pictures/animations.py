@@ -39,17 +39,17 @@ def gif(
     captions: bool = True,
     render: Render | None = None,
 ) -> Path:
-    """Writes the ascents as one animated GIF, side by side: greys exactly, colours in the 256 that fit them best.
+    """Writes the ascents side by side as an animated GIF: exact greys, or the 256 colours that fit best.
 
     Args:
-      visualization: one with frames, as ``visualize(…, frames=32)`` makes it.
-      path: the file to write; it appears whole or not at all.
+      visualization: a visualization with frames, made by ``visualize(…, frames=32)``.
+      path: the file to write, completely or not at all.
       duration: seconds from the first frame to the last.
-      hold: seconds for which the last one stays.
-      loop: whether it begins anew.
+      hold: seconds for which the last frame is shown.
+      loop: whether the animation repeats.
       captions: whether each tile has its label above it.
-      render: turns the frames of one image into 0..255. When left out: where all of them lie in the range that the
-        network was trained for they are shown as they are, else the contrast of each film is normalized as a whole.
+      render: maps the frames of one image to 0..255. By default, if all frames are in the network's range, they are
+        shown as they are; else the contrast of each film is normalized as a whole.
 
     Returns:
       The path of the file.
@@ -74,13 +74,13 @@ def apng(
     """Writes the ascents as one animated PNG, which is lossless. Programs without animation show its first frame.
 
     Args:
-      visualization: one with frames, as ``visualize(…, frames=32)`` makes it.
-      path: the file to write, ``.png`` or ``.apng``; it appears whole or not at all.
+      visualization: a visualization with frames, made by ``visualize(…, frames=32)``.
+      path: the file to write, ``.png`` or ``.apng``, completely or not at all.
       duration: seconds from the first frame to the last.
-      hold: seconds for which the last one stays.
-      loop: whether it begins anew.
+      hold: seconds for which the last frame is shown.
+      loop: whether the animation repeats.
       captions: whether each tile has its label above it.
-      render: turns the frames of one image into 0..255; as for ``gif`` when left out.
+      render: maps the frames of one image to 0..255; by default as in ``gif``.
 
     Returns:
       The path of the file.
@@ -99,9 +99,9 @@ def sheets(
     """Returns the frames of all images side by side on black, magnified, with a thin grey line around each image.
 
     Args:
-      visualization: one with frames.
+      visualization: a visualization with frames.
       captions: whether each tile has its label above it.
-      render: turns the frames of one image into 0..255; as for ``gif`` when left out.
+      render: maps the frames of one image to 0..255; by default as in ``gif``.
 
     Raises:
       JaxvizError: there are no frames.

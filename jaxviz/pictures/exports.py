@@ -31,12 +31,12 @@ h2{font:600 1.1em system-ui,sans-serif;margin:1.5em 0 .5em}
 def png(visualization: Visualization, directory: str | os.PathLike) -> list[Path]:
     """Writes each image as a lossless PNG of 8 bits, pixel for pixel, named by its label.
 
-    Images that all lie in the range that the network was trained for are written as they are, others with their
-    contrast normalized. Characters that a file's name cannot have everywhere become ``-``: ``conv2d_3-17.png``.
+    If all images are in the network's range, they are written as they are; else their contrast is normalized.
+    Characters that some systems do not allow in file names become ``-``: ``conv2d_3-17.png``.
 
     Args:
-      visualization: whose images.
-      directory: where to write them; all of them appear, or none.
+      visualization: the images.
+      directory: the directory to write to; all files appear, or none.
 
     Returns:
       The paths, in the order of the images.
@@ -58,13 +58,13 @@ def png(visualization: Visualization, directory: str | os.PathLike) -> list[Path
 
 
 def html(visualization: Visualization, path: str | os.PathLike, *, report: Report | None = None) -> None:
-    """Writes one page with every image, score curve and number, and how they were made.
+    """Writes one page with all images, score curves, numbers and settings.
 
-    It holds all it needs, loads and runs nothing, and is as dark or light as the reader's system.
+    It is self-contained, runs no scripts, and is dark or light as the reader's system is.
 
     Args:
-      visualization: what to show.
-      path: the file to write; it appears whole or not at all.
+      visualization: the images.
+      path: the file to write, completely or not at all.
       report: the numbers of its images, for a table.
 
     Raises:

@@ -39,10 +39,10 @@ def collage(
     A dead image is replaced by a cross. An image that became NaN is crossed out, and the step is written over it.
 
     Args:
-      visualization: what to draw.
-      title: the sheet's title; the layers' names when left out.
-      render: turns one image into 0..255. When left out: images that all lie in the range that the network was trained
-        for are shown as they are, others with their contrast normalized.
+      visualization: the images.
+      title: the sheet's title; by default the layers' names.
+      render: maps one image to 0..255. By default, if all images are in the network's range, they are shown as they
+        are; else their contrast is normalized.
 
     Example:
       >>> import jaxviz
@@ -67,15 +67,15 @@ def tiles_figure(
     nan_from: Int[np.ndarray, " n"] | None = None,
     columns: int | None = None,
 ) -> Figure:
-    """Draws tiles in a grid on black, captions above them and a thin grey line around each.
+    """Draws tiles in a grid on black, with captions above them and a thin grey line around each.
 
     Args:
       tiles: images of 1 channel (grey) or 3 (colour) in 0..255; any other number is averaged to grey.
-      captions: one a tile.
+      captions: one for each tile.
       title: the sheet's title.
-      dead: tiles that are crossed out rather than shown.
+      dead: tiles that are crossed out instead of shown.
       nan_from: the step from which on the score of a tile is NaN, -1 for other tiles; the former are crossed out.
-      columns: how many tiles a row has; chosen for their number when None.
+      columns: the number of tiles in a row; when None, it follows from the number of tiles.
     """
     dead = np.zeros(len(tiles), bool) if dead is None else dead
     nan_from = np.full(len(tiles), -1) if nan_from is None else nan_from
@@ -137,7 +137,7 @@ def scores(visualization: Visualization, *, title: str = "") -> Figure:
     """Draws the score curve of each image.
 
     Args:
-      visualization: what to draw.
+      visualization: the images.
       title: the figure's title.
     """
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -151,13 +151,13 @@ def scores(visualization: Visualization, *, title: str = "") -> Figure:
 
 
 def report(report: Report, *, title: str | None = None) -> Figure:
-    """Draws how far each image came as a bar, in the colour of its status: its ratio to the largest on real images.
+    """Draws a bar for each image, in the colour of its status: its ratio to the largest activation on real images.
 
     Without real images the bar is the activation itself. A unit without such a number has a mark at 0.
 
     Args:
-      report: what to draw.
-      title: the figure's title; the layers' names when left out.
+      report: the numbers.
+      title: the figure's title; by default the layers' names.
     """
     compared = not np.isnan(report.ratio).all()
     heights = report.ratio if compared else report.reached

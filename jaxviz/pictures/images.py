@@ -25,7 +25,7 @@ _BAND = 16  # height in pixels of an input that has none
 
 
 def normalize(image: Float[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:
-    """Gives an image of any scale a middling contrast: ``(x - mean) / (std + 1e-7) * 0.1 + 0.5``, clipped to 0..1.
+    """Normalizes the contrast of an image of any scale: ``(x - mean) / (std + 1e-7) * 0.1 + 0.5``, clipped to 0..1.
 
     Source: Chollet, "How convolutional neural networks see the world", Keras blog 2016,
     https://blog.keras.io/how-convolutional-neural-networks-see-the-world.html
@@ -49,8 +49,8 @@ def in_range(image: Float[np.ndarray, "..."], low: float, high: float) -> UInt8[
 
     Args:
       image: one image or more.
-      low: what becomes 0.
-      high: what becomes 255.
+      low: the value that becomes 0.
+      high: the value that becomes 255.
     """
     return (np.clip((image - low) / (high - low), 0, 1) * 255).round().astype(np.uint8)
 
@@ -58,11 +58,11 @@ def in_range(image: Float[np.ndarray, "..."], low: float, high: float) -> UInt8[
 def rendering(
     batch: Float[np.ndarray, "..."], low: float, high: float
 ) -> Callable[[Float[np.ndarray, "..."]], UInt8[np.ndarray, "..."]]:
-    """Chooses what turns images into 0..255: as they are where all lie in ``low..high``, else contrast normalized.
+    """Returns the function that maps images to 0..255: the range ``low..high`` if all are in it, else `normalize`.
 
     Args:
       batch: the images, or one.
-      low: the smallest pixel value that the network was trained for.
+      low: the smallest pixel value of the network's range.
       high: the largest.
 
     Example:
@@ -74,11 +74,11 @@ def rendering(
 
 
 def channels_last(batch: Float[np.ndarray, "n ..."], channel_axis: int) -> Float[np.ndarray, "n height width channels"]:
-    """Makes pictures of any batch: plain pixels are grey, plain numbers a band of them.
+    """Makes pictures of any batch: values without channels become grey pixels, vectors a row of pixels.
 
     Args:
       batch: images in the network's own layout.
-      channel_axis: where one image has its channels: -1 (last) or 0 (first).
+      channel_axis: the channel axis of one image: -1 (last) or 0 (first).
 
     Raises:
       JaxvizError: an image has more than three axes.
@@ -93,12 +93,12 @@ def channels_last(batch: Float[np.ndarray, "n ..."], channel_axis: int) -> Float
 
 
 def grey_or_colour(tiles: UInt8[np.ndarray, "... channels"]) -> UInt8[np.ndarray, "... shown"]:
-    """Leaves tiles of 1 channel (grey) or 3 (colour) as they are, and averages any other number to grey."""
+    """Returns tiles of 1 channel (grey) or 3 (colour) unchanged, and averages any other number to grey."""
     return tiles if tiles.shape[-1] in (1, 3) else tiles.mean(axis=-1, keepdims=True).astype(np.uint8)
 
 
 def deaverage(image: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
-    """Keeps what is brighter than an image's mean: ``clip(x - mean, 0, 255)``, times ``255 / max``.
+    """Keeps the values above an image's mean: ``clip(x - mean, 0, 255)``, times ``255 / max``.
 
     Source: Robinson's article of 2018 on visualizing a Keras MNIST network.
 
@@ -118,10 +118,10 @@ def deaverage(image: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 
 def grid_shape(count: int) -> tuple[int, int]:
-    """Returns rows and columns for so many tiles: 2 x 5 for 10, 4 x 8 for 32, 8 x 8 for 64.
+    """Returns the rows and columns for a number of tiles: 2 x 5 for 10, 4 x 8 for 32, 8 x 8 for 64.
 
     Args:
-      count: how many tiles, 1 or more.
+      count: the number of tiles, 1 or more.
     """
     rows = max(divisor for divisor in range(1, math.isqrt(count) + 1) if count % divisor == 0)
     if count // rows > 4 * rows and count > 8:  # nearly prime: a last row with gaps beats a ribbon
@@ -130,14 +130,14 @@ def grid_shape(count: int) -> tuple[int, int]:
 
 
 def magnification(height: int, width: int) -> int:
-    """Returns how many screen pixels stand for one of an image, so that small ones can be looked at."""
+    """Returns the number of screen pixels for one pixel of an image, so that small images are visible."""
     return max(1, 96 // max(height, width))
 
 
 def collage(
     tiles: UInt8[np.ndarray, "n height width channels"], *, rows: int, columns: int, margin: int = 2
 ) -> UInt8[np.ndarray, "collage_height collage_width channels"]:
-    """Lays tiles out in reading order, a black margin between them.
+    """Arranges tiles in reading order, with a black margin between them.
 
     Args:
       tiles: at most ``rows * columns`` images.

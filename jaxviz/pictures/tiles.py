@@ -21,7 +21,7 @@ Render = Callable[[np.ndarray], np.ndarray]
 
 
 def tiles(visualization: Visualization, render: Render | None = None) -> UInt8[np.ndarray, "n height width channels"]:
-    """Returns the images as they are shown: in 0..255, channels last, grey or colour.
+    """Returns the images for display: in 0..255, channels last, grey or colour.
 
     Args:
       visualization: whose.

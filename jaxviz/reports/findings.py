@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 
 from jaxviz.visualization import Visualization
 
-__all__ = ["SILENT", "STATUSES", "agreement", "rank", "selectivity", "share_below", "spread", "statuses"]
+__all__ = ["SILENT", "STATUSES", "agreement", "rank", "selectivity", "share_below", "share_left", "spread", "statuses"]
 
 STATUSES = ("alive", "never active on the data", "dead at the start", "died on the way", "not a number")
 
@@ -16,7 +16,7 @@ SILENT = 1e-6
 def statuses(visualization: Visualization, on_data: Float[np.ndarray, "images n"] | None) -> tuple[str, ...]:
     """Returns the status of each image.
 
-    The first of these that holds is the status:
+    The status is the first of these that applies:
 
     - *not a number*: the score or the image became NaN or infinite (`Visualization.not_a_number`);
     - *never active on the data*: no real image takes the score farther from 0 than `SILENT`, whatever the ascent found;
@@ -41,11 +41,11 @@ def selectivity(
     index: Int[np.ndarray, " n"],
     on_data: Float[np.ndarray, "images units"] | None,
 ) -> Float[np.ndarray, " n"]:
-    """Returns the share of a layer's other units that an image excites less than the unit it was made for.
+    """Returns the share of a layer's other units that an image activates less than its own unit.
 
     ``share of c != u with z_c(x) < z_u(x)``, with ``z_c(x) = (a_c(x) - mean of a_c) / std of a_c`` over the real
-    images, and ``z_c = a_c`` where there are none. Of a unit that is the same on all real images, z is 0 where the
-    image leaves it there, and infinite where it does not.
+    images, and ``z_c = a_c`` without real images. If a unit has the same activation on all real images, z is 0 if the
+    image has this activation too, and infinite otherwise.
 
     Args:
       excited: the activation of every unit of the layer in each image.
@@ -64,20 +64,26 @@ def share_below(values: Float[np.ndarray, " n"], on_data: Float[np.ndarray, "ima
     return _where(np.isfinite(values), (on_data < values).mean(axis=0))
 
 
+def share_left(survived: Float[np.ndarray, " n"], reached: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Returns survived over reached; NaN where nothing above 0 was reached."""
+    known = np.isfinite(survived) & np.isfinite(reached) & (reached > SILENT)
+    return np.divide(survived, reached, out=np.full(len(reached), np.nan), where=known)
+
+
 def rank(probabilities: Float[np.ndarray, "n classes"], intended: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Returns the place of the intended class among all by probability, the likeliest 1."""
+    """Returns the rank of the intended class by probability; the most probable class has rank 1."""
     own = np.take_along_axis(probabilities, intended[:, None], axis=1)
     return _where(np.isfinite(probabilities).all(axis=1), 1 + (probabilities > own).sum(axis=1))
 
 
 def agreement(restarts: Float[np.ndarray, "n restarts ..."] | None, count: int) -> Float[np.ndarray, " n"]:
-    """Returns the mean cosine of any two restarts' images, each less its own mean: 1 where all are the same picture.
+    """Returns the mean cosine of any two restarts' images, each minus its own mean: 1 if all pictures are equal.
 
     Pairs with a flat image have no cosine and are left out.
 
     Args:
-      restarts: the last image of each restart; None where there was one.
-      count: n.
+      restarts: the last image of each restart; None for a single restart.
+      count: the number of units, n.
     """
     if restarts is None or restarts.shape[1] < 2:
         return np.full(count, np.nan)
@@ -85,7 +91,7 @@ def agreement(restarts: Float[np.ndarray, "n restarts ..."] | None, count: int) 
 
 
 def spread(scores: Float[np.ndarray, "n restarts"] | None, count: int) -> Float[np.ndarray, " n"]:
-    """Returns how far the best restart's score is above the worst's; NaN where one of them is no number."""
+    """Returns the difference of the best and the worst restart's score; NaN if one of them is NaN."""
     if scores is None or scores.shape[1] < 2:
         return np.full(count, np.nan)
     return _where(np.isfinite(scores).all(axis=1), np.ptp(np.where(np.isfinite(scores), scores, 0), axis=1))

@@ -7,10 +7,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from jaxviz.ascent import chunks
 from jaxviz.ascent.views import channels_last, in_layout, plain_view, view
+from jaxviz.layers.resampling import resize
 from jaxviz.networks.activations import Activations
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
@@ -25,6 +26,7 @@ __all__ = [
     "class_probabilities",
     "classes",
     "count_of",
+    "in_chunks",
     "plain",
     "reached",
     "release",
@@ -35,7 +37,7 @@ __all__ = [
 
 
 def count_of(objective: Objective) -> int:
-    """Returns how many objectives a resolved batch has."""
+    """Returns the number of objectives in a resolved batch."""
     return len(objective.labels())
 
 
@@ -50,7 +52,7 @@ def score_each(
       images: on the model's canvas.
     """
     batch = _spread(objective, count_of(objective))
-    return _in_chunks(lambda rows: np.asarray(_each(model, batch, images[rows])), model, len(images))
+    return in_chunks(lambda rows: np.asarray(_each(model, batch, images[rows])), model, len(images))
 
 
 def reached(
@@ -62,15 +64,15 @@ def reached(
     views: int = 1,
     key: Array | None = None,
 ) -> Float[np.ndarray, " n"]:
-    """Scores each image, or each group of images, by the objective that it was made for.
+    """Scores each image, or each group of images, by its own objective.
 
     Args:
       model: the network.
       objective: a resolved batch of n objectives.
-      images: ``n * objective.group`` of them, as a visualization has them.
-      recipe: whose transforms are made, as at its last step; None for the images as they are.
-      views: over how many such views the score is averaged.
-      key: of their draws; none are made without a recipe.
+      images: ``n * objective.group`` images, as in a visualization.
+      recipe: the recipe whose transforms are applied, as at its last step; None for the images themselves.
+      views: the number of views over which the score is averaged.
+      key: the key of the views; not used without a recipe.
     """
     count, key = count_of(objective), jax.random.key(0) if key is None else key
     batch = _spread(objective, count)
@@ -79,14 +81,14 @@ def reached(
     def some(rows: np.ndarray) -> np.ndarray:
         return np.asarray(_own(model, jax.tree.map(lambda leaf: leaf[rows], batch), groups[rows], key, recipe, views))
 
-    return _in_chunks(some, model, count, each=views * objective.group)
+    return in_chunks(some, model, count, each=views * objective.group)
 
 
 def units(objective: Objective, model: Model) -> tuple[Objective, np.ndarray] | None:
-    """Returns the same question of all units of a layer, and which of them a resolved batch asks for ``[n]``.
+    """Returns the objective of all units of a layer, and the units of a resolved batch ``[n]``.
 
-    A neuron is compared with the channels of its layer, by their means over all positions. None for objectives that
-    are not of single units.
+    A neuron is compared with the channels of its layer, by their means over all positions. None if the objectives are
+    not single units.
     """
     if isinstance(objective, BeforeActivation):
         found = units(objective.term, model)
@@ -101,7 +103,7 @@ def units(objective: Objective, model: Model) -> tuple[Objective, np.ndarray] | 
 
 
 def classes(objective: Objective, model: Model) -> np.ndarray | None:
-    """Returns which class each of a resolved batch asks for ``[n]``; None for objectives that are not of classes."""
+    """Returns the class of each objective of a resolved batch ``[n]``; None for objectives that are not classes."""
     if isinstance(objective, BeforeActivation):
         return classes(objective.term, model)
     of_output = isinstance(objective, Channel | Neuron) and objective.layer in (model.output, model.logits)
@@ -114,14 +116,14 @@ def classes(objective: Objective, model: Model) -> np.ndarray | None:
 
 
 def class_probabilities(model: Model, images: Float[np.ndarray, "images ..."]) -> Float[np.ndarray, "images classes"]:
-    """Returns the probability of each class in each image; no classes for a model that has none."""
+    """Returns the probability of each class for each image; empty for a model without classes."""
     if len(model.layer(model.output).output_shape) != 1:
         return np.zeros((len(images), 0), np.float32)
     return score_each(model, class_probability().resolve(model), images)
 
 
 def plain(images: Float[np.ndarray, "images ..."], canvas: Canvas) -> Float[np.ndarray, "images ..."]:
-    """Returns images as the network sees them: one with an opacity over the middle of the canvas's range."""
+    """Returns images as the network sees them; images with opacity are put over the middle of the canvas's range."""
     if images.shape[1:] == canvas.shape:
         return images
     looked = jax.vmap(lambda image: in_layout(_seen(image, canvas), canvas))(jnp.asarray(images))
@@ -129,26 +131,42 @@ def plain(images: Float[np.ndarray, "images ..."], canvas: Canvas) -> Float[np.n
 
 
 def shown_to(images: Float[np.ndarray, "images ..."], canvas: Canvas, other: Canvas) -> Float[np.ndarray, "images ..."]:
-    """Returns images of one canvas in the range and the layout of another."""
+    """Returns images of one canvas in the range, the layout and the size of another."""
     if (canvas.low, canvas.high) != (other.low, other.high):
         images = other.low + (other.high - other.low) / (canvas.high - canvas.low) * (images - canvas.low)
     axes = [canvas.channel_axis % images[0].ndim + 1, other.channel_axis % images[0].ndim + 1]
+    spatial = channels_last(other).shape[:-1]
+    if channels_last(canvas).shape[:-1] != spatial:
+        images = np.moveaxis(np.asarray(_resized(jnp.moveaxis(jnp.asarray(images), axes[0], -1), spatial)), -1, axes[0])
     return np.moveaxis(images, *axes).astype(np.float32)
 
 
-def release() -> None:
-    """Forgets the programs of all measurements; what is measured again is compiled again."""
-    for program in (_each, _own):
-        program.clear_cache()  # type: ignore[attr-defined]
+def in_chunks(some: Callable[[np.ndarray], PyTree], model: Model, count: int, *, each: int = 1) -> PyTree:
+    """Calls a function with the rows of each chunk, and joins what it gives, row by row.
 
-
-def _in_chunks(some: Callable[[np.ndarray], np.ndarray], model: Model, count: int, *, each: int = 1) -> np.ndarray:
-    """Calls a function with the rows of each chunk, and joins what it gives; ``each`` row is of so many images."""
+    Args:
+      some: from rows to arrays that have as many rows.
+      model: the network that the function runs, by which chunks are sized.
+      count: how many rows there are.
+      each: of how many images each row is.
+    """
     way = chunks.plan(model, count, None, None)
     width = max(1, way.width // each)
     first, *rest = (chunks.rows_of(count, width, place) for place in range(-(-count // width)))
     # The first one compiles, for all.
-    return np.concatenate([some(first), *chunks.in_parallel(some, rest, way.workers)])[:count]
+    parts = [some(first), *chunks.in_parallel(some, rest, way.workers)]
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays)[:count], *parts)
+
+
+def release() -> None:
+    """Deletes the compiled programs of all measurements."""
+    for program in (_each, _own):
+        program.clear_cache()  # type: ignore[attr-defined]
+
+
+@partial(jax.jit, static_argnames="spatial")
+def _resized(images: Array, spatial: tuple[int, ...]) -> Array:
+    return jax.vmap(lambda image: resize(image, spatial))(images)
 
 
 @jax.jit

@@ -21,19 +21,19 @@ def read_real_images(
 ) -> tuple[Float[np.ndarray, "images ..."], Integer[np.ndarray, " images"] | None]:
     """Reads real images to compare with.
 
-    Bytes (uint8) are taken for 0..255 and mapped to the canvas's range; other numbers must lie in it. Images without
-    channels get one, and images with their channels last are turned round for a canvas that has them first.
+    Bytes (uint8) are mapped from 0..255 to the canvas's range; other numbers must be in this range. Images without
+    channels get one, and images with their channels last are transposed for a canvas that has them first.
 
     Args:
-      path: a ``.npy`` file of images, or a ``.npz`` file that holds them as ``images`` or ``x``, or as its only array,
-        and may hold their classes as ``labels`` or ``y``.
+      path: a ``.npy`` file of images, or a ``.npz`` file with the images as ``images`` or ``x``,
+        and optionally their classes as ``labels`` or ``y``.
       canvas: what the model takes.
 
     Returns:
-      Images ``[images, *canvas.shape]`` float32, and a whole number for each; None where the file has none.
+      Images ``[images, *canvas.shape]`` float32, and an integer for each; None if the file has no classes.
 
     Raises:
-      JaxvizError: the file is missing or something else, or its images have another shape or range.
+      JaxvizError: the file is missing or of another kind, or its images have another shape or range.
     """
     found, labels = _arrays(Path(path))
     images = _laid_out(found, canvas, path)
@@ -46,8 +46,6 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     arrays = read_arrays(path)
     images = next((arrays[name] for name in _IMAGES if name in arrays), None)
     labels = next((arrays[name] for name in _LABELS if name in arrays), None)
-    if images is None and len(arrays) == 1:
-        images = next(iter(arrays.values()))
     if images is None:
         raise JaxvizError(f"{path} holds {', '.join(arrays) or 'nothing'}; name its images 'images' or 'x'")
     if images.dtype.kind not in "fiub":

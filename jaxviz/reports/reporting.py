@@ -10,10 +10,14 @@ from jaxviz import recipes
 from jaxviz.ascent.views import channels_last
 from jaxviz.networks.activations import Activations
 from jaxviz.networks.model import Model
-from jaxviz.objectives import Objective, function
+from jaxviz.objectives import Objective
 from jaxviz.recipes import PRESETS, Recipe
-from jaxviz.reports import findings, measurements
+from jaxviz.reports import appearance, findings, measurements
+from jaxviz.reports.explanations import explained
+from jaxviz.reports.inputs import real_of, resolved_for
+from jaxviz.reports.observers import Observing
 from jaxviz.reports.report import Report
+from jaxviz.transforms import Affine, Scale
 from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import Visualization
 
@@ -24,13 +28,14 @@ Judge = Callable[[np.ndarray], np.ndarray]
 # What is not known of every image; the rest of a report always is.
 _NUMBERS = (
     *("with_transforms", "largest", "percentile", "selectivity", "preferred"),
-    *("transfer", "intended", "probability", "rank", "second_probability"),
+    *("transfer", "intended", "probability", "rank", "second_probability", "second_rank", "spectrum"),
+    *("interpretability", "interpretability_error", "chance", "ceiling", "with_negative"),
 )
 
 
 def report(
     model: Model,
-    objective: Objective | Callable[[Activations], Float[Array, ""]],
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
     visualization: Visualization,
     *,
     recipe: str | Recipe | None = None,
@@ -39,27 +44,32 @@ def report(
     second: Model | None = None,
     second_objective: Objective | None = None,
     judges: Mapping[str, Judge] | None = None,
+    observer: Observing | None = None,
+    negative: Visualization | None = None,
     views: int = 16,
     key: Array | None = None,
 ) -> Report:
-    """Measures the images of a visualization: how far they came, and what else they excite.
+    """Measures the images of a visualization: what activations they reach, and what else they activate.
 
     Args:
-      model: the network that they were made for.
-      objective: what they were made for, the same as ``visualize`` was given.
+      model: the network that the images were made for.
+      objective: the objective that ``visualize`` was called with.
       visualization: the images.
-      recipe: whose transforms the views are drawn by; when left out, the preset that the visualization names, if it
-        has its transforms still. A recipe without transforms has no views, and ``with_transforms`` is NaN.
-      images: real images ``[images, *canvas.shape]``, to compare with.
-      labels: their classes ``[images]``, whole numbers.
-      second: another network, of images of the same size, that is asked the same and shown them in its own range.
-      second_objective: what it is asked, where its layers have other names: as many objectives, in the same order.
-      judges: by name, functions that read classes ``[n]`` in images ``[n, *canvas.shape]``.
-      views: how many views of each image are drawn.
-      key: the key of their draws, ``jax.random.key(0)`` when left out.
+      recipe: the recipe whose transforms draw the views; by default the preset that the visualization names, if its
+        transforms are still the same. Without transforms there are no views, and ``with_transforms`` is NaN.
+      images: real images ``[images, *canvas.shape]`` to compare with.
+      labels: their classes ``[images]``, integers.
+      second: another network for images of the same size; it scores the same images, converted to its own range.
+      second_objective: its objective, if its layers have other names: as many objectives, in the same order.
+      observer: a network, or a function, that decides which real images are closer to the pictures, see
+        `jaxviz.reports.interpretability`; it needs images.
+      negative: pictures that minimize the same units, which help the observer.
+      judges: functions, by name, that return the classes ``[n]`` of images ``[n, *canvas.shape]``.
+      views: the number of views of each image.
+      key: the key of the views, by default ``jax.random.key(0)``.
 
     Raises:
-      JaxvizError: the objective is not that of the visualization, or images, labels or readings are of another shape.
+      JaxvizError: the objective is not that of the visualization, or images, labels or readings have another shape.
 
     Example:
       >>> import jaxviz
@@ -70,8 +80,8 @@ def report(
     """
     if views < 1:
         raise JaxvizError(f"views of {views}: give 1 or more")
-    objective, used = _resolved(objective, model, visualization), _recipe(recipe, visualization)
-    real = None if images is None else _real(images, model)
+    objective, used = resolved_for(objective, model, visualization), _recipe(recipe, visualization)
+    real = None if images is None else real_of(images, model)
     shown = measurements.plain(visualization.images, model.canvas)
     facts = {"recipe": visualization.provenance.get("recipe", "unknown")}
     if real is not None:
@@ -82,6 +92,10 @@ def report(
         drawn = {"recipe": used, "views": views, "key": jax.random.key(0) if key is None else key}
         numbers["with_transforms"] = _reached(model, objective, visualization.images, **drawn)
         facts["views"] = f"{views} of each image, by the transforms of {used.name}"
+    moved = {"recipe": _moved(model), "views": views, "key": jax.random.key(0) if key is None else key}
+    survived = _reached(model, objective, visualization.images, **moved)
+    if real is not None:
+        numbers["spectrum"] = appearance.spectrum_distance(shown, real, model.canvas)
     scores = None
     if objective.group == 1:  # what several images reach together is not to be had of one real image
         scores, compared = _compared(model, objective, shown, real)
@@ -89,6 +103,13 @@ def report(
         numbers |= compared | _legible(model, shown, intended)
         if scores is not None and labels is not None:
             numbers["preferred"] = _preferred(scores, np.asarray(labels))
+        if observer is not None:
+            if real is None or scores is None:
+                raise JaxvizError("an observer compares real images; give them by images=")
+            against = None if negative is None else measurements.plain(negative.images, model.canvas)
+            told = explained(model, shown, real, scores, observer, against)
+            numbers |= {"interpretability": told.share, "interpretability_error": told.error, "chance": told.chance}
+            numbers |= {"ceiling": told.ceiling, "with_negative": told.both}
         if second is not None:
             numbers |= _transferred(second, second_objective or objective, model, shown, real, intended)
     return Report(
@@ -97,6 +118,8 @@ def report(
         dead=visualization.dead,
         agreement=findings.agreement(visualization.restarts, len(visualization)),
         spread=findings.spread(visualization.restart_scores, len(visualization)),
+        survival=findings.share_left(survived, numbers["reached"]),
+        ends=appearance.share_at_ends(shown, model.canvas),
         nan_from=np.where(visualization.not_a_number, visualization.nan_from, np.nan),
         judges={name: _read(name, judge, shown) for name, judge in (judges or {}).items()},
         facts=facts,
@@ -148,41 +171,22 @@ def _transferred(
         raise JaxvizError(
             f"{measurements.count_of(asked)} objectives of the second model for {len(shown)} images; give as many"
         )
-    if channels_last(second.canvas).shape != channels_last(model.canvas).shape:
+    theirs, own = channels_last(second.canvas).shape, channels_last(model.canvas).shape
+    if len(theirs) != len(own) or theirs[-1] != own[-1]:
         raise JaxvizError(
-            f"a second model of images {second.canvas.shape} for images {model.canvas.shape}; give one size"
+            f"a second model of images {second.canvas.shape} for images {model.canvas.shape}; give one of such images"
         )
     numbers = {}
-    theirs = measurements.shown_to(shown, model.canvas, second.canvas)
+    looked = measurements.shown_to(shown, model.canvas, second.canvas)
     if real is not None:
         on_data = measurements.score_each(second, asked, measurements.shown_to(real, model.canvas, second.canvas))
-        numbers["transfer"] = findings.share_below(measurements.reached(second, asked, theirs), on_data)
+        numbers["transfer"] = findings.share_below(measurements.reached(second, asked, looked), on_data)
     if intended is not None:
-        numbers["second_probability"] = _of_class(measurements.class_probabilities(second, theirs), intended)
+        found = measurements.class_probabilities(second, looked)
+        numbers["second_probability"] = _of_class(found, intended)
+        if intended.max() < found.shape[1]:
+            numbers["second_rank"] = findings.rank(found, intended)
     return numbers
-
-
-def _resolved(objective: Objective | Callable, model: Model, visualization: Visualization) -> Objective:
-    resolved = (objective if isinstance(objective, Objective) else function(objective)).resolve(model)
-    labels = tuple(label for label in resolved.labels() for _ in range(resolved.group))
-    made = visualization.labels
-    if resolved.group > 1:
-        made = tuple(label.rpartition("#")[0] for label in made)
-    if len(labels) != len(made):
-        raise JaxvizError(
-            f"an objective of {len(labels)} images for a visualization of {len(made)}; give the one it shows"
-        )
-    for place, (asked, shown) in enumerate(zip(labels, made, strict=True)):
-        if asked != shown:
-            raise JaxvizError(
-                f"image {place} of the visualization shows {shown}, and the objective is {asked}; give its own"
-            )
-    if visualization.canvas.shape != model.canvas.shape:
-        raise JaxvizError(
-            f"a visualization of images {visualization.canvas.shape} for a model of images {model.canvas.shape}; "
-            "give the model that it was made for"
-        )
-    return resolved
 
 
 def _recipe(recipe: str | Recipe | None, visualization: Visualization) -> Recipe | None:
@@ -196,13 +200,15 @@ def _recipe(recipe: str | Recipe | None, visualization: Visualization) -> Recipe
     return preset.replace(steps=int(told.get("steps", preset.steps)))
 
 
-def _real(images: Array | np.ndarray, model: Model) -> np.ndarray:
-    real = np.asarray(images, np.float32)
-    if real.shape[1:] != model.canvas.shape or not len(real):
-        raise JaxvizError(
-            f"real images of shape {real.shape}: this model takes [images, {', '.join(map(str, model.canvas.shape))}]"
-        )
-    return real
+def _moved(model: Model) -> Recipe:
+    """Returns a recipe whose views show whether a picture is more than a pattern of pixels; the same for all recipes.
+
+    Turned by up to 10 degrees, a tenth larger or smaller, and moved by up to a 28th of the shorter side; images that do
+    not have two spatial axes are only scaled.
+    """
+    spatial = channels_last(model.canvas).shape[:-1]
+    affine = Affine(degrees=10, low=0.9, high=1.1, pixels=min(spatial, default=0) / 28)
+    return PRESETS["jaxviz"].replace(transforms=(affine if len(spatial) == 2 else Scale(0.9, 1.1),))
 
 
 def _preferred(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -8,26 +8,31 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
+from jaxviz.ascent import batches
 from jaxviz.ascent.store import Condition
 from jaxviz.files.outputs import staged
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
 from jaxviz.networks.wiring import Strongest, strongest
+from jaxviz.objectives import Objective, class_logit
 from jaxviz.pictures import images as pictures
 from jaxviz.recipes import Recipe
 from jaxviz.reports import measurements
+from jaxviz.reports.observers import Observer
 from jaxviz.reports.report import Report
 from jaxviz.reports.reporting import report
 from jaxviz.sweeps.aspects import units_of
 from jaxviz.sweeps.selection import shown_in
 from jaxviz.sweeps.swept_layers import REAL, REPORT, STRONGEST, RealImages, SweptLayer
 from jaxviz.values.errors import JaxvizError
+from jaxviz.visualization import Visualization
 
 __all__ = ["Given", "condition", "given", "measure"]
 
 _BEST = 9  # real images kept of each unit
 _SIDE = 64  # pixels at most of their small copies
-_DIGEST, _WIRED = "sha256 of the real images", "strongest weights from"
+_DIGEST, _WIRED, _OBSERVER = "sha256 of the real images", "strongest weights from", "observer"
+_SHORT = 12  # digits of the digest of an observer's weights
 _TOGETHER = 512 << 20  # bytes of pictures measured together: the real images are scored once for each such block
 
 
@@ -36,20 +41,30 @@ class Given:
     """Real images to compare with.
 
     Attributes:
-      images: on the model's canvas.
-      digest: what tells them from others.
+      images: the images, in the model's range and layout.
+      digest: a hash of them.
+      observer: decides which of them are closer to the pictures.
+      observed: the weights and layers of the observer, as text.
     """
 
     images: Float[np.ndarray, "m ..."]
     digest: str
+    observer: Observer | None = None
+    observed: str | None = None
 
 
-def given(images: Float[Array | np.ndarray, "m ..."], model: Model) -> Given:
-    """Checks real images against a model.
+def given(
+    images: Float[Array | np.ndarray, "m ..."] | None, model: Model, observer: Observer | Model | None = None
+) -> Given | None:
+    """Checks real images against a model; None where there are none.
 
     Raises:
-      JaxvizError: they have another shape than the network's input, or there are none.
+      JaxvizError: they have another shape than the network's input, or an observer is given without any.
     """
+    if images is None:
+        if observer is not None:
+            raise JaxvizError("an observer compares real images; give them by images=")
+        return None
     real = np.ascontiguousarray(np.asarray(images, np.float32))
     if real.shape[1:] != model.canvas.shape or not len(real):
         raise JaxvizError(
@@ -57,13 +72,17 @@ def given(images: Float[Array | np.ndarray, "m ..."], model: Model) -> Given:
         )
     digest = hashlib.sha256(repr(real.shape).encode())
     digest.update(real.data)
-    return Given(real, digest.hexdigest())
+    if observer is None:
+        return Given(real, digest.hexdigest())
+    looking = Observer(observer) if isinstance(observer, Model) else observer
+    told = f"{batches.digest(looking.model)[:_SHORT]}: {', '.join(looking.read)}, grid {looking.grid}"
+    return Given(real, digest.hexdigest(), looking, told)
 
 
 def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
-    """Tells whether a recipe's pictures of a layer have their numbers, beside these real images if any are given.
+    """Returns whether a recipe's pictures of a layer have their numbers, for these real images if there are any.
 
-    Numbers beside other real images count as missing; incomplete ones, and another layer's, as damaged.
+    Numbers for other real images count as missing; incomplete numbers, and those of another layer, as damaged.
     """
     if not layer.has_numbers(recipe):
         return "missing"
@@ -77,6 +96,8 @@ def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
         return "damaged"
     if real is not None and digest != real.digest:
         return "missing"
+    if real is not None and real.observed is not None and there.facts.get(_OBSERVER) != _observed(real, layer, recipe):
+        return "missing"
     # Without a digest of its own, real images may be there that another recipe's numbers were measured with.
     expected = digest or any(_digest_of(layer, other) for other in layer.recipes)
     shown = _is_whole(best, layer) if expected else best is None
@@ -85,22 +106,27 @@ def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
 
 
 def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None) -> None:
-    """Writes the numbers of a layer all of whose pictures by a recipe are finished.
+    """Writes the numbers of a layer whose pictures by a recipe are all finished.
 
-    The strongest weights and the real images stand once in the folder of the layer, for all recipes.
+    The strongest weights and the real images are in the folder of the layer, once for all recipes.
 
     Args:
       model: the network.
       layer: one of its layers.
-      recipe: how the pictures were made.
+      recipe: the recipe of the pictures.
       real: real images to compare with.
     """
     parts = []
     images = None if real is None else real.images
-    for units, visualization in layer.blocks(recipe=recipe.name, most_bytes=_TOGETHER):
+    blocks = layer.blocks(recipe=recipe.name, most_bytes=_TOGETHER)
+    opposite = layer.blocks("negative", recipe=recipe.name, most_bytes=_TOGETHER)
+    for units, visualization in blocks:
         objective = units_of(model, layer.name, units)
         asked = dataclasses.replace(visualization, labels=tuple(objective.labels()))
-        told = report(model, objective, asked, recipe=recipe, images=images)
+        _, negative = next(opposite, (None, None)) if "negative" in layer.aspects else (None, None)
+        told = report(
+            model, objective, asked, recipe=recipe, images=images, **_observing(model, objective, real, negative)
+        )
         parts.append(dataclasses.replace(told, labels=visualization.labels))
     found = _strongest(model, layer)
     whole = Report.concatenate(parts)
@@ -109,6 +135,8 @@ def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None)
         facts[_WIRED] = found.layer
     if real is not None:
         facts[_DIGEST] = real.digest
+        if observed := _observed(real, layer, recipe.name):
+            facts[_OBSERVER] = observed
     # A report says that the other files are there, and which: so it is removed first, and written last.
     (layer.folder(recipe.name) / REPORT).unlink(missing_ok=True)
     kept = _keeps_real_images(layer, real)
@@ -120,6 +148,26 @@ def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None)
         if images is not None and not kept:
             np.savez(stage / REAL, allow_pickle=False, **_exciting(model, layer.name, images))
     dataclasses.replace(whole, facts=facts).save(layer.folder(recipe.name) / REPORT)
+
+
+def _observing(model: Model, objective: Objective, real: Given | None, negative: Visualization | None) -> dict:
+    """Returns what a report is told of an observer; one that knows as many classes also says whether it reads them."""
+    if real is None or real.observer is None:
+        return {}
+    observing: dict = {"observer": real.observer, "negative": negative}
+    reader, asked = real.observer.model, objective.resolve(model)
+    intended = measurements.classes(asked, model)
+    if intended is None or reader.layer(reader.output).output_shape != model.layer(model.output).output_shape:
+        return observing
+    return observing | {"second": reader, "second_objective": class_logit(intended)}
+
+
+def _observed(real: Given, layer: SweptLayer, recipe: str) -> str | None:
+    """Returns what numbers were measured with, beside the real images: the observer, and pictures of what silences."""
+    if real.observed is None:
+        return None
+    pairs = layer.finished("negative", recipe) == layer.channels
+    return f"{real.observed}{', with what silences each unit' if pairs else ''}"
 
 
 def _strongest(model: Model, layer: SweptLayer) -> Strongest | None:

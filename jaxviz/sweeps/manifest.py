@@ -27,7 +27,7 @@ class NetworkLayer(Layer):
     """One layer of the network, swept or not.
 
     Attributes:
-      inputs: the names of the layers that it reads; none where it reads the image, or where that is not known.
+      inputs: the names of the layers that it reads; empty if it reads the image, or if they are unknown.
     """
 
     inputs: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class NetworkLayer(Layer):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What a sweep is.
+    """The description of a sweep.
 
     Attributes:
       model: the network's name.
@@ -43,16 +43,16 @@ class Manifest:
         ``options`` that describe it; empty where it came from none.
       weights: a sha256 of its layers and variables.
       canvas: shape, range and layout of the images.
-      facts: key, precision and versions, as text: what the pictures of all recipes have in common.
+      facts: key, precision and versions, as text, which all recipes share.
       recipes: the values of each recipe, as text, by its name; at least one.
-      diversity: how many images of a unit differ, where there are such; else 0.
-      chunk: how many images climb together on each device, where that was asked for; else 0.
+      diversity: the number of different images of a unit; 0 for none.
+      chunk: the number of images that each device optimizes together, if it was given; else 0.
       network: all layers of the network.
-      swept: the names of those that are swept, in the network's order.
-      aspects: what is made of each unit.
-      classes: the name of the layer whose units are classes, which are asked for by their log-odds; or none.
-      class_names: what the classes are called, in order; empty where that is not known.
-      named: the names of the layers whose units are the classes: the last one, and what it is the softmax of.
+      swept: the names of the swept layers, in the network's order.
+      aspects: the kinds of pictures of each unit.
+      classes: the name of the layer whose units are classes, which are maximized by their log-odds; or empty.
+      class_names: the names of the classes, in order; empty if they are unknown.
+      named: the names of the layers whose units are the classes: the last layer, and the input of its softmax.
     """
 
     model: str
@@ -75,7 +75,7 @@ class Manifest:
         """Reads the manifest of a directory.
 
         Raises:
-          JaxvizError: there is none, it is damaged, or a later jaxviz wrote it.
+          JaxvizError: there is none, it is damaged, or a later version of jaxviz wrote it.
         """
         path = directory / FILE
         if not path.is_file():
@@ -100,7 +100,7 @@ class Manifest:
             raise JaxvizError(f"{path} is damaged; restore it, or sweep into another directory") from error
 
     def write(self, directory: Path) -> None:
-        """Writes the manifest, whole or not at all."""
+        """Writes the manifest, completely or not at all."""
         told = {"format": FORMAT, **dataclasses.asdict(self), "left_out": self.left_out}
         with staged(directory) as stage:
             (stage / FILE).write_text(json.dumps(told, indent=1) + "\n")
@@ -109,8 +109,8 @@ class Manifest:
         """Returns this manifest with the layers, recipes and aspects of another, earlier one of the same sweep.
 
         Raises:
-          JaxvizError: the earlier one is another sweep's, or has a recipe of the same name and other values; the
-            message names what differs.
+          JaxvizError: the earlier one is of another sweep, or has a recipe of the same name with other values; the
+            message names the difference.
         """
         mine, others = _told(self), _told(other)
         for name, value in mine.items():
@@ -147,30 +147,30 @@ class Manifest:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Why other layers are not swept, by their names; see `selection.left_out`."""
+        """For each layer that is not swept, the reason; see `selection.left_out`."""
         return left_out(self.network, self.swept, self.aspects)
 
     def provenance(self, recipe: str) -> dict[str, str]:
-        """Returns how the pictures of a recipe were made: its name and values, key, precision and versions."""
+        """Returns the settings of a recipe's pictures: its name and values, key, precision and versions."""
         assumed = {"range": self.canvas.assumption} if self.canvas.is_assumed else {}
         return {"recipe": recipe, **self.recipes[recipe], **self.facts, **assumed}
 
     def unit_names(self, layer: str) -> tuple[str, ...]:
-        """Returns what the units of a layer are called, in order; empty where they have only numbers."""
+        """Returns the names of a layer's units, in order; empty if they have only numbers."""
         return self.class_names if layer in self.named else ()
 
     def run_name(self, layer: str, recipe: str, aspect: str) -> str:
-        """Names the pictures of an aspect of a layer by a recipe, differently in every other sweep."""
+        """Returns a name for the pictures of an aspect of a layer by a recipe, which no other sweep has."""
         made = json.dumps([self.weights, self.provenance(recipe)], sort_keys=True)
         return f"{layer} {recipe} {aspect} {hashlib.sha256(made.encode()).hexdigest()[:16]}"
 
     def folder(self, layer: str) -> str:
-        """Returns the folder of a layer: its place in the network, and what a file name can hold of its name."""
+        """Returns the folder of a layer: its place in the network, and its name with safe characters."""
         place = [each.name for each in self.network].index(layer)
         return f"{place:03}-{_plain(layer)}"
 
     def recipe_folder(self, recipe: str) -> str:
-        """Returns the folder of a recipe in that of a layer: what a file name can hold of its name."""
+        """Returns the folder of a recipe in that of a layer: its name with safe characters."""
         return _plain(recipe) or "_"
 
     def check_recipe_folders(self) -> None:

@@ -15,11 +15,11 @@ __all__ = ["Sweep"]
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """What a sweep left in its directory, finished or not; nothing is read before it is asked for.
+    """The directory of a sweep, finished or not; files are read only when they are needed.
 
     Attributes:
-      directory: where it is.
-      manifest: what it is.
+      directory: its path.
+      manifest: the description of the sweep.
     """
 
     directory: Path
@@ -37,7 +37,7 @@ class Sweep:
         """Opens a directory that `jaxviz.sweep` wrote.
 
         Raises:
-          JaxvizError: it holds no sweep, or its manifest is damaged.
+          JaxvizError: it has no sweep, or its manifest is damaged.
         """
         path = Path(directory)
         return cls(path, Manifest.read(path))
@@ -49,29 +49,29 @@ class Sweep:
 
     @property
     def model_name(self) -> str:
-        """What the network is called."""
+        """The name of the network."""
         return self.manifest.model
 
     @property
     def source(self) -> dict[str, str]:
-        """The ``file`` of the network, its ``sha256`` and the ``options`` that describe it; empty where it has none."""
+        """The ``file`` of the network, its ``sha256`` and the ``options`` that describe it; empty if unknown."""
         return self.manifest.source
 
     @property
     def facts(self) -> dict[str, str]:
-        """Recipe, key, precision and versions, as text; of several recipes only their names."""
+        """Recipe, key, precision and versions, as text; for several recipes only their names."""
         if len(self.recipes) == 1:
             return self.manifest.provenance(self.recipes[0])
         return {"recipe": ", ".join(self.recipes), **self.manifest.facts}
 
     @property
     def recipes(self) -> tuple[str, ...]:
-        """The names of the recipes by which each unit's pictures are made."""
+        """The names of the recipes of the pictures."""
         return tuple(self.manifest.recipes)
 
     @property
     def command(self) -> str:
-        """What makes this sweep again; empty where the command line cannot say it."""
+        """The command that makes this sweep again; empty if no command can."""
         return commands.of_sweep(self.manifest, self.directory)
 
     @property
@@ -81,12 +81,12 @@ class Sweep:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Why the other layers are not swept, by their names."""
+        """For each layer that is not swept, the reason."""
         return self.manifest.left_out
 
     @property
     def layers(self) -> tuple[SweptLayer, ...]:
-        """Those that are swept."""
+        """The swept layers."""
         return tuple(
             SweptLayer(self.directory / self.manifest.folder(name), self.manifest, name) for name in self.manifest.swept
         )
@@ -95,7 +95,7 @@ class Sweep:
         """Returns a swept layer by its name.
 
         Raises:
-          JaxvizError: there is none of that name.
+          JaxvizError: there is no layer of this name.
         """
         for layer in self.layers:
             if layer.name == name:
@@ -104,15 +104,15 @@ class Sweep:
 
     @property
     def units(self) -> int:
-        """How many units its layers have."""
+        """The number of units of all swept layers."""
         return sum(layer.channels for layer in self.layers)
 
     @property
     def done(self) -> int:
-        """How many of them have their picture, by every recipe."""
+        """The number of units that have their pictures by every recipe."""
         return sum(layer.done for layer in self.layers)
 
     @property
     def complete(self) -> bool:
-        """True where every layer is."""
+        """True if every layer is complete."""
         return all(layer.complete for layer in self.layers)

@@ -28,23 +28,24 @@ STOPPED = ".stopped"
 
 
 class SweepProgress(NamedTuple):
-    """What a sweep has just finished; nothing yet, where it begins to make an aspect of a layer.
+    """The progress of a sweep: a newly finished chunk, or the beginning of an aspect of a layer.
 
     Attributes:
       layer: the layer.
       recipe: the name of the recipe.
-      aspect: ``"positive"``, ``"negative"`` or ``"diversity"``; ``"numbers"`` while those of the layer are measured.
-      done: how many of the layer's units have that aspect by that recipe by now.
-      units: how many units the layer has.
-      total_done: how many pictures the whole sweep has by now: one for each recipe, aspect and unit.
-      total_units: how many it will have.
-      recipes: how many recipes the sweep has.
-      steps: how many steps each picture of this recipe takes.
-      labels: what is newly finished.
-      images: its pictures ``[k, *canvas.shape]``; None where an earlier run made them.
+      aspect: ``"positive"``, ``"negative"`` or ``"diversity"``; ``"numbers"`` while the numbers of the layer are
+        measured.
+      done: the number of the layer's units that have this aspect by this recipe.
+      units: the number of the layer's units.
+      total_done: the number of pictures of the whole sweep so far: one for each recipe, aspect and unit.
+      total_units: the number of pictures of the finished sweep.
+      recipes: the number of recipes of the sweep.
+      steps: the number of steps of each picture of this recipe.
+      labels: the newly finished units.
+      images: their pictures ``[k, *canvas.shape]``; None if an earlier run made them.
       canvas: shape, range and layout of the pictures.
-      kept: True where an earlier run made them.
-      again: True where they, or the numbers, are made again, since what an earlier run left of them is damaged.
+      kept: True if an earlier run made them.
+      again: True if they, or the numbers, are made again because the files of an earlier run are damaged.
     """
 
     layer: str
@@ -73,7 +74,7 @@ class _Part(NamedTuple):
 
 @dataclasses.dataclass
 class Run:
-    """A run of a sweep: what it is made with, and how far it is."""
+    """A run of a sweep: its settings and its progress."""
 
     model: Model
     sweep: Sweep
@@ -86,7 +87,7 @@ class Run:
     damaged: list[Path] = dataclasses.field(default_factory=list)
 
     def is_stopped(self) -> bool:
-        """Tells whether this process shall end its work; what one is told, all hear of sooner or later."""
+        """Returns whether this process should end its work; the other processes learn of it later."""
         mark = self.sweep.directory / STOPPED
         if not self.stopped and self.stop is not None and self.stop():
             mark.touch()
@@ -95,14 +96,14 @@ class Run:
         return self.stopped
 
     def all_stop(self) -> bool:
-        """Tells whether the sweep shall end: the same in all processes, which wait for each other here."""
+        """Returns whether the sweep should end; all processes wait here and get the same answer."""
         told = self.is_stopped()
         if jax.process_count() > 1:
             told = self.stopped = bool(multihost_utils.process_allgather(np.asarray(told)).any())
         return told
 
     def climb(self, layer: SweptLayer, recipe: Recipe, aspect: str) -> None:
-        """Makes the chunks of one aspect of a layer by one recipe that are not there yet."""
+        """Makes the missing chunks of one aspect of a layer by one recipe."""
         folder, of = layer.folder(recipe.name) / aspect, _Part(layer, recipe, aspect)
         size = self._chunk_size(folder)  # before any process begins anew what is damaged: all have looked once they met
         if self.all_stop():

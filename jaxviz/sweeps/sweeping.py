@@ -18,6 +18,7 @@ from jaxviz.files.outputs import UNFINISHED, staged
 from jaxviz.networks.model import Model
 from jaxviz.networks.precision import in_precision
 from jaxviz.recipes import Recipe, default_for
+from jaxviz.reports.observers import Observer
 from jaxviz.sweeps.evidence import condition, given, measure
 from jaxviz.sweeps.locks import locked
 from jaxviz.sweeps.manifest import ASPECTS, FILE, Manifest
@@ -45,49 +46,52 @@ def sweep(
     negative: bool = False,
     diversity: int = 0,
     images: Float[Array | np.ndarray, "m ..."] | None = None,
+    observer: Observer | Model | None = None,
     source: str | os.PathLike | Sequence[str] | None = None,
     precision: str = "float32",
     chunk: int | None = None,
     progress: Callable[[SweepProgress], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Sweep:
-    """Makes the pictures of every unit of a network, and keeps each chunk of them as soon as it is finished.
+    """Makes pictures of every unit of a network, and saves each chunk when it is finished.
 
-    The same call, made again, goes on from what is there, whatever ended the run before: what it leaves in the end is
-    the same, byte for byte. A later call may ask for more layers, recipes, aspects or for real images: the directory
-    then has every aspect of every layer by every recipe that any call asked for. With another key, precision or
-    network, or with other values of a recipe, the call is refused. Memory is that of a chunk and a block of pictures,
-    however many units there are. Processes of ``jax.distributed`` share a directory that all of them reach.
+    The same call continues an interrupted sweep, and the result is byte for byte that of an uninterrupted one. A later
+    call may add layers, recipes, aspects or real images: the directory then has every aspect of every layer by every
+    recipe of all calls. A call with another key, precision or network, or with other values of a recipe, is refused.
+    The sweep needs the memory of a chunk and of a block of pictures, whatever the number of units. Processes of
+    ``jax.distributed`` share a directory that all of them can reach.
 
     Args:
       model: the network.
-      out: the directory; docs/results.md says what is in it.
-      layers: names of layers, or patterns such as ``"block?_conv*"``; every convolution and dense layer when left out.
-      recipe: how to climb; several make each picture once by each, which are kept side by side. The quick one that
-        suits the model when left out, see `jaxviz.recipes.default_for`.
-      key: the key of all random draws, ``jax.random.key(0)`` when left out.
-      steps: how many steps are made, by each recipe; its own number when left out.
-      restarts: how many ascents each unit has, all of which are kept; the recipe's own number when left out.
-      negative: make also what silences each unit.
-      diversity: make also so many images of each unit that differ; of layers with positions before them.
-      images: real images ``[m, *canvas.shape]``, to compare with and to show beside.
+      out: the directory; docs/results.md describes its files.
+      layers: names of layers, or patterns such as ``"block?_conv*"``; by default every convolution and dense layer.
+      recipe: a recipe, or several, which each make a picture of every unit; by default the quick one that suits the
+        model, see `jaxviz.recipes.default_for`.
+      key: the key of all random numbers, by default ``jax.random.key(0)``.
+      steps: the number of steps of every recipe; by default each recipe's own number.
+      restarts: the number of ascents of each unit, all of which are kept; by default the recipe's own number.
+      negative: whether to make an image that minimizes each unit, too.
+      diversity: the number of different images of each unit, too; only for layers that have positions before them.
+      images: real images ``[m, *canvas.shape]`` to compare with and to show beside the pictures.
+      observer: another network that decides which real images are closer to the pictures, see
+        `jaxviz.reports.interpretability`.
       source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
         take it: FILE, be it a file or ``module:attribute``, and the options that describe it.
-      precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``.
-      chunk: how many images climb together on each device; chosen for the model and the machine when left out.
+      precision: the precision of the network's computation, ``"float32"`` or ``"bfloat16"``.
+      chunk: the number of images that each device optimizes together; by default chosen for model and machine.
       progress: called after each chunk.
-      stop: asked as each chunk would begin, in the thread that would make it; once it says True, the chunks at work are
-        finished and kept, no others begin, and the sweep ends.
+      stop: called before each chunk, in the thread of the chunk; after it returns True, the current chunks are
+        finished and saved, no others begin, and the sweep ends.
 
     Returns:
-      What the directory holds; not ``complete`` where it was stopped.
+      The contents of the directory; not ``complete`` if it was stopped.
 
     Raises:
-      JaxvizError: a name is unknown, a number out of range, the directory keeps another sweep or cannot be written, a
-        recipe of an earlier call is no preset and not given again, or another sweep is at work in the directory.
+      JaxvizError: a name is unknown, a number is out of range, the directory has another sweep or cannot be written, a
+        recipe of an earlier call is not a preset and not given again, or another process sweeps into the directory.
 
     Warns:
-      JaxvizWarning: what an earlier run left was damaged, and was made again; the message names the files.
+      JaxvizWarning: files of an earlier run were damaged and were made again; the message names them.
 
     Example:
       >>> import jaxviz, tempfile
@@ -103,7 +107,7 @@ def sweep(
     if diversity and diversity < 2:
         raise JaxvizError(f"diversity of {diversity}: give 2 images or more, or 0 for none")
     key = checked_key(key)
-    real = None if images is None else given(images, model)
+    real = given(images, model, observer)
     asked = planned(model, layers, recipes, key, precision, negative, diversity, chunk, source)
     directory, first = Path(out), jax.process_index() == 0
     with staged(directory):

@@ -31,13 +31,13 @@ BLOCK_BYTES = 64 << 20
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RealImages:
-    """The real images that excite each unit of a layer most, best first.
+    """The real images that activate each unit of a layer most, the best first.
 
     Attributes:
-      indices: which of the given images ``[units, best]``.
-      activations: how much they excite it ``[units, best]``.
-      tiles: small copies ``[m, height, width, channels]`` of those that excite any unit; 1 channel or 3, in 0..255.
-      places: where in ``tiles`` each is ``[units, best]``.
+      indices: the numbers of the images ``[units, best]``.
+      activations: the activations of the unit by them ``[units, best]``.
+      tiles: small copies ``[m, height, width, channels]`` of all these images; 1 channel or 3, in 0..255.
+      places: the number of each image in ``tiles``, ``[units, best]``.
     """
 
     indices: Int[np.ndarray, "units best"]
@@ -48,11 +48,11 @@ class RealImages:
 
 @dataclasses.dataclass(frozen=True)
 class SweptLayer:
-    """One layer of a sweep, read as it is asked for.
+    """One layer of a sweep; its files are read when they are needed.
 
     Attributes:
       directory: its folder.
-      manifest: what the sweep is.
+      manifest: the description of the sweep.
       name: the layer's name.
     """
 
@@ -62,7 +62,7 @@ class SweptLayer:
 
     @property
     def kind(self) -> str:
-        """The layer's class, with the activation function that comes after it."""
+        """The layer's class, with the activation function that follows it."""
         return self._network.description
 
     @property
@@ -72,33 +72,33 @@ class SweptLayer:
 
     @property
     def channels(self) -> int:
-        """How many units it has."""
+        """The number of its units."""
         return self._network.channels or 0
 
     @property
     def recipes(self) -> tuple[str, ...]:
-        """The names of the recipes by which its pictures are made; the first is the one meant where none is named."""
+        """The names of the recipes of its pictures; the first is the default."""
         return tuple(self.manifest.recipes)
 
     @property
     def aspects(self) -> tuple[str, ...]:
-        """What was begun of it by any recipe: of ``"positive"``, ``"negative"``, ``"diversity"``."""
+        """The aspects that exist by any recipe, of ``"positive"``, ``"negative"``, ``"diversity"``."""
         return tuple(aspect for aspect in self.manifest.aspects if any(map(self._begun(aspect), self.recipes)))
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """What is to be made of it; images that differ need positions to differ in."""
+        """The aspects that the sweep makes of this layer; ``"diversity"`` needs a layer with positions."""
         differ = with_positions(self.manifest.network, self.name) is not None
         return tuple(aspect for aspect in self.manifest.aspects if differ or aspect != "diversity")
 
     @property
     def done(self) -> int:
-        """How many units have their own picture by every recipe."""
+        """The number of units that have their picture by every recipe."""
         return min(self.finished(recipe=recipe) for recipe in self.recipes)
 
     @property
     def complete(self) -> bool:
-        """True where all is there: every aspect of every unit by every recipe, and the numbers of each."""
+        """True if every aspect of every unit by every recipe exists, and the numbers too."""
         return all(
             self.has_numbers(recipe) and all(self.finished(aspect, recipe) == self.channels for aspect in self.wanted)
             for recipe in self.recipes
@@ -106,11 +106,11 @@ class SweptLayer:
 
     @property
     def report(self) -> Report | None:
-        """The numbers of all units, of the first recipe's pictures; None before they are complete."""
+        """The numbers of all units for the first recipe's pictures; None before they are complete."""
         return self.report_of()
 
     def report_of(self, recipe: str | None = None) -> Report | None:
-        """Returns the numbers of all units, of the pictures of one recipe; None before they are complete.
+        """Returns the numbers of all units for the pictures of one recipe; None before they are complete.
 
         Raises:
           JaxvizError: the sweep has no such recipe, or the numbers are damaged.
@@ -119,7 +119,7 @@ class SweptLayer:
         return Report.load(path) if path.is_file() else None
 
     def has_numbers(self, recipe: str | None = None) -> bool:
-        """Returns True where the numbers of a recipe's pictures are there; they are not read."""
+        """Returns whether the numbers of a recipe's pictures exist, without reading them."""
         return (self.folder(recipe) / REPORT).is_file()
 
     def folder(self, recipe: str | None = None) -> Path:
@@ -132,7 +132,7 @@ class SweptLayer:
 
     @property
     def strongest(self) -> Strongest | None:
-        """The strongest weights to each unit; None where there are none to tell of."""
+        """The strongest weights to each unit; None if they are unknown."""
         arrays = self._optional(STRONGEST)
         if arrays is None:
             return None
@@ -140,20 +140,20 @@ class SweptLayer:
 
     @property
     def real(self) -> RealImages | None:
-        """The real images that excite each unit most; None where none were given."""
+        """The real images that activate each unit most; None if no images were given."""
         arrays = self._optional(REAL)
         return None if arrays is None else RealImages(**arrays)
 
     def blocks(
         self, aspect: str = "positive", *, recipe: str | None = None, most_bytes: int = BLOCK_BYTES
     ) -> Iterator[tuple[Int[np.ndarray, " k"], Visualization]]:
-        """Yields units and their pictures, those that are finished, some tens of megabytes at a time.
+        """Yields finished units and their pictures, some tens of megabytes at a time.
 
         Args:
           aspect: one of `aspects`. A visualization of ``"diversity"`` has several images of each unit in a row, whose
             labels end in ``#0``, ``#1``, ….
-          recipe: one of `recipes`; the first when left out.
-          most_bytes: how much is held at a time, about.
+          recipe: one of `recipes`; by default the first.
+          most_bytes: the approximate size of a block.
 
         Raises:
           JaxvizError: the sweep has no such recipe, or a file is damaged.
@@ -180,11 +180,11 @@ class SweptLayer:
             yield self._block(waiting, aspect, recipe)
 
     def visualization(self, aspect: str = "positive", *, recipe: str | None = None) -> Visualization:
-        """Returns all pictures of an aspect that are finished, at once.
+        """Returns all finished pictures of an aspect.
 
         Args:
           aspect: one of `aspects`.
-          recipe: one of `recipes`; the first when left out.
+          recipe: one of `recipes`; by default the first.
 
         Raises:
           JaxvizError: there are none, or the sweep has no such recipe.
@@ -195,21 +195,21 @@ class SweptLayer:
         return found[0] if len(found) == 1 else Visualization.concatenate(found)
 
     def command(self, unit: int, recipe: str | None = None) -> str:
-        """Returns the command that makes one unit's picture again; empty where the command line cannot say it."""
+        """Returns the command that makes one unit's picture again; empty if no command can."""
         return commands.of_unit(self.manifest, self.name, unit, self._recipe(recipe))
 
     def labels(self, units: Int[np.ndarray, " k"], aspect: str = "positive") -> tuple[str, ...]:
-        """Names units: ``conv2d_3:17`` or ``dense_3:1 goldfish``, and with a minus sign what silences it."""
+        """Names units: ``conv2d_3:17`` or ``dense_3:1 goldfish``, with a minus sign for a minimized unit."""
         sign = "-" if aspect == "negative" else ""
         return tuple(counted(f"{sign}{self.name}", units, Texts(self.unit_names)))
 
     @property
     def unit_names(self) -> tuple[str, ...]:
-        """What its units are called, where they are the classes of a network that knows their names; else empty."""
+        """The names of its units, if they are classes with names; else empty."""
         return self.manifest.unit_names(self.name)
 
     def finished(self, aspect: str = "positive", recipe: str | None = None) -> int:
-        """Returns how many units have their picture of an aspect by a recipe.
+        """Returns the number of units that have their picture of an aspect by a recipe.
 
         Raises:
           JaxvizError: the sweep has no such recipe, or the folder is damaged.

@@ -10,6 +10,7 @@ from flax import nnx
 import jaxviz
 from jaxviz.ascent.relus import redirect_relus
 from jaxviz.keras.layers import activations
+from jaxviz.layers.convolution import convolve
 
 # Lucid's truth table: the gradient of the loss, the input, the gradient that passes.
 TABLE = [(1, -1, 0), (-1, -1, -1), (1, 1, 1), (-1, 1, -1)]
@@ -183,3 +184,19 @@ def test_networks_of_every_kind(make, tmp_path):
     same, redirected = slope(image, True, wrap=True)
     assert same == value
     assert (redirected != 0).any()
+
+
+def test_a_redirected_program_stays_about_as_small():
+    """XLA repeats cheap operations for each reader, and the sums of a depthwise convolution look cheap to it."""
+    kernels = jax.random.normal(jax.random.key(0), (3, 5, 5, 1, 8))
+
+    def network(image):
+        for kernel in kernels:
+            image = jax.nn.relu6(convolve(image, kernel, padding=((2, 2), (2, 2)), groups=8))
+        return -image.mean()
+
+    def operations(function):
+        climb = jax.jit(lambda image: jax.lax.fori_loop(0, 9, lambda _, at: at - jax.grad(function)(at), image))
+        return climb.lower(jnp.zeros((12, 12, 8))).compile().as_text().count(" = ")
+
+    assert operations(redirect_relus(network, True)) < 3 * operations(network)

@@ -84,7 +84,10 @@ def test_the_image_as_it_is_alone():
     np.testing.assert_allclose(found.selectivity, [1, 0.5])
     assert found.status == ("alive", "alive")
     assert found.labels == CHANNELS
-    unknown = set(vars(found)) - {"labels", "status", "dead", "reached", "selectivity", "judges", "facts"}
+    np.testing.assert_allclose(found.survival, [1, 1], rtol=1e-5)  # an image of one colour is the same in each view
+    np.testing.assert_array_equal(found.ends, [0, 0])
+    known = {"labels", "status", "dead", "reached", "selectivity", "survival", "ends", "judges", "facts"}
+    unknown = set(vars(found)) - known
     assert all(np.isnan(getattr(found, name)).all() for name in unknown)
     assert np.isnan(found.ratio).all()
 
@@ -294,14 +297,33 @@ def test_chunks_change_nothing_and_compile_once(monkeypatch, counting):
     assert counting == []
 
 
+@pytest.mark.parametrize(
+    ("scale", "told"), [(1.0, ("both networks", "neither network")), (-1.0, ("its own network alone",) * 2)]
+)
+def test_which_network_reads_a_class(scale, told):
+    """The second network takes images of another size; the second picture is of a class that another one beats."""
+    shape = (8, 8, 3)
+    second = jaxviz.from_function(_classify, jnp.float32(scale), shape, logits="logits")
+    pictures = flat([0.5, 0.2, 0.1], [0.3, 0.2, 0.1] if scale > 0 else [0.3, 0.6, 0.1], shape=(2, 2, 3))
+    objective = obj.class_logit([0, 1])
+    shown = made(classifier(), pictures, ("logit:0", "logit:1"))
+    found = jaxviz.report(classifier(), objective, shown, second=second)
+    assert found.read_by == told
+    assert json.loads(found.to_json())["read_by"] == list(told)
+    assert "read by" in found.table()
+
+
 def test_the_table_is_aligned_and_leaves_nothing_out():
     text = reported(images=REAL).table()
     head, first, second, empty, *captions = text.splitlines()
-    assert head.split() == ["status", "reached", "largest", "99.9", "%", "ratio", "selective"]
-    assert first.split() == ["same:0", "alive", "0.5", "0.4", "0.3994", "1.25", "0.5"]
+    named = "status reached survives largest 99.9 % ratio selective at ends spectrum"
+    assert head.split() == named.split()
+    *cells, distance = first.split()
+    assert cells == ["same:0", "alive", "0.5", "1", "0.4", "0.3994", "1.25", "0.5", "0"]
+    assert float(distance) < 1e-5  # one colour each, they have no spectrum
     assert len(head) == len(first) == len(second)
     assert empty == ""
-    assert captions[4] == "ratio      reached / largest"
+    assert captions[5] == "ratio      reached / largest"
     assert captions[-1] == "real images: 4"
 
 
@@ -370,7 +392,10 @@ def test_of_real_ascents():
         ({"judges": {"odd": lambda images: images}}, "judge 'odd' gives float32 of shape .2, 5, 5, 3. for 2 images"),
         ({"recipe": "none"}, "unknown recipe 'none'"),
         ({"second": network()}, "unknown layer 'same'"),
-        ({"second": classifier(), "second_objective": obj.class_logit([0, 1])}, "a second model of images"),
+        (
+            {"second": jaxviz.default_model(), "second_objective": obj.class_logit([0, 1])},
+            r"a second model of images \(28, 28, 1\) for images \(5, 5, 3\); give one of such images",
+        ),
         (
             {"second": mirror(), "second_objective": obj.channel("same")},
             "3 objectives of the second model for 2 images",

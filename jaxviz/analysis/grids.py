@@ -1,0 +1,101 @@
+"""Grids: model + image -> what each position of a layer sees in the image, as pictures of directions."""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxviz.analysis.images import activations_of, checked_images, layer_with_positions
+from jaxviz.networks.model import Model
+from jaxviz.objectives import direction
+from jaxviz.recipes import Recipe
+from jaxviz.values.errors import JaxvizError
+from jaxviz.visualization import Visualization, visualize
+
+__all__ = ["Grid", "grid"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Grid:
+    """What each position of a layer sees in an image.
+
+    Attributes:
+      layer: the layer's name.
+      cells: a picture for each cell, in reading order.
+      shape: cells along each axis.
+      vectors: the activation of each cell, ``[*shape, channels]``.
+    """
+
+    layer: str
+    cells: Visualization
+    shape: tuple[int, ...]
+    vectors: Float[np.ndarray, "... channels"]
+
+    @property
+    def sizes(self) -> Float[np.ndarray, "..."]:
+        """How strongly each cell is activated: the length of its vector, as a share of the longest, ``[*shape]``."""
+        lengths = np.linalg.norm(self.vectors, axis=-1)
+        return lengths / max(lengths.max(), np.finfo(np.float32).tiny)
+
+
+def grid(
+    model: Model,
+    layer: str,
+    image: Float[Array | np.ndarray, "..."],
+    *,
+    cells: tuple[int, ...] | None = None,
+    power: float = 2.0,
+    recipe: str | Recipe | None = None,
+    steps: int | None = None,
+    chunk: int | None = None,
+    key: Array | None = None,
+) -> Grid:
+    """Makes a picture of the direction in which each position of a layer is activated by an image.
+
+    All cells climb together, each as `objectives.direction` of its own. Alone, and in chunks of the same size, it comes
+    out the same, bit for bit.
+
+    Source: Olah et al., "The Building Blocks of Interpretability", Distill 2018,
+    https://distill.pub/2018/building-blocks
+
+    Args:
+      model: the network.
+      layer: the layer's name; it has positions.
+      image: ``[*canvas.shape]`` in the canvas's range.
+      cells: how many cells along each axis; positions that share a cell are averaged. One for each position when None.
+      power: of the cosine between a picture's activations and the direction; 0 takes the dot product alone.
+      recipe: how to climb; the one that suits the model when None.
+      steps: how many steps are made; the recipe's own number when None.
+      chunk: how many cells climb together on each device; chosen for the model and the machine when None.
+      key: the key of all random draws, ``jax.random.key(0)`` when None.
+
+    Raises:
+      JaxvizError: the layer has no positions, the image has another shape than the model's, or there are more cells
+        than positions.
+
+    Example:
+      >>> import jaxviz, numpy as np
+      >>> digit = np.eye(28, dtype=np.float32)[..., None]
+      >>> seen = grid(jaxviz.default_model(), "max_pooling2d_2", digit, cells=(2, 2), steps=2)
+      >>> seen.shape, seen.cells.images.shape, seen.sizes.shape
+      ((2, 2), (4, 28, 28, 1), (2, 2))
+    """
+    found = layer_with_positions(model, layer)
+    given = checked_images(np.asarray(image, np.float32)[None], model)
+    activations = activations_of(model, given, found)[0]
+    shape = activations.shape[:-1] if cells is None else tuple(cells)
+    places = activations.shape[:-1]
+    if len(shape) != len(places) or any(not 0 < few <= many for few, many in zip(shape, places, strict=True)):
+        raise JaxvizError(f"cells {shape}: layer {layer!r} has {places} positions; give as many or fewer")
+    vectors = _averaged(activations, shape)
+    objective = direction(layer, vectors.reshape(-1, vectors.shape[-1]), power=power)
+    drawn = visualize(model, objective, recipe, key=key, steps=steps, chunk=chunk)
+    return Grid(layer=layer, cells=drawn, shape=shape, vectors=vectors)
+
+
+def _averaged(activations: Float[np.ndarray, "..."], shape: tuple[int, ...]) -> Float[np.ndarray, "..."]:
+    """Averages positions along each axis, into cells of equal size or a position more."""
+    for axis, count in enumerate(shape):
+        parts = np.array_split(activations, count, axis=axis)
+        activations = np.stack([part.mean(axis=axis) for part in parts], axis=axis)
+    return activations

@@ -1,0 +1,55 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxviz
+from jaxviz.analysis import groups
+from jaxviz.values.errors import JaxvizError
+
+# Three groups of units that share none, and images that are mixtures of them at each position.
+DIRECTIONS = np.array([[3, 4, 0, 0, 0, 0], [0, 0, 1, 2, 2, 0], [0, 0, 0, 0, 0, 5]], np.float32)
+UNIT = DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
+RNG = np.random.default_rng(0)
+IMAGES = RNG.exponential(size=(4, 5, 5, 3)).astype(np.float32) * np.array([9, 3, 1], np.float32)
+IMAGES[RNG.random(IMAGES.shape) < 0.5] = 0  # else other groups would explain the mixtures as well
+
+
+def network(variables, image):
+    return {"mixed": image @ variables, "shifted": image @ variables - 1.0, "one": (image @ variables).mean((0, 1))}
+
+
+def model():
+    return jaxviz.from_function(network, jnp.asarray(UNIT), (5, 5, 3))
+
+
+def test_groups_that_activations_were_made_of_are_found():
+    found = groups(model(), "mixed", IMAGES, 3)
+    np.testing.assert_allclose(found.directions, UNIT, atol=1e-2)
+    np.testing.assert_allclose(found.maps, IMAGES, rtol=0.05, atol=0.1)
+    assert found.error < 1e-2
+    assert found.negative == 0
+    assert found.strongest(1)[:, 0].tolist() == [1, 3, 5] or found.strongest(1)[:, 0].tolist() == [1, 4, 5]
+    assert found.objective().resolve(model()).labels()[0] == "mixed·direction 0·cos^2"
+    fewer = groups(model(), "mixed", IMAGES, 1)
+    assert fewer.error > 0.05
+
+
+def test_what_is_negative_is_left_out_and_said():
+    found = groups(model(), "shifted", IMAGES, 3)
+    rows = IMAGES @ UNIT - 1.0
+    expected = np.linalg.norm(np.minimum(rows, 0)) / np.linalg.norm(rows)
+    np.testing.assert_allclose(found.negative, expected, rtol=1e-4)
+    assert found.negative > 0.01
+
+
+@pytest.mark.parametrize(
+    ("layer", "images", "count", "message"),
+    [
+        ("mixed", IMAGES, 7, "7 groups of layer 'mixed': give from 1 to 6, as many as it has units"),
+        ("mixed", 0 * IMAGES, 2, "no unit of layer 'mixed' is active on these images; give others"),
+        ("one", IMAGES, 2, "layer 'one' .* has no positions; name a convolution or a pool"),
+    ],
+)
+def test_wrong_use(layer, images, count, message):
+    with pytest.raises(JaxvizError, match=message):
+        groups(model(), layer, images, count)
