@@ -10,9 +10,12 @@ from jaxtyping import Array, Float
 
 from jaxviz.keras.default import default_model
 from jaxviz.networks.activations import Activations
+from jaxviz.networks.asking import briefly
 from jaxviz.networks.model import Model
-from jaxviz.objectives import Objective, function
-from jaxviz.values.errors import JaxvizError
+from jaxviz.objectives import Objective
+from jaxviz.objectives.bounds import beyond
+from jaxviz.objectives.expressions import objective_of
+from jaxviz.values.errors import JaxvizError, ObjectiveError
 
 __all__ = ["Conformance", "check_objective"]
 
@@ -39,8 +42,9 @@ class Conformance:
     after: Float[np.ndarray, " rows"]
 
 
+@briefly()
 def check_objective(
-    objective: Objective | Callable[[Activations], Float[Array, ""]],
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
     model: Model | None = None,
     *,
     other: Objective | None = None,
@@ -48,12 +52,13 @@ def check_objective(
 ) -> Conformance:
     """Checks that an objective can be maximized, in a batch, with one compilation.
 
-    The checks: it resolves; it has as many labels as rows; score and gradient are finite for a random image and for
-    flat images; the gradient is not 0 everywhere; the score grows along the gradient; a batch gives the same scores as
-    one by one; and other numbers of the same shapes are not traced again. The first four rows of a batch are tested.
+    The checks: it resolves; it has as many labels as rows; its indices are within its layers, where JAX itself would
+    take the nearest there is; score and gradient are finite for a random image and for flat images; the gradient is not
+    0 everywhere; the score grows along the gradient; a batch gives the same scores as one by one; and other numbers of
+    the same shapes are not traced again. The indices of all rows are checked, the rest of the first four.
 
     Args:
-      objective: one objective, a batch, or any function of activations.
+      objective: one objective, a batch, any function of activations, or a text as for ``visualize``.
       model: the network; by default the MNIST network that jaxviz ships.
       other: the same objective with as many other numbers, to check that it is not traced again; by default the
         objective itself, resolved again.
@@ -72,6 +77,8 @@ def check_objective(
     resolved = _resolved(objective, model)
     labels = _checked_labels(resolved)
     rows = min(len(labels), _ROWS)
+    if outside := beyond(resolved, model, len(labels)):
+        raise JaxvizError(f"objective {_name(resolved)} has {outside}; JAX would take the nearest index there is")
     trial = _Trial(model, resolved, labels, rows)
     shape = (rows, resolved.group, *model.canvas.shape)
     low, high = model.canvas.low, model.canvas.high
@@ -181,13 +188,14 @@ class _Trial:
         return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count, *leaf.shape[1:]))[: self._rows], objective)
 
 
-def _resolved(objective: Objective | Callable, model: Model) -> Objective:
-    if not isinstance(objective, Objective):
-        if not callable(objective):
-            raise JaxvizError(f"objective {objective!r}: give an Objective or a function of activations")
-        objective = function(objective)
+def _resolved(objective: Objective | Callable | str, model: Model) -> Objective:
+    objective = objective_of(objective)
     try:
         resolved = objective.resolve(model)
+    except ObjectiveError:
+        raise
+    except JaxvizError as error:
+        raise JaxvizError(f"objective {_name(objective)} does not resolve: {error}") from error
     except Exception as error:
         raise JaxvizError(f"objective {_name(objective)} does not resolve: {type(error).__name__}: {error}") from error
     if not isinstance(resolved, Objective):

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +16,17 @@ from jaxviz.ascent.beginning import checked_key, checked_starts
 from jaxviz.files.arrays import read_arrays
 from jaxviz.files.outputs import staged
 from jaxviz.networks.activations import Activations
+from jaxviz.networks.asking import briefly
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
 from jaxviz.networks.precision import in_precision
-from jaxviz.objectives import Objective, function
+from jaxviz.objectives import Objective
+from jaxviz.objectives.expressions import objective_of
 from jaxviz.recipes import Recipe
 from jaxviz.recipes.provenance import provenance_of
 from jaxviz.values.displays import Displayed
 from jaxviz.values.errors import JaxvizError, JaxvizWarning
+from jaxviz.values.indices import Which, places_of
 
 __all__ = ["Visualization", "assembled", "visualize"]
 
@@ -63,7 +66,25 @@ class Visualization(Displayed):
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getitem__(self, which: Which) -> "Visualization":
+        """Returns some of the images: by number, label, slice, several numbers or labels, or a mask such as ``~dead``.
+
+        Raises:
+          JaxvizError: there is no such image.
+        """
+        places = np.atleast_1d(np.arange(len(self))[places_of(which, self.labels)])
+        arrays: dict = {name: array[places] for name in _ARRAYS if (array := getattr(self, name)) is not None}
+        return dataclasses.replace(self, **arrays, labels=tuple(self.labels[place] for place in places))
+
+    def __iter__(self) -> Iterator["Visualization"]:
+        return (self[place] for place in range(len(self)))
+
+    def __contains__(self, label: object) -> bool:
+        return label in self.labels
+
     def __repr__(self) -> str:
+        if not len(self):
+            return "Visualization(of no image)"
         shown = self.labels[0] if len(self) == 1 else f"{self.labels[0]} … {self.labels[-1]}"
         size, recipe = " x ".join(map(str, self.canvas.shape)), self.provenance.get("recipe", "unknown")
         broken = f", {count} not a number" if (count := self.not_a_number.sum()) else ""
@@ -168,7 +189,7 @@ class Visualization(Displayed):
 
 def visualize(
     model: Model,
-    objective: Objective | Callable[[Activations], Float[Array, ""]],
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
     recipe: str | Recipe | None = None,
     *,
     key: Array | None = None,
@@ -180,7 +201,8 @@ def visualize(
     precision: str = "float32",
     keep: str | os.PathLike | None = None,
     progress: Callable[[int], None] | None = None,
-    watch: Callable[[Visualization], None] | None = None,
+    watch: Callable[[Visualization], None] | bool | str | None = None,
+    watch_every: int | None = None,
 ) -> Visualization:
     """Makes the images that units of a network answer to most, all of them in one compiled call.
 
@@ -189,7 +211,8 @@ def visualize(
 
     Args:
       model: the network.
-      objective: what to maximise, one or a batch: ``objectives.channel("conv2d_3")``; or any function of activations.
+      objective: what to maximise, one or a batch: ``objectives.channel("conv2d_3")``; any function of activations; or
+        a text such as ``"conv2d_3:3 - 0.5*conv2d_4:7"``, as `jaxviz.objectives.expressions` reads it.
       recipe: how to climb, a ``Recipe`` or the name of one; when left out, the one that suits the model, see
         `jaxviz.recipes.default_for`.
       key: the key of all random draws, ``jax.random.key(0)`` when left out. Each image folds in its layer and index.
@@ -205,13 +228,16 @@ def visualize(
         Processes of ``jax.distributed`` share it, and what they finished outlives the death of one.
       progress: called after each chunk with the number of images that it finished.
       watch: called after each chunk that was climbed, before ``progress``, with what it finished.
+      watch_every: ``watch`` is called during the ascent too, each time so many steps are made, with the images as they
+        are by then and their scores so far ``[n, steps so far]``; chunks that climb at once are shown together. The
+        final scores are the latest known. What is climbed is the same, bit for bit on a CPU. None for no such calls.
 
     Returns:
       Images, starts and score curves, one for each objective.
 
     Raises:
-      JaxvizError: the model has no such layer or channel, the start has another shape or holds NaN, or a number is out
-        of its range.
+      JaxvizError: the model has no such layer or channel, the start has another shape or holds NaN, a number is out
+        of its range, or a function fails: then the message names its line, and the cause is what it raised.
 
     Warns:
       JaxvizWarning: the score or the image became NaN or infinite; see `Visualization.nan_from`.
@@ -230,39 +256,49 @@ def visualize(
     most = recipe.steps + 1
     if frames is not None and not 2 <= frames <= most:
         raise JaxvizError(f"frames of {frames}: give 2 or more, and at most {most} for {recipe.steps} steps")
+    _check_watch(watch, watch_every)
     key = checked_key(key)
-    if not isinstance(objective, Objective):
-        if not callable(objective):
-            raise JaxvizError(f"objective {objective!r}: give one of jaxviz.objectives, such as channel('conv2d_1')")
-        objective = function(objective)
-    objective = objective.resolve(model)
+    with briefly():
+        objective = objective_of(objective).resolve(model)
     labels = tuple(objective.labels())
     starts = None if start is None else checked_starts(start, len(labels), model.canvas)
     provenance = provenance_of(recipe, key, precision)
     if model.canvas.is_assumed:
         provenance["range"] = model.canvas.assumption
 
-    def shown(first: int, part: dict[str, np.ndarray]) -> None:
-        if watch is not None:
-            some = labels[first : first + len(part["image"])]
-            watch(assembled(part, some, objective.group, model.canvas, provenance))
+    def shown(made: int, rows: np.ndarray, part: dict[str, np.ndarray]) -> None:
+        if callable(watch):
+            part = part | {"scores": part["scores"][:, :made]}
+            watch(assembled(part, tuple(labels[row] for row in rows), objective.group, model.canvas, provenance))
 
-    whole = climb(
-        in_precision(model, precision),
-        objective,
-        starts,
-        key,
-        recipe=recipe,
-        frames=frames,
-        width=chunk,
-        keep=keep,
-        facts=provenance,
-        progress=progress,
-        watch=shown,
-    )
+    with briefly():
+        whole = climb(
+            in_precision(model, precision),
+            objective,
+            starts,
+            key,
+            recipe=recipe,
+            frames=frames,
+            width=chunk,
+            keep=keep,
+            facts=provenance,
+            progress=progress,
+            watch=shown,
+            every=watch_every,
+        )
     result = assembled(whole, labels, objective.group, model.canvas, provenance)
     result.warn_of_nan()
     return result
+
+
+def _check_watch(watch: object, every: int | None) -> None:
+    if watch is not None and not callable(watch):
+        drawn = "lambda seen: jaxviz.figures.collage(seen).savefig('seen.png')"
+        raise JaxvizError(f"watch={watch!r}: give a function of a Visualization, such as {drawn}")
+    if every is not None and watch is None:
+        raise JaxvizError(f"watch_every={every!r} without watch=; give the function that is called, too")
+    if every is not None and every < 1:
+        raise JaxvizError(f"watch_every={every!r}: give a number of steps, 1 or more")
 
 
 def _misfit(arrays: dict[str, np.ndarray], labels: tuple[str, ...], canvas: Canvas) -> str | None:

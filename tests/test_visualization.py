@@ -316,3 +316,52 @@ def test_ascend_one_image(tiny):
     one = ascend(tiny, obj.channel("second", 2).resolve(tiny).one(), jax.random.key(0), None, recipe=recipe)
     batch = jaxviz.visualize(tiny, obj.channel("second"), recipe)
     np.testing.assert_allclose(one.image, batch.images[2], rtol=1e-4, atol=1e-3)
+
+
+def test_parts_of_a_result(tiny):
+    every = jaxviz.visualize(tiny, "second", "seed", steps=2, restarts=2, frames=3)
+    one = every[3]
+    assert one.labels == every["second:3"].labels == every[-3].labels == ("second:3",)
+    for field in ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames"):
+        np.testing.assert_array_equal(getattr(one, field), getattr(every, field)[3:4])
+        np.testing.assert_array_equal(getattr(every["second:3"], field), getattr(one, field))
+    assert every[1:3].labels == every[[1, 2]].labels == every[["second:1", "second:2"]].labels == every.labels[1:3]
+    assert every[np.arange(6) % 2 == 0].labels == every[::2].labels
+    assert [part.labels for part in every] == [(label,) for label in every.labels]
+    assert "second:3" in every
+    assert "second:9" not in every
+    assert repr(every[:0]) == "Visualization(of no image)"
+    assert (one.canvas, one.provenance) == (every.canvas, every.provenance)
+
+
+@pytest.mark.parametrize(
+    ("which", "kind", "message"),
+    [
+        ("second:9", KeyError, "no image of 'second:9'; the nearest of 6 labels are second:5, second:4"),
+        (6, IndexError, "image 6 of 6"),
+        ([0, -7], IndexError, "image -7 of 6"),
+        (np.ones(5, bool), IndexError, "give a number, a label, a slice, several of them, or a mask"),
+        ([0.5], IndexError, "image [0.5]: give a number, a label"),
+    ],
+)
+def test_parts_that_are_not_there(tiny, which, kind, message):
+    every = jaxviz.visualize(tiny, "second", "seed", steps=2)
+    with pytest.raises(JaxvizError) as refusal:
+        every[which]
+    assert isinstance(refusal.value, kind)
+    assert message in str(refusal.value)
+
+
+def test_labels_of_a_function_s_batch(tiny):
+    def weighted(activations, weight):
+        return activations["second"].mean() * weight
+
+    weights, names = np.float32([1, 2]), ["once", "twice"]
+    start = np.full((12, 12, 2), 0.5, np.float32)
+    result = jaxviz.visualize(tiny, obj.function(weighted, weights, labels=names), "seed", steps=2, start=start)
+    assert result.labels == ("once", "twice")
+    assert result["twice"].scores[0, 0] == pytest.approx(2 * result["once"].scores[0, 0], rel=1e-5)
+    with pytest.raises(JaxvizError, match="3 labels for 2 objectives of weighted; give one for each"):
+        obj.function(weighted, weights, labels=["a", "b", "c"]).resolve(tiny)
+    with pytest.raises(JaxvizError, match="labels 'ab': give a text for each of the batch"):
+        obj.function(weighted, weights, labels="ab")

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -106,22 +107,26 @@ class Objective(abc.ABC):
     def __add__(self, other: "Objective | Weight") -> "Objective":
         if is_number(other):
             return self + Constant(other)
+        _refuse_function(other)
         if not isinstance(other, Objective):
             return NotImplemented
         return Sum((*_terms(self), *_terms(other)))
 
-    def __radd__(self, other: Weight) -> "Objective":
-        if not is_number(other):
+    def __radd__(self, other: Weight | Callable) -> "Objective":
+        number = _number(other)
+        if number is None:
             return NotImplemented
-        return self if np.ndim(other) == 0 and other == 0 else Constant(other) + self  # `sum` begins with 0
+        return self if np.ndim(number) == 0 and number == 0 else Constant(number) + self  # `sum` begins with 0
 
     def __sub__(self, other: "Objective | Weight") -> "Objective":
+        _refuse_function(other)
         if not isinstance(other, Objective) and not is_number(other):
             return NotImplemented
         return self + (-other)
 
-    def __rsub__(self, other: Weight) -> "Objective":
-        return -self + other
+    def __rsub__(self, other: Weight | Callable) -> "Objective":
+        number = _number(other)
+        return NotImplemented if number is None else -self + number
 
     def __mul__(self, weight: Weight) -> "Objective":
         return Scaled(weight, self) if is_number(weight) else NotImplemented
@@ -288,6 +293,18 @@ class BeforeActivation(Objective):
 
     def units(self, model: Model) -> int | None:
         return self.term.units(model)
+
+
+def _number(other: object) -> Weight | None:
+    _refuse_function(other)
+    return other if is_number(other) else None  # type: ignore[return-value]
+
+
+def _refuse_function(other: object) -> None:
+    if callable(other) and not isinstance(other, Objective):
+        name = getattr(other, "__name__", type(other).__name__)
+        wrapped = name if name.isidentifier() else "lambda activations: …"
+        raise JaxvizError(f"an objective and a function, {name}: wrap the function, objectives.function({wrapped})")
 
 
 def _terms(objective: Objective) -> tuple[Objective, ...]:

@@ -16,7 +16,7 @@ from jaxviz.networks.layer import Layer
 SHARED = """
 import sys, jax, numpy as np, jaxviz
 from jaxviz import objectives as obj
-from jaxviz.ascent.batches import _ascend_all
+from jaxviz.ascent.programs import _ascend_all
 
 assert len(jax.local_devices()) == int(sys.argv[2])
 model, texts, lower = jaxviz.default_model(), [], _ascend_all.lower
@@ -25,7 +25,7 @@ class Watched:
         lowered = lower(*arguments, **settings)
         texts.append(lowered.compile().as_text())
         return lowered
-jaxviz.ascent.batches._ascend_all = Watched()
+jaxviz.ascent.programs._ascend_all = Watched()
 result = jaxviz.visualize(model, obj.channel("conv2d_3", range(11)), "seed", steps=16, chunk=2)
 alone = jaxviz.visualize(model, lambda activations: activations["conv2d_3"][..., 5].mean(), "seed", steps=2)
 assert len(alone) == 1

@@ -70,6 +70,26 @@ def test_a_sweep_goes_on_and_is_reported(few, monkeypatch, capsys):
     assert err.startswith("error: unknown column 'size'; sort by label, ratio, status, dead, reached, ")
 
 
+def test_report_fits_a_narrow_terminal_and_completes(few, monkeypatch, capsys):
+    command = ["sweep", FILE, "--out", "mnist", "--layer", "dense_3", "--steps", 1, "--images", "few.npz"]
+    assert run(monkeypatch, capsys, *command)[0] == 0
+    wide = run(monkeypatch, capsys, "report", "mnist", "--layer", "dense_3")[1]
+    assert max(map(len, wide.splitlines())) > 60
+    monkeypatch.setattr("jaxviz.cli.printing.line_width", lambda: 60)
+    monkeypatch.setattr("jaxviz.cli.report.line_width", lambda: 60)
+    for words in (["report", "mnist"], ["report", "mnist", "--layer", "dense_3"], ["layers", FILE], ["recipes"]):
+        out = run(monkeypatch, capsys, *words)[1]
+        assert max(map(len, out.splitlines())) <= 60, out
+    narrow = run(monkeypatch, capsys, "report", "mnist", "--layer", "dense_3")[1]
+    assert all(len(word) > 60 for word in set(wide.split()) - set(narrow.split()))  # a digest, which is folded
+    assert narrow.count("dense_3:7") >= 2  # each table has the labels
+    for words, found in (("--layer de", ["dense_3"]), ("--recipe q", ["quick"]), ("--layer x", [])):
+        monkeypatch.setenv("_JAXVIZ_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", f"jaxviz report mnist {words}")
+        monkeypatch.setenv("COMP_CWORD", "4")
+        assert run(monkeypatch, capsys)[1].split() == found
+
+
 def test_visualize_an_objective_and_report_it(few, monkeypatch, capsys):
     text = "conv2d_1:3,5 - 0.5*conv2d_1:7"
     options = ["--objective", text, "--steps", 2, "--restarts", 2, "--watch", "now.png", "--out", "out", "--json"]
