@@ -131,7 +131,7 @@ def test_gallery(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(jaxviz.Sweep, "open", lambda _: sweep)
     code, out, err = run(monkeypatch, capsys, "gallery", tmp_path, "--out", tmp_path / "site")
     assert (code, out) == (0, f"{tmp_path}/site/index.html: open it in a browser\n")
-    assert err.startswith("gallery: 90 units, ")
+    assert err.startswith("gallery: 90 pictures, ")
     assert err.count("\n") == 1
 
 
