@@ -25,7 +25,7 @@ from rich.table import Table
 import jaxviz
 from jaxviz import cli
 from jaxviz import objectives as obj
-from jaxviz.ascent import batches, chunks
+from jaxviz.ascent import chunks, programs
 from jaxviz.recipes.presets import PRESETS
 
 MEMORY = 16 << 30  # bytes of a TPU v5e
@@ -111,7 +111,7 @@ def account(
     objective = obj.channel(layer, 0).resolve(model)
     width = images or chunks.most(model, "tpu", MEMORY, recipe.views * recipe.restarts)
     begin = time.perf_counter()
-    compiled = batches.lowered_for(devices, model, objective, recipe=recipe, width=width).compile()
+    compiled = programs.lowered_for(devices, model, objective, recipe=recipe, width=width).compile()
     seconds, costs, memory = time.perf_counter() - begin, compiled.cost_analysis(), compiled.memory_analysis()
     return Account(width, seconds, costs["bytes accessed"], costs["flops"], memory.temp_size_in_bytes)
 

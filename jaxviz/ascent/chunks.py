@@ -28,7 +28,7 @@ _CPU_IMAGES = 5
 _CPU_BYTES = _CPU_IMAGES * 24 * 24 * 32 * _FLOAT
 # An accelerator works best when it is filled. This number of images is a guess, and the compiler's account of the
 # program reduces it where it is too large. For EfficientNet-Lite0 at 224 x 224, the compiler for a TPU needs 36 MB for
-# each image, two thirds of the outputs of all layers (docs/performance.md).
+# each image, two thirds of the outputs of all layers.
 _ACCELERATOR_IMAGES = 256
 _SHARE = 0.5  # of the memory, of either; the rest is the weights', the results' and other programs'
 _UNKNOWN_MEMORY = 8 << 30  # bytes, of a machine that does not tell
@@ -78,7 +78,7 @@ def plan(model: Model, count: int, units: int | None, width: int | None, *, copi
 def fitted(way: Plan, needed: int, *, given: bool) -> Plan:
     """Returns a plan that fits half of the memory at hand.
 
-    First fewer chunks are worked at at once, then fewer images climb together.
+    First fewer chunks run at the same time, then fewer images are optimized together.
 
     Args:
       way: the plan.
@@ -102,7 +102,7 @@ def _width(most: int, count: int, units: int | None, lanes: int) -> int:
 
 
 def most(model: Model, platform: str, memory: int, copies: int = 1) -> int:
-    """Returns the most images that a device should optimize together, before a program of that width is compiled.
+    """Returns the largest number of images that a device should optimize together, before a program is compiled.
 
     Args:
       model: the network, for the size of its layers.

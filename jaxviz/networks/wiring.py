@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Int32, PyTree
 
 from jaxviz.networks.graphs import graph_of
+from jaxviz.networks.kernels import Summed, summed
 from jaxviz.networks.layer import Layer
 from jaxviz.networks.model import Model
 from jaxviz.networks.readings import Readable
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["Carry", "Kernel", "Strongest", "Wire", "Wired", "inputs_of", "strongest"]
+__all__ = ["Carry", "Kernel", "Strongest", "Wire", "Wired", "inputs_of", "strongest", "weights_of"]
 
 Carry = Literal["channels"] | Callable[[Array], Array]
 """How a layer without a kernel passes on what it reads: channel by channel, or number by number, in the places that a
@@ -97,7 +98,8 @@ def strongest(model: Model, layer: str, count: int = 8) -> Strongest | None:
     """Finds for each unit of a layer the channels before it with the strongest weights.
 
     They are those of the nearest layer before that computes channels of its own: activation functions, normalization
-    by numbers of training, pooling, padding and Flatten are passed by; a sum or concatenation of layers is not.
+    by numbers of training, pooling, padding and Flatten are passed by; a sum or concatenation of layers is not. A
+    network that does not tell its wiring is traced: that of a Flax module, of a function or of another library.
 
     Args:
       model: the network.
@@ -105,7 +107,7 @@ def strongest(model: Model, layer: str, count: int = 8) -> Strongest | None:
       count: how many channels; fewer where a unit reads fewer.
 
     Returns:
-      None for a layer without a kernel, and where it reads the image, or what is not known.
+      None for a layer without a kernel, and where it reads the image, or channels that are not kept apart.
 
     Raises:
       JaxvizError: the model has no such layer, or the count is not positive.
@@ -118,21 +120,46 @@ def strongest(model: Model, layer: str, count: int = 8) -> Strongest | None:
     """
     if count < 1:
         raise JaxvizError(f"count {count}: give how many channels, 1 or more")
-    units, wires = model.layer(layer).channels, _wires(model)
-    kernel = wires[layer].kernel if layer in wires else None
-    source = _source(model, wires, layer, kernel) if kernel else None
-    if kernel is None or source is None:
+    units = model.layer(layer).channels
+    found = _summed(model, layer) if isinstance(model.module, Wired) else summed(model, layer)
+    if found is None or found.weights.shape[-1] != units:  # its activation function makes fewer channels of more
         return None
-    weights = kernel.array(model.variables)
-    if weights.shape[-1] != units:  # its activation function makes fewer channels of more
-        return None
-    name, entries = source
-    if kernel.groups > 1:
-        places, names = np.arange(len(entries) // kernel.groups)[:, None], entries.reshape(kernel.groups, -1)
+    name, entries, weights, groups = found
+    if groups > 1:
+        places, names = np.arange(len(entries) // groups)[:, None], entries.reshape(groups, -1)
     else:
         size = entries.max() + 1
         places, names = np.argsort(entries, kind="stable").reshape(size, -1), np.arange(size)[None]
     return _ranked(name, weights, places, names, count)
+
+
+def weights_of(model: Model, layer: str) -> Float[np.ndarray, "units weights"] | None:
+    """Returns the weights of each unit of a layer in a row; None for a layer whose weights are not known.
+
+    Raises:
+      JaxvizError: the model has no such layer.
+    """
+    units = model.layer(layer).channels
+    if isinstance(model.module, Wired):
+        wires = _wires(model)
+        kernel = wires[layer].kernel if layer in wires else None
+        weights = None if kernel is None else kernel.array(model.variables)
+    else:
+        found = summed(model, layer)
+        weights = None if found is None else found.weights
+    if weights is None or weights.shape[-1] != units:
+        return None
+    return np.moveaxis(weights, -1, 0).reshape(weights.shape[-1], -1)
+
+
+def _summed(model: Model, layer: str) -> Summed | None:
+    """Finds a layer's weights and what they sum over by the wires that a network tells."""
+    wires = _wires(model)
+    kernel = wires[layer].kernel if layer in wires else None
+    source = _source(model, wires, layer, kernel) if kernel else None
+    if kernel is None or source is None:
+        return None
+    return Summed(*source, kernel.array(model.variables), kernel.groups)
 
 
 def _ranked(layer: str, weights: np.ndarray, places: np.ndarray, names: np.ndarray, count: int) -> Strongest:

@@ -11,7 +11,7 @@ import pytest
 
 import jaxviz
 from jaxviz import objectives as obj
-from jaxviz.ascent import batches
+from jaxviz.ascent import batches, programs
 from jaxviz.recipes.presets import PRESETS
 
 PROCESS = """
@@ -129,7 +129,8 @@ def test_other_weights_are_another_run(tiny, tmp_path):
 @pytest.mark.parametrize("recipe", PRESETS)
 def test_every_preset_is_exported_for_accelerators(tiny, recipe):
     objective = obj.channel("second").resolve(tiny)
-    climb = jax.jit(partial(batches._ascend_all, recipe=PRESETS[recipe].replace(steps=2), mesh=None))
-    module = jax.export.export(climb, platforms=["cuda", "rocm", "tpu"])(tiny, objective, None, jax.random.key(0))
+    recipe, own = PRESETS[recipe].replace(steps=2), (objective, None)
+    climb = jax.jit(partial(programs._ascend_all, recipe=recipe, frames=None, mesh=None, width=len(objective.labels())))
+    module = jax.export.export(climb, platforms=["cuda", "rocm", "tpu"])((tiny, jax.random.key(0)), own)
     assert module.platforms == ("cuda", "rocm", "tpu")
     assert "stablehlo.convolution" in module.mlir_module()

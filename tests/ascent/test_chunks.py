@@ -10,13 +10,13 @@ import pytest
 
 import jaxviz
 from jaxviz import objectives as obj
-from jaxviz.ascent import batches, chunks
+from jaxviz.ascent import chunks, programs
 from jaxviz.networks.layer import Layer
 
 SHARED = """
 import sys, jax, numpy as np, jaxviz
 from jaxviz import objectives as obj
-from jaxviz.ascent.batches import _ascend_all
+from jaxviz.ascent.programs import _ascend_all
 
 assert len(jax.local_devices()) == int(sys.argv[2])
 model, texts, lower = jaxviz.default_model(), [], _ascend_all.lower
@@ -25,7 +25,7 @@ class Watched:
         lowered = lower(*arguments, **settings)
         texts.append(lowered.compile().as_text())
         return lowered
-jaxviz.ascent.batches._ascend_all = Watched()
+jaxviz.ascent.programs._ascend_all = Watched()
 result = jaxviz.visualize(model, obj.channel("conv2d_3", range(11)), "seed", steps=16, chunk=2)
 alone = jaxviz.visualize(model, lambda activations: activations["conv2d_3"][..., 5].mean(), "seed", steps=2)
 assert len(alone) == 1
@@ -94,7 +94,8 @@ def test_a_run_that_does_not_fit_is_compiled_smaller(tiny, monkeypatch):
 
 
 def test_a_compiler_that_refuses_a_program_gets_a_smaller_one(tiny, monkeypatch):
-    whole, lower, widths = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=3), batches._ascend_all.lower, []
+    whole = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=3)
+    lower, widths = programs._ascend_all.lower, []
 
     class Small:
         def lower(self, *arguments, **settings):
@@ -104,7 +105,7 @@ def test_a_compiler_that_refuses_a_program_gets_a_smaller_one(tiny, monkeypatch)
                 raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm")
             return lowered
 
-    monkeypatch.setattr(batches, "_ascend_all", Small())
+    monkeypatch.setattr(programs, "_ascend_all", Small())
     small = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=3)
     assert widths == sorted(widths, reverse=True)
     assert widths[-1] == 1 < widths[0]
