@@ -1,5 +1,6 @@
 """Visualize: model + objectives + recipe + key -> visualization. The entry, with its checks, and its result."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -24,6 +25,7 @@ from jaxviz.objectives import Objective
 from jaxviz.objectives.expressions import objective_of
 from jaxviz.recipes import Recipe
 from jaxviz.recipes.provenance import provenance_of
+from jaxviz.values import displays
 from jaxviz.values.displays import Displayed
 from jaxviz.values.errors import JaxvizError, JaxvizWarning
 from jaxviz.values.indices import Which, places_of
@@ -32,6 +34,7 @@ __all__ = ["Visualization", "assembled", "visualize"]
 
 _ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames")
 _MOST_NAMED = 5  # images that a warning names
+_LOOKS = 32  # times that watch=True looks at an ascent
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -226,8 +229,10 @@ def visualize(
         optimizer are float32 with either.
       keep: a directory where each finished chunk is kept, from which the same call goes on after an interruption.
         Processes of ``jax.distributed`` share it, and what they finished outlives the death of one.
-      progress: called after each chunk with the number of images that it finished.
-      watch: called after each chunk that was climbed, before ``progress``, with what it finished.
+      progress: called after each chunk with the number of images that it finished. When left out, a notebook shows a
+        bar for what takes longer than two seconds, and a script prints nothing.
+      watch: called after each chunk that was climbed, before ``progress``, with what it finished. In a notebook, True
+        shows pictures and score curves as they climb, and `jaxviz.Live` does so in ways of yours.
       watch_every: ``watch`` is called during the ascent too, each time so many steps are made, with the images as they
         are by then and their scores so far ``[n, steps so far]``; chunks that climb at once are shown together. The
         final scores are the latest known. What is climbed is the same, bit for bit on a CPU. None for no such calls.
@@ -256,22 +261,24 @@ def visualize(
     most = recipe.steps + 1
     if frames is not None and not 2 <= frames <= most:
         raise JaxvizError(f"frames of {frames}: give 2 or more, and at most {most} for {recipe.steps} steps")
-    _check_watch(watch, watch_every)
     key = checked_key(key)
     with briefly():
         objective = objective_of(objective).resolve(model)
     labels = tuple(objective.labels())
     starts = None if start is None else checked_starts(start, len(labels), model.canvas)
     provenance = provenance_of(recipe, key, precision)
+    watcher = _watcher(watch, watch_every, len(labels) * objective.group)
+    if watch is True and watch_every is None:
+        watch_every = max(1, recipe.steps // _LOOKS)
     if model.canvas.is_assumed:
         provenance["range"] = model.canvas.assumption
 
     def shown(made: int, rows: np.ndarray, part: dict[str, np.ndarray]) -> None:
-        if callable(watch):
+        if watcher is not None:
             part = part | {"scores": part["scores"][:, :made]}
-            watch(assembled(part, tuple(labels[row] for row in rows), objective.group, model.canvas, provenance))
+            watcher(assembled(part, tuple(labels[row] for row in rows), objective.group, model.canvas, provenance))
 
-    with briefly():
+    with briefly(), _shown(progress, watcher is not None, len(labels)) as told:
         whole = climb(
             in_precision(model, precision),
             objective,
@@ -282,7 +289,7 @@ def visualize(
             width=chunk,
             keep=keep,
             facts=provenance,
-            progress=progress,
+            progress=told,
             watch=shown,
             every=watch_every,
         )
@@ -291,14 +298,41 @@ def visualize(
     return result
 
 
-def _check_watch(watch: object, every: int | None) -> None:
-    if watch is not None and not callable(watch):
-        drawn = "lambda seen: jaxviz.figures.collage(seen).savefig('seen.png')"
+def _watcher(
+    watch: Callable[[Visualization], None] | bool | str | None, every: int | None, total: int
+) -> Callable[[Visualization], None] | None:
+    """Returns what is called with a result on its way; None where nobody watches."""
+    drawn = "lambda seen: jaxviz.figures.collage(seen).savefig('seen.png')"
+    if watch is True and (watch := displays.watcher(total)) is None:
+        raise JaxvizError(f"watch=True: there is no notebook to show pictures in; give a function, such as {drawn}")
+    if watch is None or watch is False:
+        if every is not None:
+            raise JaxvizError(f"watch_every={every!r} without watch=; give the function that is called, too")
+        return None
+    if not callable(watch):
         raise JaxvizError(f"watch={watch!r}: give a function of a Visualization, such as {drawn}")
-    if every is not None and watch is None:
-        raise JaxvizError(f"watch_every={every!r} without watch=; give the function that is called, too")
     if every is not None and every < 1:
         raise JaxvizError(f"watch_every={every!r}: give a number of steps, 1 or more")
+    return watch
+
+
+@contextlib.contextmanager
+def _shown(progress: Callable[[int], None] | None, watched: bool, total: int) -> Iterator[Callable[[int], None] | None]:
+    """Gives what is told of finished images: what the caller gave, else a notebook's bar, if this is one."""
+    bar = None if progress or watched else displays.bar("images")
+    if bar is None:
+        yield progress
+        return
+    done = 0
+
+    def count(images: int) -> None:
+        nonlocal done
+        done += images
+        bar.reach(done, total)
+
+    with bar:
+        bar.reach(0, total)
+        yield count
 
 
 def _misfit(arrays: dict[str, np.ndarray], labels: tuple[str, ...], canvas: Canvas) -> str | None:
