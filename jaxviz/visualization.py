@@ -23,6 +23,7 @@ from jaxviz.networks.model import Model
 from jaxviz.networks.precision import in_precision
 from jaxviz.objectives import Objective
 from jaxviz.objectives.expressions import objective_of
+from jaxviz.parameterizations import Pixels
 from jaxviz.recipes import Recipe
 from jaxviz.recipes.provenance import provenance_of
 from jaxviz.values import displays
@@ -35,6 +36,8 @@ __all__ = ["Visualization", "assembled", "visualize"]
 _ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames")
 _MOST_NAMED = 5  # images that a warning names
 _LOOKS = 32  # times that watch=True looks at an ascent
+_OUTSIDE = 0.01  # the share of an image's values from which on it is said to have left the range
+_ROUNDING = 1e-5  # of the range, by which a value may be beyond its end
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -91,7 +94,11 @@ class Visualization(Displayed):
         shown = self.labels[0] if len(self) == 1 else f"{self.labels[0]} … {self.labels[-1]}"
         size, recipe = " x ".join(map(str, self.canvas.shape)), self.provenance.get("recipe", "unknown")
         broken = f", {count} not a number" if (count := self.not_a_number.sum()) else ""
-        return f"Visualization({shown}: {len(self)} of {size}, recipe {recipe}, {self.dead.sum()} dead{broken})"
+        share = self.out_of_range.max()
+        outside = f", up to {share:.0%} of values out of range" if share >= _OUTSIDE else ""
+        return (
+            f"Visualization({shown}: {len(self)} of {size}, recipe {recipe}, {self.dead.sum()} dead{broken}{outside})"
+        )
 
     @property
     def not_a_number(self) -> Bool[np.ndarray, " n"]:
@@ -109,6 +116,11 @@ class Visualization(Displayed):
         known = np.isfinite(self.scores)
         lasting = np.where(known.any(axis=1), known[:, ::-1].argmax(axis=1), steps)
         return np.where(self.not_a_number, steps - lasting, -1)
+
+    @property
+    def out_of_range(self) -> Float[np.ndarray, " n"]:
+        """The share of each image's values that lie outside the canvas's range, from 0 to 1; NaN counts as inside."""
+        return _outside(self.images, self.canvas)
 
     @property
     def dead(self) -> Bool[np.ndarray, " n"]:
@@ -145,6 +157,25 @@ class Visualization(Displayed):
             JaxvizWarning,
             stacklevel=stacklevel + 1,
         )
+
+    def warn_of_range(self, stacklevel: int = 2) -> None:
+        """Warns once where images left the canvas's range, with the largest share of values outside.
+
+        Images that began outside are left out: their recipe has units of its own.
+
+        Args:
+          stacklevel: as of ``warnings.warn``: 2 names the line that calls this method.
+        """
+        shares = np.where(_outside(self.starts, self.canvas) >= _OUTSIDE, 0, self.out_of_range)
+        count = (shares >= _OUTSIDE).sum()
+        if count:
+            warnings.warn(
+                f"{count} of {len(self)} images left the range of {self.canvas.low:g} to {self.canvas.high:g}, with up "
+                f"to {shares.max():.0%} of their values; the network was not trained on such images. Recipes like "
+                "jaxviz and lucid, or Pixels(clip=True), hold the range",
+                JaxvizWarning,
+                stacklevel=stacklevel + 1,
+            )
 
     @classmethod
     def concatenate(cls, parts: Sequence["Visualization"]) -> "Visualization":
@@ -245,7 +276,8 @@ def visualize(
         of its range, or a function fails: then the message names its line, and the cause is what it raised.
 
     Warns:
-      JaxvizWarning: the score or the image became NaN or infinite; see `Visualization.nan_from`.
+      JaxvizWarning: the score or the image became NaN or infinite; see `Visualization.nan_from`. Or images left the
+        canvas's range though their recipe begins inside it; see `Visualization.out_of_range`.
 
     Example:
       >>> import jaxviz
@@ -295,7 +327,14 @@ def visualize(
         )
     result = assembled(whole, labels, objective.group, model.canvas, provenance)
     result.warn_of_nan()
+    if not _has_own_units(recipe):
+        result.warn_of_range()
     return result
+
+
+def _has_own_units(recipe: Recipe) -> bool:
+    """Tells whether a recipe says in which values its images begin, as `seed` does, whatever range the network has."""
+    return isinstance(recipe.parameterization, Pixels) and recipe.parameterization.low is not None
 
 
 def _watcher(
@@ -333,6 +372,12 @@ def _shown(progress: Callable[[int], None] | None, watched: bool, total: int) ->
     with bar:
         bar.reach(0, total)
         yield count
+
+
+def _outside(images: Float[np.ndarray, "n ..."], canvas: Canvas) -> Float[np.ndarray, " n"]:
+    slack = _ROUNDING * (canvas.high - canvas.low)
+    beyond = (images < canvas.low - slack) | (images > canvas.high + slack)
+    return beyond.reshape(len(images), -1).mean(axis=1)
 
 
 def _misfit(arrays: dict[str, np.ndarray], labels: tuple[str, ...], canvas: Canvas) -> str | None:

@@ -118,7 +118,7 @@ def sweep(
         custom=custom,
         class_names=class_names,
     )
-    real = None if images is None else read_real_images(images, model.canvas)[0]
+    real, labels = (None, None) if images is None else read_real_images(images, model.canvas)
     with progress_bar() as bars, watching(watch) as pictures, interrupts() as stop:
         made = jaxviz.sweep(
             model,
@@ -131,6 +131,7 @@ def sweep(
             negative=negative,
             diversity=diversity,
             images=real,
+            labels=labels,
             observer=None if observer is None else load(observer),
             source=source,
             precision=precision,

@@ -47,6 +47,7 @@ def sweep(
     negative: bool = False,
     diversity: int = 0,
     images: Float[Array | np.ndarray, "m ..."] | None = None,
+    labels: np.ndarray | Sequence[int] | None = None,
     observer: Observer | Model | None = None,
     source: str | os.PathLike | Sequence[str] | None = None,
     precision: str = "float32",
@@ -74,6 +75,7 @@ def sweep(
       negative: whether to make an image that minimizes each unit, too.
       diversity: the number of different images of each unit, too; only for layers that have positions before them.
       images: real images ``[m, *canvas.shape]`` to compare with and to show beside the pictures.
+      labels: the class of each real image ``[m]``, whole numbers.
       observer: another network that decides which real images are closer to the pictures, see
         `jaxviz.reports.interpretability`.
       source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
@@ -108,7 +110,7 @@ def sweep(
     if diversity and diversity < 2:
         raise JaxvizError(f"diversity of {diversity}: give 2 images or more, or 0 for none")
     key = checked_key(key)
-    real = given(images, model, observer)
+    real = given(images, labels, model, observer)
     asked = planned(model, layers, recipes, key, precision, negative, diversity, chunk, source)
     directory, first = Path(out), jax.process_index() == 0
     with staged(directory):
