@@ -42,20 +42,20 @@ _ROUNDING = 1e-5  # of the range, by which a value may be beyond its end
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Visualization(Displayed):
-    """What a batch of ascents leaves, and all that is needed to make it again.
+    """The result of a batch of ascents, and all that is needed to make it again.
 
     Attributes:
       images: the last images ``[n, *canvas.shape]`` float32, in the recipe's own units.
-      starts: the first images, likewise.
-      scores: what was climbed before each step, ``[n, steps]`` float32; an image that came to rest keeps its last.
-      final_scores: the objective of the last image as it is, ``[n]`` float32.
-      labels: what each image shows, such as ``conv2d_3:17``; of several images of one objective ``conv2d_3:17#1``.
+      starts: the first images, in the same form.
+      scores: the score before each step, ``[n, steps]`` float32; an image that came to rest keeps its last score.
+      final_scores: the objective of the last image, without transforms, ``[n]`` float32.
+      labels: the name of each image, such as ``conv2d_3:17``; with several images of one objective ``conv2d_3:17#1``.
       canvas: shape, range and layout of the images.
       provenance: recipe, key and versions, as text.
-      restarts: the last images of all restarts ``[n, restarts, *canvas.shape]``; None where there was one.
-      restart_scores: their final scores, ``[n, restarts]``; None likewise.
-      frames: images of the way ``[n, frames, *canvas.shape]``, the first the start and the last the last image; None
-        where none were asked for.
+      restarts: the last images of all restarts ``[n, restarts, *canvas.shape]``; None for a single restart.
+      restart_scores: their final scores, ``[n, restarts]``; None for a single restart.
+      frames: images of the ascent ``[n, frames, *canvas.shape]``, from the start to the last image; None without
+        ``frames=``.
     """
 
     images: Float[np.ndarray, "n ..."]
@@ -102,15 +102,15 @@ class Visualization(Displayed):
 
     @property
     def not_a_number(self) -> Bool[np.ndarray, " n"]:
-        """True where the last image or its final score is NaN or infinite. Such an image is not `dead`."""
+        """True for an image whose last values or final score are NaN or infinite. Such an image is not `dead`."""
         axes = tuple(range(1, self.images.ndim))
         return ~(np.isfinite(self.images).all(axis=axes) & np.isfinite(self.final_scores))
 
     @property
     def nan_from(self) -> Int[np.ndarray, " n"]:
-        """The step from which on the score is NaN or infinite; -1 for an image that is not `not_a_number`.
+        """The first step at which the score is NaN or infinite; -1 for an image that is not `not_a_number`.
 
-        It is 0 where the first image scores so, and the number of steps where only the last image does.
+        It is 0 if this holds for the first image, and the number of steps if it holds only for the last image.
         """
         steps = self.scores.shape[1]
         known = np.isfinite(self.scores)
@@ -124,9 +124,9 @@ class Visualization(Displayed):
 
     @property
     def dead(self) -> Bool[np.ndarray, " n"]:
-        """True where the image never moved, or its final score is 0 and no rise; False where it is `not_a_number`.
+        """True for an image that never changed, or whose final score is 0 without a rise; not for `not_a_number`.
 
-        A score that rises to 0 is no dead one: 0 is where the objective of silencing a unit ends.
+        A score that rises to 0 is not dead: it is the best score when a unit is minimized.
         """
         axes = tuple(range(1, self.images.ndim))
         still = (self.images == self.starts).all(axis=axes)
@@ -141,10 +141,10 @@ class Visualization(Displayed):
         return tuple(label for label, dead in zip(self.labels, self.dead, strict=True) if dead)
 
     def warn_of_nan(self, stacklevel: int = 2) -> None:
-        """Warns once of all images that are `not_a_number`, with the step at which each became so.
+        """Warns once of all images that are `not_a_number`, with the step at which each began.
 
         Args:
-          stacklevel: as of ``warnings.warn``: 2 names the line that calls this method.
+          stacklevel: the ``stacklevel`` of ``warnings.warn``: 2 names the line that calls this method.
         """
         found = [(label, step) for label, step in zip(self.labels, self.nan_from, strict=True) if step >= 0]
         if not found:
@@ -179,7 +179,7 @@ class Visualization(Displayed):
 
     @classmethod
     def concatenate(cls, parts: Sequence["Visualization"]) -> "Visualization":
-        """Joins results of one canvas and one recipe, such as those of parts of a layer."""
+        """Joins results with the same canvas and recipe, such as those of parts of a layer."""
         whole: dict = {
             name: np.concatenate([getattr(part, name) for part in parts])
             for name in _ARRAYS
@@ -189,7 +189,7 @@ class Visualization(Displayed):
         return dataclasses.replace(parts[0], **whole, labels=labels)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes everything into one ``.npz`` file; the file appears whole or not at all.
+        """Writes everything to one ``.npz`` file, completely or not at all.
 
         Args:
           path: the file to write; an existing one is replaced.
@@ -238,35 +238,35 @@ def visualize(
     watch: Callable[[Visualization], None] | bool | str | None = None,
     watch_every: int | None = None,
 ) -> Visualization:
-    """Makes the images that units of a network answer to most, all of them in one compiled call.
+    """Makes images that strongly activate units of a network, all of them in one compiled call.
 
-    Each image has its own key, gradient scale and optimizer state, so it does not depend on what else is in the batch.
-    Another channel, key, or model of the same architecture compiles nothing again.
+    Each image has its own key, gradient scale and optimizer state, so it does not depend on the other images of the
+    batch. Another channel, another key, or another model of the same architecture needs no new compilation.
 
     Args:
       model: the network.
       objective: what to maximise, one or a batch: ``objectives.channel("conv2d_3")``; any function of activations; or
-        a text such as ``"conv2d_3:3 - 0.5*conv2d_4:7"``, as `jaxviz.objectives.expressions` reads it.
-      recipe: how to climb, a ``Recipe`` or the name of one; when left out, the one that suits the model, see
+        a text such as ``"conv2d_3:3 - 0.5*conv2d_4:7"``; `jaxviz.objectives.expressions` describes its form.
+      recipe: a ``Recipe`` or the name of one; by default the one that suits the model, see
         `jaxviz.recipes.default_for`.
-      key: the key of all random draws, ``jax.random.key(0)`` when left out. Each image folds in its layer and index.
-      start: explicit starting image ``[*canvas.shape]`` for all, or one for each objective ``[n, *canvas.shape]``.
-      steps: how many steps are made; the recipe's own number when left out.
-      restarts: how many ascents each unit has, of which the best is kept; the recipe's own number when left out.
-      frames: how many images of the way to the last are kept, evenly spaced over the steps, 2 or more: of 9 over 256
-        steps, those after 0, 32, 64 … 256. None for none.
-      chunk: how many images climb together on each device; chosen for the model and the machine when left out.
-      precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``; the image, its score and the
-        optimizer are float32 with either.
-      keep: a directory where each finished chunk is kept, from which the same call goes on after an interruption.
-        Processes of ``jax.distributed`` share it, and what they finished outlives the death of one.
-      progress: called after each chunk with the number of images that it finished. When left out, a notebook shows a
-        bar for what takes longer than two seconds, and a script prints nothing.
-      watch: called after each chunk that was climbed, before ``progress``, with what it finished. In a notebook, True
-        shows pictures and score curves as they climb, and `jaxviz.Live` does so in ways of yours.
-      watch_every: ``watch`` is called during the ascent too, each time so many steps are made, with the images as they
-        are by then and their scores so far ``[n, steps so far]``; chunks that climb at once are shown together. The
-        final scores are the latest known. What is climbed is the same, bit for bit on a CPU. None for no such calls.
+      key: the key of all random numbers, by default ``jax.random.key(0)``. Each image folds in its layer and index.
+      start: the starting image ``[*canvas.shape]`` of all, or one for each objective ``[n, *canvas.shape]``.
+      steps: the number of steps; by default the recipe's own.
+      restarts: the number of ascents of each unit, of which the best is kept; by default the recipe's own.
+      frames: the number of images of the ascent that are kept, evenly spaced over the steps, 2 or more: 9 over 256
+        steps are those after 0, 32, 64 … 256. None for none.
+      chunk: the number of images that each device optimizes together; by default chosen for model and machine.
+      precision: the precision of the network, ``"float32"`` or ``"bfloat16"``; the image, its score and the optimizer
+        are always float32.
+      keep: a directory for finished chunks, from which the same call continues after an interruption. Processes of
+        ``jax.distributed`` share it, and keep the chunks of a process that ends.
+      progress: called after each chunk with the number of images that it finished; by default a notebook shows a bar
+        for calls of more than two seconds, and a script prints nothing.
+      watch: called after each computed chunk, before ``progress``, with the chunk's images. In a notebook, True shows
+        pictures and score curves during the ascent; `jaxviz.Live` has settings for this.
+      watch_every: ``watch`` is also called during the ascent, each time this number of steps is made, with the images
+        at that step and their scores so far ``[n, steps so far]``; chunks that run at the same time are shown together.
+        The final scores are the latest known. The result is the same, bit for bit on a CPU. None for no such calls.
 
     Returns:
       Images, starts and score curves, one for each objective.
@@ -397,7 +397,7 @@ def _misfit(arrays: dict[str, np.ndarray], labels: tuple[str, ...], canvas: Canv
 def assembled(
     whole: dict[str, np.ndarray], labels: tuple[str, ...], group: int, canvas: Canvas, provenance: dict[str, str]
 ) -> Visualization:
-    """Makes a result of what the ascents left, the fields of `Ascent`; each image of a group stands for itself."""
+    """Makes a result from the fields of `Ascent`; each image of a group is an image of the result."""
     images, starts, restarts, frames = whole["image"], whole["start"], whole.get("restarts"), whole.get("frames")
     scores, final, restart_scores = whole["scores"], whole["final_score"], whole.get("restart_scores")
     if group > 1:

@@ -34,7 +34,7 @@ class Ascent(NamedTuple):
       image: the last image, of the best restart.
       start: the first image, likewise.
       scores: the score before each step, without penalties, ``[steps]``.
-      final_score: the objective of the last image, as it is: no transforms, after the activation function.
+      final_score: the objective of the last image, without transforms and after the activation function.
       steps: how many steps were made.
       restarts: the last image of each restart, ``[restarts, ...]``; None where there is one.
       restart_scores: the final score of each; None where there is one.

@@ -79,7 +79,7 @@ def sweep(
       observer: another network that decides which real images are closer to the pictures, see
         `jaxviz.reports.interpretability`.
       source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
-        take it: FILE, be it a file or ``module:attribute``, and the options that describe it.
+        take it: FILE, a file or ``module:attribute``, and the options that describe it.
       precision: the precision of the network's computation, ``"float32"`` or ``"bfloat16"``.
       chunk: the number of images that each device optimizes together; by default chosen for model and machine.
       progress: called after each chunk.
