@@ -1,5 +1,6 @@
 """Visualize: model + objectives + recipe + key -> visualization. The entry, with its checks, and its result."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -25,6 +26,7 @@ from jaxviz.objectives.expressions import objective_of
 from jaxviz.parameterizations import Pixels
 from jaxviz.recipes import Recipe
 from jaxviz.recipes.provenance import provenance_of
+from jaxviz.values import displays
 from jaxviz.values.displays import Displayed
 from jaxviz.values.errors import JaxvizError, JaxvizWarning
 from jaxviz.values.indices import Which, places_of
@@ -33,6 +35,7 @@ __all__ = ["Visualization", "assembled", "visualize"]
 
 _ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames")
 _MOST_NAMED = 5  # images that a warning names
+_LOOKS = 32  # times that watch=True looks at an ascent
 _OUTSIDE = 0.01  # the share of an image's values from which on it is said to have left the range
 _ROUNDING = 1e-5  # of the range, by which a value may be beyond its end
 
@@ -257,8 +260,10 @@ def visualize(
         score and the optimizer are float32 in each case. Final scores are in full float32 unless it is ``"bfloat16"``.
       keep: a directory for finished chunks, from which the same call continues after an interruption. Processes of
         ``jax.distributed`` share it, and keep the chunks of a process that ends.
-      progress: called after each chunk with the number of images that it finished.
-      watch: called after each computed chunk, before ``progress``, with the chunk's images.
+      progress: called after each chunk with the number of images that it finished; by default a notebook shows a bar
+        for calls of more than two seconds, and a script prints nothing.
+      watch: called after each computed chunk, before ``progress``, with the chunk's images. In a notebook, True shows
+        pictures and score curves during the ascent; `jaxviz.Live` has settings for this.
       watch_every: ``watch`` is also called during the ascent, each time this number of steps is made, with the images
         at that step and their scores so far ``[n, steps so far]``; chunks that run at the same time are shown together.
         The final scores are the latest known. The result is the same, bit for bit on a CPU. None for no such calls.
@@ -288,22 +293,24 @@ def visualize(
     most = recipe.steps + 1
     if frames is not None and not 2 <= frames <= most:
         raise JaxvizError(f"frames of {frames}: give 2 or more, and at most {most} for {recipe.steps} steps")
-    _check_watch(watch, watch_every)
     key = checked_key(key)
     with briefly():
         objective = objective_of(objective).resolve(model)
     labels = tuple(objective.labels())
     starts = None if start is None else checked_starts(start, len(labels), model.canvas)
     provenance = provenance_of(recipe, key, precision)
+    watcher = _watcher(watch, watch_every, len(labels) * objective.group)
+    if watch is True and watch_every is None:
+        watch_every = max(1, recipe.steps // _LOOKS)
     if model.canvas.is_assumed:
         provenance["range"] = model.canvas.assumption
 
     def shown(made: int, rows: np.ndarray, part: dict[str, np.ndarray]) -> None:
-        if callable(watch):
+        if watcher is not None:
             part = part | {"scores": part["scores"][:, :made]}
-            watch(assembled(part, tuple(labels[row] for row in rows), objective.group, model.canvas, provenance))
+            watcher(assembled(part, tuple(labels[row] for row in rows), objective.group, model.canvas, provenance))
 
-    with briefly():
+    with briefly(), _shown(progress, watcher is not None, len(labels)) as told:
         whole = climb(
             in_precision(model, precision),
             objective,
@@ -314,7 +321,7 @@ def visualize(
             width=chunk,
             keep=keep,
             facts=provenance,
-            progress=progress,
+            progress=told,
             watch=shown,
             every=watch_every,
         )
@@ -330,14 +337,41 @@ def _has_own_units(recipe: Recipe) -> bool:
     return isinstance(recipe.parameterization, Pixels) and recipe.parameterization.low is not None
 
 
-def _check_watch(watch: object, every: int | None) -> None:
-    if watch is not None and not callable(watch):
-        drawn = "lambda seen: jaxviz.figures.collage(seen).savefig('seen.png')"
+def _watcher(
+    watch: Callable[[Visualization], None] | bool | str | None, every: int | None, total: int
+) -> Callable[[Visualization], None] | None:
+    """Returns what is called with a result on its way; None where nobody watches."""
+    drawn = "lambda seen: jaxviz.figures.collage(seen).savefig('seen.png')"
+    if watch is True and (watch := displays.watcher(total)) is None:
+        raise JaxvizError(f"watch=True: there is no notebook to show pictures in; give a function, such as {drawn}")
+    if watch is None or watch is False:
+        if every is not None:
+            raise JaxvizError(f"watch_every={every!r} without watch=; give the function that is called, too")
+        return None
+    if not callable(watch):
         raise JaxvizError(f"watch={watch!r}: give a function of a Visualization, such as {drawn}")
-    if every is not None and watch is None:
-        raise JaxvizError(f"watch_every={every!r} without watch=; give the function that is called, too")
     if every is not None and every < 1:
         raise JaxvizError(f"watch_every={every!r}: give a number of steps, 1 or more")
+    return watch
+
+
+@contextlib.contextmanager
+def _shown(progress: Callable[[int], None] | None, watched: bool, total: int) -> Iterator[Callable[[int], None] | None]:
+    """Gives what is told of finished images: what the caller gave, else a notebook's bar, if this is one."""
+    bar = None if progress or watched else displays.bar("images")
+    if bar is None:
+        yield progress
+        return
+    done = 0
+
+    def count(images: int) -> None:
+        nonlocal done
+        done += images
+        bar.reach(done, total)
+
+    with bar:
+        bar.reach(0, total)
+        yield count
 
 
 def _outside(images: Float[np.ndarray, "n ..."], canvas: Canvas) -> Float[np.ndarray, " n"]:
