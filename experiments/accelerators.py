@@ -113,6 +113,8 @@ def account(
     begin = time.perf_counter()
     compiled = programs.lowered_for(devices, model, objective, recipe=recipe, width=width).compile()
     seconds, costs, memory = time.perf_counter() - begin, compiled.cost_analysis(), compiled.memory_analysis()
+    if costs is None or memory is None:
+        raise jaxviz.JaxvizError(f"the compiler for {devices[0].device_kind} gives no account of the program")
     return Account(width, seconds, costs["bytes accessed"], costs["flops"], memory.temp_size_in_bytes)
 
 
