@@ -122,7 +122,7 @@ class Batch:
 
     @property
     def chunk(self) -> int:
-        """How many climb together, over all devices."""
+        """The number of images that all devices optimize together."""
         return self.plan.chunk
 
     @property

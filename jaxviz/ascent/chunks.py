@@ -77,7 +77,7 @@ def plan(model: Model, count: int, units: int | None, width: int | None) -> Plan
 def fitted(way: Plan, needed: int, *, given: bool) -> Plan:
     """Returns a plan that fits half of the memory at hand.
 
-    First fewer chunks are worked at at once, then fewer images climb together.
+    First fewer chunks run at the same time, then fewer images are optimized together.
 
     Args:
       way: the plan.
@@ -101,7 +101,7 @@ def _width(most: int, count: int, units: int | None, lanes: int) -> int:
 
 
 def _most(model: Model, platform: str, memory: int) -> int:
-    """Returns the most images that should climb together on a device of so many bytes."""
+    """Returns the largest number of images that a device with this memory should optimize together."""
     sizes = [math.prod(layer.output_shape) * _FLOAT for layer in model.layers]
     if platform == "cpu":
         return max(1, min(_CPU_IMAGES, _CPU_BYTES // max(sizes)))

@@ -11,7 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
 from jaxviz.ascent import chunks
-from jaxviz.ascent.ascent import Ascent, Climb, advance, ascend, begin, show
+from jaxviz.ascent.ascent import Ascent, Climb, advance, ascend, begin, keys_of, show
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.recipes import Recipe
@@ -112,7 +112,7 @@ def _begin_all(
     shared: tuple, own: tuple, *, recipe: Recipe, frames: int | None, mesh: Mesh | None, width: int
 ) -> tuple[Climb, Array]:
     def one(model: Model, key: Array, objective: Objective, start: Array | None) -> tuple[Climb, Array]:
-        return begin(model, objective, key, start, recipe=recipe, frames=frames)
+        return begin(model, objective, keys_of(key, recipe), start, recipe=recipe, frames=frames)
 
     return _lifted(one, mesh, width)(shared, own)
 
@@ -129,7 +129,7 @@ def _advance_all(
     width: int,
 ) -> Climb:
     def one(model: Model, key: Array, made: Array, until: Array, objective: Objective, climb: Climb) -> Climb:
-        return advance(model, objective, key, climb, made, until, recipe=recipe, frames=frames)
+        return advance(model, objective, keys_of(key, recipe), climb, made, until, recipe=recipe, frames=frames)
 
     return _lifted(one, mesh, width)(shared, (objectives, climb))
 
@@ -139,7 +139,7 @@ def _show_all(
     shared: tuple, own: tuple, *, recipe: Recipe, frames: int | None, mesh: Mesh | None, width: int
 ) -> Ascent:
     def one(model: Model, key: Array, made: Array, objective: Objective, climb: Climb, start: Array) -> Ascent:
-        return show(model, objective, key, climb, start, made, recipe=recipe, frames=frames)
+        return show(model, objective, keys_of(key, recipe), climb, start, made, recipe=recipe, frames=frames)
 
     return _lifted(one, mesh, width)(shared, own)
 

@@ -131,7 +131,7 @@ def test_gallery(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(jaxviz.Sweep, "open", lambda _: sweep)
     code, out, err = run(monkeypatch, capsys, "gallery", tmp_path, "--out", tmp_path / "site")
     assert (code, out) == (0, f"{tmp_path}/site/index.html: open it in a browser\n")
-    assert err.startswith("gallery: 90 units, ")
+    assert err.startswith("gallery: 90 pictures, ")
     assert err.count("\n") == 1
 
 
@@ -184,6 +184,36 @@ def test_watching_is_bounded_and_written_whole(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "a.png").read_text() == "picture"
     assert capsys.readouterr().err == f"{tmp_path}/a.png shows the latest images\n"
     Watch(None).add(["a:1"], np.zeros((1, 28, 28, 1), np.float32), canvas)
+
+
+def test_pictures_are_watched_as_they_climb(few, monkeypatch, capsys):
+    seen = []
+
+    def drawn(tiles, *, captions, title):
+        seen.append((np.array(tiles), captions, title))
+        return Png()
+
+    monkeypatch.setattr("jaxviz.pictures.figures.tiles_figure", drawn)
+    monkeypatch.setattr("jaxviz.cli.watching._PAUSE", 0.0)
+    monkeypatch.setattr("jaxviz.cli.watching._SHARE", 0)
+    monkeypatch.setattr("jaxviz.pictures.figures.collage", lambda *_, **__: Png())
+    options = ["--objective", "conv2d_1:3,5", "--steps", 4, "--watch", "now.png", "--out", "out"]
+    assert run(monkeypatch, capsys, "visualize", FILE, *options)[0] == 0
+    assert len(seen) >= 4  # after each step
+    assert {(tuple(captions), title) for _, captions, title in seen} <= {
+        (("3", "5"), "conv2d_1, 2"),
+        (("3",), "conv2d_1, 1"),  # of a chunk of its own
+    }
+    assert (seen[0][0][0] != seen[-1][0][0]).any()
+
+
+def test_units_of_several_layers_are_watched_by_their_names(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("jaxviz.pictures.figures.tiles_figure", lambda tiles, **told: drawn.append(told) or Png())
+    with watching(tmp_path / "a.png") as watch:
+        for layer in ("first", "second"):
+            watch.add([f"{layer}:1"], np.zeros((1, 28, 28, 1), np.float32), jaxviz.default_model().canvas)
+    assert drawn[-1] == {"captions": ["first:1", "second:1"], "title": "first to second, 2"}
 
 
 class Png:

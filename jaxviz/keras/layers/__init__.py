@@ -99,7 +99,7 @@ def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: cus
     """
     layer, settings = call.layer, Settings(call, signals, keras_major, given)
     if call.name.endswith(PREACTIVATION):
-        raise ModelFileError(f"layer {call.name!r}: a name that ends in {PREACTIVATION!r} is kept for what it says")
+        raise ModelFileError(f"layer {call.name!r}: a name that ends in {PREACTIVATION!r} is reserved")
     theirs = custom.find(layer, given)
     if theirs is None and layer.kind == _DISTRIBUTED:
         return _distributed(settings)
