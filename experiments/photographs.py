@@ -34,7 +34,7 @@ CLASSES = (
         "sports car",
         "balloon",
         "sundial",
-        "harp",
+        "accordion",
         "honeycomb",
     ),
 )

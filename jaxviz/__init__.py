@@ -5,9 +5,11 @@ recipe and key go into an ascent; the ascent returns a visualization; reports an
 """
 
 import importlib
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from jaxviz.values.displays import Displayed, show_with
+from jaxviz.values.displays import Bar, Displayed, Views, show_with
 
 if TYPE_CHECKING:
     from jaxviz import (
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from jaxviz.networks.nnx import from_nnx
     from jaxviz.networks.preprocessing import Preprocessing
     from jaxviz.pictures import animations, exports, figures, images
+    from jaxviz.pictures.live import Live
     from jaxviz.recipes import Recipe, optimizers
     from jaxviz.reports.report import Report
     from jaxviz.reports.reporting import report
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JaxvizError",
     "JaxvizWarning",
+    "Live",
     "Model",
     "ModelFileError",
     "Preprocessing",
@@ -95,6 +99,7 @@ _MODULES = {
 _OBJECTS = {
     "JaxvizError": "jaxviz.values.errors",
     "JaxvizWarning": "jaxviz.values.errors",
+    "Live": "jaxviz.pictures.live",
     "Model": "jaxviz.networks.model",
     "ModelFileError": "jaxviz.values.errors",
     "Preprocessing": "jaxviz.networks.preprocessing",
@@ -138,4 +143,25 @@ def _html(value: Displayed) -> str:
     return html(value)
 
 
-show_with(_html)
+def _bar(things: str) -> Bar | None:
+    if not _in_notebook():
+        return None
+    from jaxviz.pictures.live import NotebookBar
+
+    return NotebookBar(things)
+
+
+def _watcher(total: int) -> Callable | None:
+    if not _in_notebook():
+        return None
+    from jaxviz.pictures.live import Live
+
+    return Live(total)
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel")
+
+
+show_with(Views(_html, _bar, _watcher))

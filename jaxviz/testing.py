@@ -10,9 +10,12 @@ from jaxtyping import Array, Float
 
 from jaxviz.keras.default import default_model
 from jaxviz.networks.activations import Activations
+from jaxviz.networks.asking import briefly
 from jaxviz.networks.model import Model
-from jaxviz.objectives import Objective, function
-from jaxviz.values.errors import JaxvizError
+from jaxviz.objectives import Objective
+from jaxviz.objectives.bounds import beyond
+from jaxviz.objectives.expressions import objective_of
+from jaxviz.values.errors import JaxvizError, ObjectiveError
 
 __all__ = ["Conformance", "check_objective"]
 
@@ -39,8 +42,9 @@ class Conformance:
     after: Float[np.ndarray, " rows"]
 
 
+@briefly()
 def check_objective(
-    objective: Objective | Callable[[Activations], Float[Array, ""]],
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
     model: Model | None = None,
     *,
     other: Objective | None = None,
@@ -48,12 +52,13 @@ def check_objective(
 ) -> Conformance:
     """Checks that an objective can be maximized, in a batch, with one compilation.
 
-    The checks: it resolves; it has as many labels as rows; score and gradient are finite for a random image and for
-    flat images; the gradient is not 0 everywhere; the score grows along the gradient; a batch gives the same scores as
-    one by one; and other numbers of the same shapes are not traced again. The first four rows of a batch are tested.
+    The checks: it resolves; it has as many labels as rows; its indices are within its layers, where JAX itself would
+    take the nearest there is; score and gradient are finite for a random image and for flat images; the gradient is not
+    0 everywhere; the score grows along the gradient; a batch gives the same scores as one by one; and other numbers of
+    the same shapes are not traced again. The indices of all rows are checked, the rest of the first four.
 
     Args:
-      objective: one objective, a batch, or any function of activations.
+      objective: one objective, a batch, any function of activations, or a text as for ``visualize``.
       model: the network; by default the MNIST network that jaxviz ships.
       other: the same objective with as many other numbers, to check that it is not traced again; by default the
         objective itself, resolved again.
@@ -72,6 +77,8 @@ def check_objective(
     resolved = _resolved(objective, model)
     labels = _checked_labels(resolved)
     rows = min(len(labels), _ROWS)
+    if outside := beyond(resolved, model, len(labels)):
+        raise JaxvizError(f"objective {_name(resolved)} has {outside}; JAX would take the nearest index there is")
     trial = _Trial(model, resolved, labels, rows)
     shape = (rows, resolved.group, *model.canvas.shape)
     low, high = model.canvas.low, model.canvas.high
@@ -81,10 +88,12 @@ def check_objective(
         trial.scored(jnp.full(shape, value, jnp.float32), f"a flat image of {value:g}, {name} value")
     moved = (gradient != 0).any(axis=tuple(range(1, gradient.ndim)))
     if not moved.any():
-        raise trial.error("has a gradient of 0 at a random image; it does not depend on it, or its units are off there")
+        raise trial.error(
+            "has a gradient of 0 at a random image; it does not depend on the image, or its units are off there"
+        )
     after = trial.climbed(random, high - low)
     if (fallen := moved & ~(after > before)).any():
-        raise trial.error("does not rise along its gradient", int(np.argmax(fallen)))
+        raise trial.error("does not grow along its gradient", int(np.argmax(fallen)))
     trial.check_one_by_one(random, before, gradient)
     trial.check_traces(_resolved(objective if other is None else other, model), random)
     return Conformance(labels=labels, group=resolved.group, before=before, after=after)
@@ -162,14 +171,14 @@ class _Trial:
                     )
 
     def check_traces(self, again: Objective, images: Array) -> None:
-        """Calls the compiled score with the objective made anew, or with other numbers."""
+        """Calls the compiled score with an equal objective, or with other numbers."""
         if len(again.labels()) != len(self._labels):
             raise self.error(f"and the other are {len(self._labels)} and {len(again.labels())}; give as many")
         traced = len(self._traced)
         self._scores(self._model, self._spread(again), images)
         if len(self._traced) > traced:
             raise self.error(
-                "is traced again when it is made anew or with other numbers; make its numbers leaves of the tree, "
+                "is traced again for an equal objective or other numbers; make its numbers leaves of the tree, "
                 "and let what is static compare by value"
             )
 
@@ -181,13 +190,14 @@ class _Trial:
         return jax.tree.map(lambda leaf: np.broadcast_to(leaf, (count, *leaf.shape[1:]))[: self._rows], objective)
 
 
-def _resolved(objective: Objective | Callable, model: Model) -> Objective:
-    if not isinstance(objective, Objective):
-        if not callable(objective):
-            raise JaxvizError(f"objective {objective!r}: give an Objective or a function of activations")
-        objective = function(objective)
+def _resolved(objective: Objective | Callable | str, model: Model) -> Objective:
+    objective = objective_of(objective)
     try:
         resolved = objective.resolve(model)
+    except ObjectiveError:
+        raise
+    except JaxvizError as error:
+        raise JaxvizError(f"objective {_name(objective)} does not resolve: {error}") from error
     except Exception as error:
         raise JaxvizError(f"objective {_name(objective)} does not resolve: {type(error).__name__}: {error}") from error
     if not isinstance(resolved, Objective):

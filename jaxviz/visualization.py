@@ -1,10 +1,11 @@
 """Visualize: model + objectives + recipe + key -> visualization. The entry, with its checks, and its result."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,37 +17,45 @@ from jaxviz.ascent.beginning import checked_key, checked_starts
 from jaxviz.files.arrays import read_arrays
 from jaxviz.files.outputs import staged
 from jaxviz.networks.activations import Activations
+from jaxviz.networks.asking import briefly
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
 from jaxviz.networks.precision import in_precision
-from jaxviz.objectives import Objective, function
+from jaxviz.objectives import Objective
+from jaxviz.objectives.expressions import objective_of
+from jaxviz.parameterizations import Pixels
 from jaxviz.recipes import Recipe
 from jaxviz.recipes.provenance import provenance_of
+from jaxviz.values import displays
 from jaxviz.values.displays import Displayed
 from jaxviz.values.errors import JaxvizError, JaxvizWarning
+from jaxviz.values.indices import Which, places_of
 
 __all__ = ["Visualization", "assembled", "visualize"]
 
 _ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames")
 _MOST_NAMED = 5  # images that a warning names
+_LOOKS = 32  # times that watch=True looks at an ascent
+_OUTSIDE = 0.01  # the share of an image's values from which on it is said to have left the range
+_ROUNDING = 1e-5  # of the range, by which a value may be beyond its end
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Visualization(Displayed):
-    """What a batch of ascents leaves, and all that is needed to make it again.
+    """The result of a batch of ascents, and all that is needed to make it again.
 
     Attributes:
       images: the last images ``[n, *canvas.shape]`` float32, in the recipe's own units.
-      starts: the first images, likewise.
-      scores: what was climbed before each step, ``[n, steps]`` float32; an image that came to rest keeps its last.
-      final_scores: the objective of the last image as it is, ``[n]`` float32.
-      labels: what each image shows, such as ``conv2d_3:17``; of several images of one objective ``conv2d_3:17#1``.
+      starts: the first images, in the same form.
+      scores: the score before each step, ``[n, steps]`` float32; an image that came to rest keeps its last score.
+      final_scores: the objective of the last image, without transforms, ``[n]`` float32.
+      labels: the name of each image, such as ``conv2d_3:17``; with several images of one objective ``conv2d_3:17#1``.
       canvas: shape, range and layout of the images.
       provenance: recipe, key and versions, as text.
-      restarts: the last images of all restarts ``[n, restarts, *canvas.shape]``; None where there was one.
-      restart_scores: their final scores, ``[n, restarts]``; None likewise.
-      frames: images of the way ``[n, frames, *canvas.shape]``, the first the start and the last the last image; None
-        where none were asked for.
+      restarts: the last images of all restarts ``[n, restarts, *canvas.shape]``; None for a single restart.
+      restart_scores: their final scores, ``[n, restarts]``; None for a single restart.
+      frames: images of the ascent ``[n, frames, *canvas.shape]``, from the start to the last image; None without
+        ``frames=``.
     """
 
     images: Float[np.ndarray, "n ..."]
@@ -63,23 +72,45 @@ class Visualization(Displayed):
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getitem__(self, which: Which) -> "Visualization":
+        """Returns some of the images: by number, label, slice, several numbers or labels, or a mask such as ``~dead``.
+
+        Raises:
+          JaxvizError: there is no such image.
+        """
+        places = np.atleast_1d(np.arange(len(self))[places_of(which, self.labels)])
+        arrays: dict = {name: array[places] for name in _ARRAYS if (array := getattr(self, name)) is not None}
+        return dataclasses.replace(self, **arrays, labels=tuple(self.labels[place] for place in places))
+
+    def __iter__(self) -> Iterator["Visualization"]:
+        return (self[place] for place in range(len(self)))
+
+    def __contains__(self, label: object) -> bool:
+        return label in self.labels
+
     def __repr__(self) -> str:
+        if not len(self):
+            return "Visualization(of no image)"
         shown = self.labels[0] if len(self) == 1 else f"{self.labels[0]} … {self.labels[-1]}"
         size, recipe = " x ".join(map(str, self.canvas.shape)), self.provenance.get("recipe", "unknown")
         broken = f", {count} not a number" if (count := self.not_a_number.sum()) else ""
-        return f"Visualization({shown}: {len(self)} of {size}, recipe {recipe}, {self.dead.sum()} dead{broken})"
+        share = self.out_of_range.max()
+        outside = f", up to {share:.0%} of values out of range" if share >= _OUTSIDE else ""
+        return (
+            f"Visualization({shown}: {len(self)} of {size}, recipe {recipe}, {self.dead.sum()} dead{broken}{outside})"
+        )
 
     @property
     def not_a_number(self) -> Bool[np.ndarray, " n"]:
-        """True where the last image or its final score is NaN or infinite. Such an image is not `dead`."""
+        """True for an image whose last values or final score are NaN or infinite. Such an image is not `dead`."""
         axes = tuple(range(1, self.images.ndim))
         return ~(np.isfinite(self.images).all(axis=axes) & np.isfinite(self.final_scores))
 
     @property
     def nan_from(self) -> Int[np.ndarray, " n"]:
-        """The step from which on the score is NaN or infinite; -1 for an image that is not `not_a_number`.
+        """The first step at which the score is NaN or infinite; -1 for an image that is not `not_a_number`.
 
-        It is 0 where the first image scores so, and the number of steps where only the last image does.
+        It is 0 if this holds for the first image, and the number of steps if it holds only for the last image.
         """
         steps = self.scores.shape[1]
         known = np.isfinite(self.scores)
@@ -87,10 +118,15 @@ class Visualization(Displayed):
         return np.where(self.not_a_number, steps - lasting, -1)
 
     @property
-    def dead(self) -> Bool[np.ndarray, " n"]:
-        """True where the image never moved, or its final score is 0 and no rise; False where it is `not_a_number`.
+    def out_of_range(self) -> Float[np.ndarray, " n"]:
+        """The share of each image's values that lie outside the canvas's range, from 0 to 1; NaN counts as inside."""
+        return _outside(self.images, self.canvas)
 
-        A score that rises to 0 is no dead one: 0 is where the objective of silencing a unit ends.
+    @property
+    def dead(self) -> Bool[np.ndarray, " n"]:
+        """True for an image that never changed, or whose final score is 0 without a rise; not for `not_a_number`.
+
+        A score that rises to 0 is not dead: it is the best score when a unit is minimized.
         """
         axes = tuple(range(1, self.images.ndim))
         still = (self.images == self.starts).all(axis=axes)
@@ -105,10 +141,10 @@ class Visualization(Displayed):
         return tuple(label for label, dead in zip(self.labels, self.dead, strict=True) if dead)
 
     def warn_of_nan(self, stacklevel: int = 2) -> None:
-        """Warns once of all images that are `not_a_number`, with the step at which each became so.
+        """Warns once of all images that are `not_a_number`, with the step at which each began.
 
         Args:
-          stacklevel: as of ``warnings.warn``: 2 names the line that calls this method.
+          stacklevel: the ``stacklevel`` of ``warnings.warn``: 2 names the line that calls this method.
         """
         found = [(label, step) for label, step in zip(self.labels, self.nan_from, strict=True) if step >= 0]
         if not found:
@@ -122,9 +158,28 @@ class Visualization(Displayed):
             stacklevel=stacklevel + 1,
         )
 
+    def warn_of_range(self, stacklevel: int = 2) -> None:
+        """Warns once where images left the canvas's range, with the largest share of values outside.
+
+        Images that began outside are left out: their recipe has units of its own.
+
+        Args:
+          stacklevel: as of ``warnings.warn``: 2 names the line that calls this method.
+        """
+        shares = np.where(_outside(self.starts, self.canvas) >= _OUTSIDE, 0, self.out_of_range)
+        count = (shares >= _OUTSIDE).sum()
+        if count:
+            warnings.warn(
+                f"{count} of {len(self)} images left the range of {self.canvas.low:g} to {self.canvas.high:g}, with up "
+                f"to {shares.max():.0%} of their values; the network was not trained on such images. Recipes like "
+                "jaxviz and lucid, or Pixels(clip=True), hold the range",
+                JaxvizWarning,
+                stacklevel=stacklevel + 1,
+            )
+
     @classmethod
     def concatenate(cls, parts: Sequence["Visualization"]) -> "Visualization":
-        """Joins results of one canvas and one recipe, such as those of parts of a layer."""
+        """Joins results with the same canvas and recipe, such as those of parts of a layer."""
         whole: dict = {
             name: np.concatenate([getattr(part, name) for part in parts])
             for name in _ARRAYS
@@ -134,7 +189,7 @@ class Visualization(Displayed):
         return dataclasses.replace(parts[0], **whole, labels=labels)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes everything into one ``.npz`` file; the file appears whole or not at all.
+        """Writes everything to one ``.npz`` file, completely or not at all.
 
         Args:
           path: the file to write; an existing one is replaced.
@@ -168,7 +223,7 @@ class Visualization(Displayed):
 
 def visualize(
     model: Model,
-    objective: Objective | Callable[[Activations], Float[Array, ""]],
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
     recipe: str | Recipe | None = None,
     *,
     key: Array | None = None,
@@ -180,41 +235,49 @@ def visualize(
     precision: str = "float32",
     keep: str | os.PathLike | None = None,
     progress: Callable[[int], None] | None = None,
-    watch: Callable[[Visualization], None] | None = None,
+    watch: Callable[[Visualization], None] | bool | str | None = None,
+    watch_every: int | None = None,
 ) -> Visualization:
-    """Makes the images that units of a network answer to most, all of them in one compiled call.
+    """Makes images that strongly activate units of a network, all of them in one compiled call.
 
-    Each image has its own key, gradient scale and optimizer state, so it does not depend on what else is in the batch.
-    Another channel, key, or model of the same architecture compiles nothing again.
+    Each image has its own key, gradient scale and optimizer state, so it does not depend on the other images of the
+    batch. Another channel, another key, or another model of the same architecture needs no new compilation.
 
     Args:
       model: the network.
-      objective: what to maximise, one or a batch: ``objectives.channel("conv2d_3")``; or any function of activations.
-      recipe: how to climb, a ``Recipe`` or the name of one; when left out, the one that suits the model, see
+      objective: what to maximise, one or a batch: ``objectives.channel("conv2d_3")``; any function of activations; or
+        a text such as ``"conv2d_3:3 - 0.5*conv2d_4:7"``; `jaxviz.objectives.expressions` describes its form.
+      recipe: a ``Recipe`` or the name of one; by default the one that suits the model, see
         `jaxviz.recipes.default_for`.
-      key: the key of all random draws, ``jax.random.key(0)`` when left out. Each image folds in its layer and index.
-      start: explicit starting image ``[*canvas.shape]`` for all, or one for each objective ``[n, *canvas.shape]``.
-      steps: how many steps are made; the recipe's own number when left out.
-      restarts: how many ascents each unit has, of which the best is kept; the recipe's own number when left out.
-      frames: how many images of the way to the last are kept, evenly spaced over the steps, 2 or more: of 9 over 256
-        steps, those after 0, 32, 64 … 256. None for none.
-      chunk: how many images climb together on each device; chosen for the model and the machine when left out.
-      precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``; the image, its score and the
-        optimizer are float32 with either.
-      keep: a directory where each finished chunk is kept, from which the same call goes on after an interruption.
-        Processes of ``jax.distributed`` share it, and what they finished outlives the death of one.
-      progress: called after each chunk with the number of images that it finished.
-      watch: called after each chunk that was climbed, before ``progress``, with what it finished.
+      key: the key of all random numbers, by default ``jax.random.key(0)``. Each image folds in its layer and index.
+      start: the starting image ``[*canvas.shape]`` of all, or one for each objective ``[n, *canvas.shape]``.
+      steps: the number of steps; by default the recipe's own.
+      restarts: the number of ascents of each unit, of which the best is kept; by default the recipe's own.
+      frames: the number of images of the ascent that are kept, evenly spaced over the steps, 2 or more: 9 over 256
+        steps are those after 0, 32, 64 … 256. None for none.
+      chunk: the number of images that each device optimizes together; by default chosen for model and machine.
+      precision: the precision of the network, ``"float32"``, ``"tensorfloat32"`` or ``"bfloat16"``; the image, its
+        score and the optimizer are float32 in each case. Final scores are in full float32 unless it is ``"bfloat16"``.
+      keep: a directory for finished chunks, from which the same call continues after an interruption. Processes of
+        ``jax.distributed`` share it, and keep the chunks of a process that ends.
+      progress: called after each chunk with the number of images that it finished; by default a notebook shows a bar
+        for calls of more than two seconds, and a script prints nothing.
+      watch: called after each computed chunk, before ``progress``, with the chunk's images. In a notebook, True shows
+        pictures and score curves during the ascent; `jaxviz.Live` has settings for this.
+      watch_every: ``watch`` is also called during the ascent, each time this number of steps is made, with the images
+        at that step and their scores so far ``[n, steps so far]``; chunks that run at the same time are shown together.
+        The final scores are the latest known. The result is the same, bit for bit on a CPU. None for no such calls.
 
     Returns:
       Images, starts and score curves, one for each objective.
 
     Raises:
-      JaxvizError: the model has no such layer or channel, the start has another shape or holds NaN, or a number is out
-        of its range.
+      JaxvizError: the model has no such layer or channel, the start has another shape or holds NaN, a number is out
+        of its range, or a function fails: then the message names its line, and the cause is what it raised.
 
     Warns:
-      JaxvizWarning: the score or the image became NaN or infinite; see `Visualization.nan_from`.
+      JaxvizWarning: the score or the image became NaN or infinite; see `Visualization.nan_from`. Or images left the
+        canvas's range though their recipe begins inside it; see `Visualization.out_of_range`.
 
     Example:
       >>> import jaxviz
@@ -231,38 +294,90 @@ def visualize(
     if frames is not None and not 2 <= frames <= most:
         raise JaxvizError(f"frames of {frames}: give 2 or more, and at most {most} for {recipe.steps} steps")
     key = checked_key(key)
-    if not isinstance(objective, Objective):
-        if not callable(objective):
-            raise JaxvizError(f"objective {objective!r}: give one of jaxviz.objectives, such as channel('conv2d_1')")
-        objective = function(objective)
-    objective = objective.resolve(model)
+    with briefly():
+        objective = objective_of(objective).resolve(model)
     labels = tuple(objective.labels())
     starts = None if start is None else checked_starts(start, len(labels), model.canvas)
     provenance = provenance_of(recipe, key, precision)
+    watcher = _watcher(watch, watch_every, len(labels) * objective.group)
+    if watch is True and watch_every is None:
+        watch_every = max(1, recipe.steps // _LOOKS)
     if model.canvas.is_assumed:
         provenance["range"] = model.canvas.assumption
 
-    def shown(first: int, part: dict[str, np.ndarray]) -> None:
-        if watch is not None:
-            some = labels[first : first + len(part["image"])]
-            watch(assembled(part, some, objective.group, model.canvas, provenance))
+    def shown(made: int, rows: np.ndarray, part: dict[str, np.ndarray]) -> None:
+        if watcher is not None:
+            part = part | {"scores": part["scores"][:, :made]}
+            watcher(assembled(part, tuple(labels[row] for row in rows), objective.group, model.canvas, provenance))
 
-    whole = climb(
-        in_precision(model, precision),
-        objective,
-        starts,
-        key,
-        recipe=recipe,
-        frames=frames,
-        width=chunk,
-        keep=keep,
-        facts=provenance,
-        progress=progress,
-        watch=shown,
-    )
+    with briefly(), _shown(progress, watcher is not None, len(labels)) as told:
+        whole = climb(
+            in_precision(model, precision),
+            objective,
+            starts,
+            key,
+            recipe=recipe,
+            frames=frames,
+            width=chunk,
+            keep=keep,
+            facts=provenance,
+            progress=told,
+            watch=shown,
+            every=watch_every,
+        )
     result = assembled(whole, labels, objective.group, model.canvas, provenance)
     result.warn_of_nan()
+    if not _has_own_units(recipe):
+        result.warn_of_range()
     return result
+
+
+def _has_own_units(recipe: Recipe) -> bool:
+    """Tells whether a recipe says in which values its images begin, as `seed` does, whatever range the network has."""
+    return isinstance(recipe.parameterization, Pixels) and recipe.parameterization.low is not None
+
+
+def _watcher(
+    watch: Callable[[Visualization], None] | bool | str | None, every: int | None, total: int
+) -> Callable[[Visualization], None] | None:
+    """Returns what is called with a result on its way; None where nobody watches."""
+    drawn = "lambda seen: jaxviz.figures.collage(seen).savefig('seen.png')"
+    if watch is True and (watch := displays.watcher(total)) is None:
+        raise JaxvizError(f"watch=True: there is no notebook to show pictures in; give a function, such as {drawn}")
+    if watch is None or watch is False:
+        if every is not None:
+            raise JaxvizError(f"watch_every={every!r} without watch=; give the function that is called, too")
+        return None
+    if not callable(watch):
+        raise JaxvizError(f"watch={watch!r}: give a function of a Visualization, such as {drawn}")
+    if every is not None and every < 1:
+        raise JaxvizError(f"watch_every={every!r}: give a number of steps, 1 or more")
+    return watch
+
+
+@contextlib.contextmanager
+def _shown(progress: Callable[[int], None] | None, watched: bool, total: int) -> Iterator[Callable[[int], None] | None]:
+    """Gives what is told of finished images: what the caller gave, else a notebook's bar, if this is one."""
+    bar = None if progress or watched else displays.bar("images")
+    if bar is None:
+        yield progress
+        return
+    done = 0
+
+    def count(images: int) -> None:
+        nonlocal done
+        done += images
+        bar.reach(done, total)
+
+    with bar:
+        bar.reach(0, total)
+        yield count
+
+
+def _outside(images: Float[np.ndarray, "n ..."], canvas: Canvas) -> Float[np.ndarray, " n"]:
+    slack = _ROUNDING * (canvas.high - canvas.low)
+    beyond = (images < canvas.low - slack) | (images > canvas.high + slack)
+    return beyond.reshape(len(images), -1).mean(axis=1)
 
 
 def _misfit(arrays: dict[str, np.ndarray], labels: tuple[str, ...], canvas: Canvas) -> str | None:
@@ -282,7 +397,7 @@ def _misfit(arrays: dict[str, np.ndarray], labels: tuple[str, ...], canvas: Canv
 def assembled(
     whole: dict[str, np.ndarray], labels: tuple[str, ...], group: int, canvas: Canvas, provenance: dict[str, str]
 ) -> Visualization:
-    """Makes a result of what the ascents left, the fields of `Ascent`; each image of a group stands for itself."""
+    """Makes a result from the fields of `Ascent`; each image of a group is an image of the result."""
     images, starts, restarts, frames = whole["image"], whole["start"], whole.get("restarts"), whole.get("frames")
     scores, final, restart_scores = whole["scores"], whole["final_score"], whole.get("restart_scores")
     if group > 1:

@@ -124,7 +124,7 @@ class Anew:
 @pytest.mark.parametrize(
     ("objective", "message"),
     [
-        (obj.channel("none"), "objective Channel does not resolve: JaxvizError: unknown layer 'none'"),
+        (obj.channel("none"), "objective Channel does not resolve: unknown layer 'none'"),
         (
             lambda activations: activations["dense"],
             r"objective <lambda> does not resolve: .* gives \(3,\), not one number",
@@ -138,10 +138,13 @@ class Anew:
         (Own(np.int32(0), "no axis"), r"objective Own has 1 labels, and leaves of shapes \(\); give each leaf"),
         (Own(0, "vector"), r"objective own:0 gives \(1,\) of float32, not one number of a float type"),
         (Own(0, "whole number"), r"objective own:0 gives \(\) of int32, not one number of a float type"),
-        (Own(0, "raises"), "objective own:0 fails at a random image: IndexError: no such thing"),
-        (Own(0, "falls"), "objective own:0 does not rise along its gradient"),
+        (
+            Own(0, "raises"),
+            r"the objective fails in __call__, line \d+ of test_testing.py, `raise .*`: IndexError: no such thing",
+        ),
+        (Own(0, "falls"), "objective own:0 does not grow along its gradient"),
         (Own([0, 1], "batch"), "objective own:0 gives another score in a batch than alone, by"),
-        (Own(0, Anew), "objective own:0 is traced again when it is made anew or with other numbers"),
+        (Own(0, Anew), "objective own:0 is traced again for an equal objective or other numbers"),
         (
             lambda activations: 0 * jnp.sum(activations["dense"]),
             "objective <lambda> has a gradient of 0 at a random image",
@@ -180,3 +183,24 @@ def test_others_as_many():
 def test_static_numbers_are_traced_again():
     with pytest.raises(JaxvizError, match="make its numbers leaves of the tree"):
         check_objective(Own(0, 1), network(), other=Own(0, 2))
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        (lambda activations: activations["conv"][..., 99].mean(), "index 99 is out of bounds for axis 2 with size"),
+        (
+            obj.function(
+                lambda activations, index: activations["conv"][..., index].mean(), np.array([0, 1, 2, 3, 0, 80])
+            ),
+            "index 80 is out of bounds for axis 2 with size",
+        ),
+        (
+            lambda activations: activations.channel("conv", 99).mean(),
+            "channel 99 of 'conv' is out of range; there are 0 to",
+        ),
+    ],
+)
+def test_an_index_beyond_a_layer_is_told(objective, message):
+    with pytest.raises(JaxvizError, match=message):
+        check_objective(objective, network())

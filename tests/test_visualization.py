@@ -11,15 +11,19 @@ import jaxviz
 from jaxviz import objectives as obj
 from jaxviz.ascent.ascent import ascend
 from jaxviz.parameterizations import Pixels
-from jaxviz.recipes import PRESETS
-from jaxviz.values.errors import JaxvizError
+from jaxviz.recipes import PRESETS, Recipe
+from jaxviz.values.deferral import deferred
+from jaxviz.values.errors import JaxvizError, JaxvizWarning
 
 pytestmark = pytest.mark.usefixtures("hardly_optimized")
 
 
-@pytest.mark.parametrize(
-    "recipe", sorted(PRESETS.keys() - {"maco", "maco-quick", "strokes"})
-)  # whose many views take long
+# The views of some take long, and those of photographs, at 64 pixels or more, move an image of 12 pixels out of sight.
+NOT_FOR_TINY_IMAGES = {"maco", "maco-quick", "strokes", "photographs", "photographs-quick"}
+
+
+@pytest.mark.filterwarnings("ignore:.*left the range:jaxviz.JaxvizWarning")  # as tf-keras-vis does
+@pytest.mark.parametrize("recipe", sorted(PRESETS.keys() - NOT_FOR_TINY_IMAGES))
 def test_shapes_and_rising_scores(tiny, recipe):
     result = jaxviz.visualize(tiny, obj.channel("second"), recipe, steps=30)
     assert result.images.shape == result.starts.shape == (6, 12, 12, 2)
@@ -316,3 +320,82 @@ def test_ascend_one_image(tiny):
     one = ascend(tiny, obj.channel("second", 2).resolve(tiny).one(), jax.random.key(0), None, recipe=recipe)
     batch = jaxviz.visualize(tiny, obj.channel("second"), recipe)
     np.testing.assert_allclose(one.image, batch.images[2], rtol=1e-4, atol=1e-3)
+
+
+def test_parts_of_a_result(tiny):
+    every = jaxviz.visualize(tiny, "second", "seed", steps=2, restarts=2, frames=3)
+    one = every[3]
+    assert one.labels == every["second:3"].labels == every[-3].labels == ("second:3",)
+    for field in ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames"):
+        np.testing.assert_array_equal(getattr(one, field), getattr(every, field)[3:4])
+        np.testing.assert_array_equal(getattr(every["second:3"], field), getattr(one, field))
+    assert every[1:3].labels == every[[1, 2]].labels == every[["second:1", "second:2"]].labels == every.labels[1:3]
+    assert every[np.arange(6) % 2 == 0].labels == every[::2].labels
+    assert [part.labels for part in every] == [(label,) for label in every.labels]
+    assert "second:3" in every
+    assert "second:9" not in every
+    assert repr(every[:0]) == "Visualization(of no image)"
+    assert (one.canvas, one.provenance) == (every.canvas, every.provenance)
+
+
+@pytest.mark.parametrize(
+    ("which", "kind", "message"),
+    [
+        ("second:9", KeyError, "no image of 'second:9'; the nearest of 6 labels are second:5, second:4"),
+        (6, IndexError, "image 6 of 6"),
+        ([0, -7], IndexError, "image -7 of 6"),
+        (np.ones(5, bool), IndexError, "give a number, a label, a slice, several of them, or a mask"),
+        ([0.5], IndexError, "image [0.5]: give a number, a label"),
+    ],
+)
+def test_parts_that_are_not_there(tiny, which, kind, message):
+    every = jaxviz.visualize(tiny, "second", "seed", steps=2)
+    with pytest.raises(JaxvizError) as refusal:
+        every[which]
+    assert isinstance(refusal.value, kind)
+    assert message in str(refusal.value)
+
+
+def test_labels_of_a_function_s_batch(tiny):
+    def weighted(activations, weight):
+        return activations["second"].mean() * weight
+
+    weights, names = np.float32([1, 2]), ["once", "twice"]
+    start = np.full((12, 12, 2), 0.5, np.float32)
+    result = jaxviz.visualize(tiny, obj.function(weighted, weights, labels=names), "seed", steps=2, start=start)
+    assert result.labels == ("once", "twice")
+    assert result["twice"].scores[0, 0] == pytest.approx(2 * result["once"].scores[0, 0], rel=1e-5)
+    with pytest.raises(JaxvizError, match="3 labels for 2 objectives of weighted; give one for each"):
+        obj.function(weighted, weights, labels=["a", "b", "c"]).resolve(tiny)
+    with pytest.raises(JaxvizError, match="labels 'ab': give a text for each of the batch"):
+        obj.function(weighted, weights, labels="ab")
+
+
+def drifting(low=None):
+    """A recipe whose pixels are driven out of the range within a few steps."""
+    return Recipe(
+        name="drifting",
+        parameterization=Pixels(low=low, high=None if low is None else 1.0),
+        optimizer=deferred(optax.sgd, 1e4),
+        steps=3,
+    )
+
+
+def test_images_that_leave_the_range_are_told_of_once_with_the_share():
+    model = jaxviz.default_model()
+    with pytest.warns(JaxvizWarning, match=r"^2 of 2 images left the range of 0 to 1, with up to \d+%") as caught:
+        result = jaxviz.visualize(model, jaxviz.objectives.channel("conv2d_1", [3, 7]), drifting())
+    assert len(caught) == 1
+    outside = ((result.images < 0) | (result.images > 1)).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(result.out_of_range, outside, atol=0.01)
+    assert outside.min() > 0.3
+    assert re.search(r", up to \d+% of values out of range\)$", repr(result))
+
+
+def test_a_recipe_with_values_of_its_own_is_not_warned_of_and_what_stays_inside_says_nothing():
+    model = jaxviz.default_model()
+    result = jaxviz.visualize(model, jaxviz.objectives.channel("conv2d_1", 3), drifting(low=0.0))
+    assert "out of range" in repr(result)
+    inside = jaxviz.visualize(model, jaxviz.objectives.channel("conv2d_1", 3), "jaxviz", steps=3)
+    assert inside.out_of_range.tolist() == [0.0]
+    assert "out of range" not in repr(inside)

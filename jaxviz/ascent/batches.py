@@ -3,24 +3,25 @@
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
-from jaxviz.ascent import chunks
-from jaxviz.ascent.ascent import Ascent, ascend
+from jaxviz.ascent import chunks, programs
+from jaxviz.ascent.ascent import Ascent, turns
+from jaxviz.ascent.programs import Stages, Whole
 from jaxviz.ascent.store import Store
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.recipes import Recipe
 
-__all__ = ["Batch", "climb", "compiled", "digest", "release"]
+__all__ = ["Batch", "climb", "compiled", "digest"]
 
 Arrays = dict[str, np.ndarray]
 
@@ -37,7 +38,8 @@ def climb(
     keep: str | os.PathLike | None = None,
     facts: Mapping[str, str],
     progress: Callable[[int], None] | None = None,
-    watch: Callable[[int, Arrays], None] | None = None,
+    watch: Callable[[int, np.ndarray, Arrays], None] | None = None,
+    every: int | None = None,
 ) -> Arrays:
     """Runs every ascent of a batch of objectives; returns the fields of their ``Ascent``, each ``[n, …]``.
 
@@ -54,9 +56,10 @@ def climb(
       keep: a directory for finished chunks; those that it has are not made again.
       facts: what the run is, by which that directory is known.
       progress: called after each chunk with the number of images that it finished.
-      watch: called after each chunk that was climbed with its first row and what it leaves, ``[k, …]``.
+      watch: called with steps made, rows and what they leave ``[k, …]``: after each chunk that was climbed.
+      every: how many steps lie between two calls of ``watch``; None for no calls on the way.
     """
-    batch = compiled(model, objective, starts, key, recipe=recipe, frames=frames, width=width)
+    batch = compiled(model, objective, starts, key, recipe=recipe, frames=frames, width=width, staged=every is not None)
     store = None
     if keep is not None:
         told = {"weights, objectives and starts": digest(model, objective.labels(), (objective, starts))}
@@ -76,14 +79,20 @@ def climb(
         for name, array in part.items():
             whole[name][chunk] = array
 
+    finished = ((recipe.steps, {chunk: part}) for chunk, part in batch.made(unmade))
+    stages = finished if every is None else batch.seen(unmade, every)
     with store.alive(jax.process_index()) if store else contextlib.nullcontext():
-        for chunk, part in batch.made(unmade):
-            put(chunk, part)
-            if store:
-                store.write(chunk, part)
+        for steps, parts in stages:
+            if steps == recipe.steps:
+                for chunk, part in parts.items():
+                    put(chunk, part)
+                    if store:
+                        store.write(chunk, part)
             if watch:
-                watch(chunk * batch.chunk, {name: array[: batch.size(chunk)] for name, array in part.items()})
-            report(batch.size(chunk))
+                watch(steps, *batch.joined(parts))
+            if steps == recipe.steps:
+                for chunk in parts:
+                    report(batch.size(chunk))
     if store:
         store.wait(owners)
         for chunk in owners.keys() - set(unmade):
@@ -100,18 +109,20 @@ class Batch:
     Attributes:
       count: how many there are.
       plan: how they are run.
-      inputs: gives the arguments for some of them.
-      program: takes these.
+      recipe: how they climb.
+      inputs: gives the arguments for some of them: those of all, and those of each.
+      programs: take these.
     """
 
     count: int
     plan: chunks.Plan
-    inputs: Callable[[np.ndarray], tuple]
-    program: jax.stages.Compiled
+    recipe: Recipe
+    inputs: Callable[[np.ndarray], tuple[tuple, tuple]]
+    programs: Whole | Stages
 
     @property
     def chunk(self) -> int:
-        """How many climb together, over all devices."""
+        """The number of images that all devices optimize together."""
         return self.plan.chunk
 
     @property
@@ -122,7 +133,7 @@ class Batch:
     @property
     def outputs(self) -> dict[str, jax.ShapeDtypeStruct]:
         """The shapes of what one chunk leaves; without the fields that this recipe does not fill."""
-        return {name: leaf for name, leaf in self.program.out_info._asdict().items() if leaf is not None}
+        return {name: leaf for name, leaf in self.programs.out_info._asdict().items() if leaf is not None}
 
     def size(self, chunk: int) -> int:
         """Returns how many ascents a chunk has; the last may have fewer than there is room for."""
@@ -135,11 +146,40 @@ class Batch:
           some: the chunks.
           stop: asked as each would begin; once it says True, those at work are finished and no others begin.
         """
-        return chunks.in_parallel(lambda chunk: (chunk, self._climb(chunk)), some, self.plan.workers, stop)
+        return chunks.in_parallel(lambda chunk: (chunk, self._climbed(chunk)), some, self.plan.workers, stop)
 
-    def _climb(self, chunk: int) -> Arrays:
-        made = self.program(*self.inputs(chunks.rows_of(self.count, self.chunk, chunk)))._asdict()
-        return jax.device_get({name: array for name, array in made.items() if array is not None})
+    def seen(self, some: Iterable[int], every: int) -> Iterator[tuple[int, dict[int, Arrays]]]:
+        """Climbs some chunks of a batch that was compiled in stages; those at work at once keep pace with each other.
+
+        Args:
+          some: which.
+          every: after how many steps they are shown.
+
+        Yields:
+          The steps made, and what the chunks at work have left by then, by their numbers.
+        """
+        assert isinstance(self.programs, Stages)
+        last = self.recipe.steps
+        stops = [*range(every, last, every), turns(self.recipe)]
+        coming = iter(some)
+        while together := list(itertools.islice(coming, self.plan.workers)):
+            ways = [self.programs.shown(*self._inputs(chunk), stops) for chunk in together]
+            for stop in stops:
+                seen = chunks.in_parallel(lambda way: _arrays(next(way)), ways, self.plan.workers)
+                yield min(stop, last), dict(zip(together, seen, strict=True))
+
+    def joined(self, parts: Mapping[int, Arrays]) -> tuple[np.ndarray, Arrays]:
+        """Returns the row numbers of some chunks, and what these leave, without what only fills a chunk up."""
+        rows = [np.arange(self.chunk * chunk, self.chunk * chunk + self.size(chunk)) for chunk in parts]
+        cut = [{name: array[: self.size(chunk)] for name, array in part.items()} for chunk, part in parts.items()]
+        return np.concatenate(rows), {name: np.concatenate([part[name] for part in cut]) for name in cut[0]}
+
+    def _climbed(self, chunk: int) -> Arrays:
+        assert isinstance(self.programs, Whole)
+        return _arrays(self.programs.ascend(*self._inputs(chunk)))
+
+    def _inputs(self, chunk: int) -> tuple[tuple, tuple]:
+        return self.inputs(chunks.rows_of(self.count, self.chunk, chunk))
 
 
 def compiled(
@@ -151,32 +191,37 @@ def compiled(
     recipe: Recipe,
     frames: int | None = None,
     width: int | None = None,
+    staged: bool = False,
 ) -> Batch:
     """Compiles the ascents for chunks that fit the memory: what the compiler says it needs decides.
 
-    Args: as those of `climb`.
+    The arguments are those of `climb`; and ``staged``, True for what is looked at on its way.
     """
     count = len(objective.labels())
 
     def batch(plan: chunks.Plan) -> Batch:
         placed = jax.device_put(model, NamedSharding(plan.mesh, PartitionSpec())) if plan.mesh else model
 
-        def inputs(some: np.ndarray) -> tuple:
-            return placed, *_rows(objective, starts, count, some), key
+        def inputs(some: np.ndarray) -> tuple[tuple, tuple]:
+            return (placed, key), _rows(objective, starts, count, some)
 
         first = inputs(chunks.rows_of(count, plan.chunk, 0))
-        lowered = _ascend_all.lower(*first, recipe=recipe, frames=frames, mesh=plan.mesh)
-        return Batch(count, plan, inputs, lowered.compile())
+        compiler = programs.compile_stages if staged else programs.compile_whole
+        return Batch(count, plan, recipe, inputs, compiler(*first, recipe, frames, plan))
 
-    made = batch(chunks.plan(model, count, objective.units(model), width))
-    while (fit := chunks.fitted(made.plan, _bytes(made.program), given=width is not None)).width < made.plan.width:
-        made = batch(fit)
-    return dataclasses.replace(made, plan=fit)
-
-
-def release() -> None:
-    """Forgets the traces of ascents; what is made again is traced again."""
-    _ascend_all.clear_cache()  # type: ignore[attr-defined]
+    copies = recipe.views * recipe.restarts * objective.group
+    plan = chunks.plan(model, count, objective.units(model), width, copies=copies)
+    while True:
+        try:
+            made = batch(plan)
+        except jax.errors.JaxRuntimeError as error:  # an accelerator's compiler refuses what does not fit at all
+            if "RESOURCE_EXHAUSTED" not in str(error) or width is not None or plan.width == 1:
+                raise
+            plan = plan._replace(width=plan.width // 2)
+            continue
+        plan = chunks.fitted(made.plan, _bytes(made.programs), given=width is not None)
+        if plan.width == made.plan.width:
+            return dataclasses.replace(made, plan=plan)
 
 
 def digest(model: Model, labels: Sequence[str] = (), more: PyTree = None) -> str:
@@ -189,40 +234,14 @@ def digest(model: Model, labels: Sequence[str] = (), more: PyTree = None) -> str
     return hashed.hexdigest()
 
 
-@partial(jax.jit, static_argnames=("recipe", "frames", "mesh"))
-def _ascend_all(
-    model: Model,
-    objectives: Objective,
-    starts: Array | np.ndarray | None,
-    key: Array,
-    *,
-    recipe: Recipe,
-    frames: int | None = None,
-    mesh: Mesh | None,
-) -> Ascent:
-    def batch(model: Model, objectives: Objective, starts: Array | np.ndarray | None, key: Array) -> Ascent:
-        return jax.vmap(
-            lambda objective, start: ascend(model, objective, key, start, recipe=recipe, frames=frames),
-            axis_size=_batch_size(objectives),
-        )(objectives, starts)
-
-    if mesh is None:
-        return batch(model, objectives, starts, key)
-    # Each device climbs its own rows, as it would alone: nothing is exchanged, and nothing can be.
-    whole, share = PartitionSpec(), PartitionSpec(chunks.AXIS)
-    shared = jax.shard_map(batch, mesh=mesh, in_specs=(whole, share, share, whole), out_specs=share, check_vma=False)
-    return shared(model, objectives, starts, key)
+def _bytes(programs: Whole | Stages) -> int:
+    """Returns what one call of the largest takes of a device's memory; 0 where the compiler does not tell."""
+    told = [memory for program in programs if (memory := program.memory_analysis()) is not None]
+    return max((memory.temp_size_in_bytes + memory.output_size_in_bytes for memory in told), default=0)
 
 
-def _bytes(compiled: jax.stages.Compiled) -> int:
-    """Returns what one call of a program takes of a device's memory; 0 where the compiler does not tell."""
-    memory = compiled.memory_analysis()
-    return 0 if memory is None else memory.temp_size_in_bytes + memory.output_size_in_bytes
-
-
-def _batch_size(objectives: Objective) -> int:
-    leaves = jax.tree.leaves(objectives)
-    return len(leaves[0]) if leaves else 1
+def _arrays(left: Ascent) -> Arrays:
+    return jax.device_get({name: array for name, array in left._asdict().items() if array is not None})
 
 
 def _rows(

@@ -4,9 +4,12 @@ import dataclasses
 import difflib
 from collections.abc import Sequence
 
-from jaxviz.values.errors import JaxvizError
+from jaxviz.values.errors import UnknownNameError
 
 __all__ = ["Canvas", "Layer", "unknown_layer"]
+
+_MOST_NAMED = 16  # names that an error lists; of more, the nearest
+_NEAREST = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,8 +74,19 @@ class Layer:
         return f"{self.kind} (before {self.activation})" if self.activation else self.kind
 
 
-def unknown_layer(name: str, names: Sequence[str]) -> JaxvizError:
-    """Returns the error for a layer that a model does not have, with names of layers that it has."""
-    close = difflib.get_close_matches(str(name), names, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return JaxvizError(f"unknown layer {name!r}{hint}; this model has {', '.join(names)}")
+def unknown_layer(name: str, names: Sequence[str]) -> UnknownNameError:
+    """Returns the error for a layer that a model does not have, with the names that it does have, or the nearest.
+
+    Example:
+      >>> print(unknown_layer("conv9", ["conv1", "conv2", "dense"]))
+      unknown layer 'conv9' (did you mean 'conv1'?); this model has conv1, conv2, dense
+    """
+    if len(names) <= _MOST_NAMED:
+        close = difflib.get_close_matches(str(name), names, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        return UnknownNameError(f"unknown layer {name!r}{hint}; this model has {', '.join(names)}")
+    nearest = difflib.get_close_matches(str(name), names, n=_NEAREST, cutoff=0.0)
+    return UnknownNameError(
+        f"unknown layer {name!r}; the nearest of this model's {len(names)} are {', '.join(nearest)}; model.layers, or "
+        "jaxviz layers FILE, lists all"
+    )

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -13,13 +13,14 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxviz.networks import class_names
 from jaxviz.networks.activations import Activations, Module
+from jaxviz.networks.asking import Asked, explained
 from jaxviz.networks.layer import Canvas, Layer, unknown_layer
 from jaxviz.networks.preprocessing import Preprocessing, find
 from jaxviz.values.displays import Displayed
 from jaxviz.values.errors import JaxvizError
 from jaxviz.values.texts import NO_TEXTS, Texts
 
-__all__ = ["Model"]
+__all__ = ["BatchActivations", "Model"]
 
 Answer = TypeVar("Answer")
 
@@ -61,8 +62,20 @@ class Model(Displayed):
         return f"Model({len(self.layers)} layers, {size} in {span} -> {self.output})"
 
     def ask(self, image: Float[Array, "..."], question: Callable[[Activations], Answer]) -> Answer:
-        """Returns ``question(activations)`` for the activations of one image."""
-        return self.module.apply(self.variables, self._preprocessed(image), question)
+        """Returns ``question(activations)`` for the activations of one image.
+
+        Products are computed in full float32. By default, GPUs round their factors to 10 bits and TPUs to 7, which is
+        too few for activations that are equal to 1e-5.
+
+        Raises:
+          JaxvizError: the question asks for what is not there, or a function of the user's fails at it.
+        """
+        with jax.default_matmul_precision("float32"):
+            return self.module.apply(
+                self.variables,
+                self._preprocessed(image),
+                lambda activations: explained(question, Asked(activations, self.layers)),
+            )
 
     def _preprocessed(self, image: Array) -> Array:
         if self.preprocess is None:
@@ -70,7 +83,7 @@ class Model(Displayed):
         axis = self.canvas.channel_axis
         return jnp.moveaxis(self.preprocess(jnp.moveaxis(image, axis, -1)), -1, axis)
 
-    def __call__(self, images: Float[Array | np.ndarray, "batch ..."]) -> Mapping[str, Array]:
+    def __call__(self, images: Float[Array | np.ndarray, "batch ..."]) -> "BatchActivations":
         """Returns the activations of a batch of images, by layer name.
 
         Args:
@@ -78,17 +91,49 @@ class Model(Displayed):
             network is).
 
         Returns:
-          A mapping: layer name -> ``[batch, …]``, each computed when it is looked up.
+          A mapping: layer name -> ``[batch, …]``, each computed when it is looked up; to go through all of them
+          computes them in one compiled call. For several, see `activations`.
 
         Raises:
           JaxvizError: the images have another shape than the network's input.
         """
+        return BatchActivations(self, self._batch(images))
+
+    def activations(
+        self, images: Float[Array | np.ndarray, "batch ..."], layers: Iterable[str] | None = None
+    ) -> dict[str, Array]:
+        """Returns the activations of a batch of images in several layers, computed in one compiled call.
+
+        Args:
+          images: as for a call of the model.
+          layers: the names of layers; all of them when left out.
+
+        Returns:
+          ``{layer name: [batch, …]}``, in the order of ``layers``.
+
+        Raises:
+          JaxvizError: the images have another shape than the network's input, or the model has no such layer.
+
+        Example:
+          >>> import jaxviz, numpy as np
+          >>> found = jaxviz.default_model().activations(np.zeros((2, 28, 28, 1)), ["conv2d_3", "dense_3"])
+          >>> {name: array.shape for name, array in found.items()}
+          {'conv2d_3': (2, 9, 9, 64), 'dense_3': (2, 10)}
+        """
+        if isinstance(layers, str):
+            raise JaxvizError(f"layers {layers!r}: give several names, [{layers!r}]")
+        names = [layer.name for layer in self.layers] if layers is None else list(layers)
+        chosen = {name: self.layer(name).name for name in names}
+        computed = _layer_outputs(self, self._batch(images), tuple(dict.fromkeys(chosen)))
+        return {name: computed[name] for name in chosen}
+
+    def _batch(self, images: Array | np.ndarray) -> Array:
         images = jnp.asarray(images, dtype=jnp.float32)
         if images.shape[1:] != self.canvas.shape:
             raise JaxvizError(
                 f"images of shape {images.shape}: this model takes [batch, {', '.join(map(str, self.canvas.shape))}]"
             )
-        return _BatchActivations(self, images)
+        return images
 
     def layer(self, name: str) -> Layer:
         """Returns a layer by its name.
@@ -169,27 +214,39 @@ class Model(Displayed):
         return dataclasses.replace(self, **changes)
 
 
-class _BatchActivations(Mapping[str, Array]):
-    """Activations of a batch, by layer name: one compiled call a layer, made when it is looked up."""
+class BatchActivations(Mapping[str, Array]):
+    """Activations of a batch, by layer name: one compiled call a layer, made when it is looked up.
+
+    Who asks for the names and then for the first layer goes through all: then one call computes them all.
+    """
 
     def __init__(self, model: Model, images: Array):
         self._model = model
         self._images = images
         self._known: dict[str, Array] = {}
+        self._walked = False
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._known:
             layer = self._model.layer(name)
-            self._known[name] = _layer_outputs(self._model, self._images, layer.name)
+            whole = self._walked and layer is self._model.layers[0]
+            names = tuple(each.name for each in self._model.layers) if whole else (layer.name,)
+            self._known |= _layer_outputs(self._model, self._images, names)
         return self._known[name]
 
+    def __contains__(self, name: object) -> bool:
+        return any(layer.name == name for layer in self._model.layers)
+
     def __iter__(self) -> Iterator[str]:
+        self._walked = True
         return (layer.name for layer in self._model.layers)
 
     def __len__(self) -> int:
         return len(self._model.layers)
 
 
-@partial(jax.jit, static_argnames="name")
-def _layer_outputs(model: Model, images: Array, name: str) -> Array:
-    return jax.vmap(lambda image: model.ask(image, lambda activations: activations[name]))(images)
+@partial(jax.jit, static_argnames="names")
+def _layer_outputs(model: Model, images: Array, names: tuple[str, ...]) -> dict[str, Array]:
+    return jax.vmap(lambda image: model.ask(image, lambda activations: {name: activations[name] for name in names}))(
+        images
+    )

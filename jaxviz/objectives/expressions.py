@@ -18,14 +18,16 @@ The name of a layer begins with a letter or ``_`` and goes on with letters, digi
 name stands in quotes, ``"0/conv 1":3``, single or double; a backslash there makes the next character plain.
 """
 
+import difflib
 import math
+from collections.abc import Callable
 
 from jaxviz import objectives
 from jaxviz.objectives import Objective
 from jaxviz.objectives.lexing import Token, is_name, tokens_of
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["FUNCTIONS", "parse", "quoted"]
+__all__ = ["FUNCTIONS", "objective_of", "parse", "quoted"]
 
 _DEEPEST = 50  # parentheses and minus signs within one another
 _LARGEST = 1e30  # numbers are float32 in the end
@@ -64,6 +66,21 @@ def parse(text: str) -> Objective:
     if not isinstance(found, Objective):
         raise JaxvizError(f"objective {text.strip()!r} is a number; name a unit, such as conv2d_3:17")
     return found
+
+
+def objective_of(asked: Objective | Callable | str) -> Objective:
+    """Returns an objective as it is, a function of activations as one, and a text as `parse` reads it.
+
+    Raises:
+      JaxvizError: it is none of these, or the text is no expression.
+    """
+    if isinstance(asked, Objective):
+        return asked
+    if isinstance(asked, str):
+        return parse(asked)
+    if not callable(asked):
+        raise JaxvizError(f"objective {asked!r}: give one of jaxviz.objectives, such as channel('conv2d_1')")
+    return objectives.function(asked)
 
 
 def quoted(layer: str) -> str:
@@ -105,12 +122,12 @@ class _Reader:
             raise self.wrong(what)
         return self._take()
 
-    def wrong(self, expected: str) -> JaxvizError:
-        """Returns the error for what comes next, quoting it and saying where it is."""
+    def wrong(self, expected: str, hint: str = "") -> JaxvizError:
+        """Returns the error for what comes next, quoting it and saying where it is; a hint ends the message."""
         start = self._next.start
         rest = self._text[start:].strip()
         found = f"not {_short(rest)!r}" if rest else "where it ends"
-        return self._refused(f"{expected} is expected at column {start + 1}, {found}")
+        return self._refused(f"{expected} is expected at column {start + 1}, {found}{hint}")
 
     def _refused(self, why: str) -> JaxvizError:
         return JaxvizError(f"objective {_short(self._text)!r}: {why}")
@@ -186,7 +203,9 @@ class _Reader:
             made = self._neuron()
         else:
             self._place = place
-            raise self.wrong(f"one of {', '.join(FUNCTIONS)}")
+            close = difflib.get_close_matches(function, FUNCTIONS, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise self.wrong(f"one of {', '.join(FUNCTIONS)}", hint)
         self._expect(")", "')'")
         return made
 

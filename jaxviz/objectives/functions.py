@@ -1,7 +1,7 @@
 """Functions: any function of activations as an objective."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
@@ -14,17 +14,19 @@ from jaxviz.networks.model import Model
 from jaxviz.objectives.base import Objective
 from jaxviz.objectives.labels import numbered
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.texts import Texts
 
 __all__ = ["function"]
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["parameters"], meta_fields=["score"])
+@partial(jax.tree_util.register_dataclass, data_fields=["parameters"], meta_fields=["score", "names"])
 @dataclasses.dataclass(frozen=True)
 class Function(Objective):
     """A function of activations."""
 
     score: Callable[..., Float[Array, ""]]
     parameters: PyTree = None  # leaves [n, …]
+    names: Texts | None = None  # the labels, where they are given
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         return self._asked(self.parameters)(activations)
@@ -43,13 +45,19 @@ class Function(Objective):
             raise JaxvizError(f"the objective {self._name} gives {shape}, not one number; take a mean or a sum")
         if not jnp.issubdtype(answer.dtype, jnp.floating):
             raise JaxvizError(f"the objective {self._name} gives {answer.dtype}, which has no gradient")
-        return Function(self.score, parameters)
+        resolved = Function(self.score, parameters, self.names)
+        rows = resolved._rows
+        if self.names is not None and len(self.names.texts) != rows:
+            raise JaxvizError(
+                f"{len(self.names.texts)} labels for {rows} objectives of {self._name}; give one for each"
+            )
+        return resolved
 
     def layers(self) -> tuple[str, ...]:
         return ()
 
     def labels(self) -> list[str]:
-        return numbered(self._name, max((len(leaf) for leaf in jax.tree.leaves(self.parameters)), default=1))
+        return list(self.names.texts) if self.names is not None else numbered(self._name, self._rows)
 
     def units(self, model: Model) -> int | None:
         del model
@@ -59,11 +67,17 @@ class Function(Objective):
         return self.score if parameters is None else lambda activations: self.score(activations, parameters)
 
     @property
+    def _rows(self) -> int:
+        return max((len(leaf) for leaf in jax.tree.leaves(self.parameters)), default=1)
+
+    @property
     def _name(self) -> str:
         return getattr(self.score, "__name__", type(self.score).__name__)
 
 
-def function(score: Callable[..., Float[Array, ""]], parameters: PyTree = None) -> Objective:
+def function(
+    score: Callable[..., Float[Array, ""]], parameters: PyTree = None, *, labels: Sequence[str] | None = None
+) -> Objective:
     """Maximises a function of one image's activations, such as ``lambda a: a["dense_2"][:8].sum()``.
 
     Args:
@@ -71,9 +85,11 @@ def function(score: Callable[..., Float[Array, ""]], parameters: PyTree = None) 
         ``activations`` maps layer name -> array. Functions are compared by identity: the same function is compiled
         once.
       parameters: a tree of arrays ``[n, …]`` for a batch; the function sees one row of each.
+      labels: what each of the batch is called; the function's name and a number when left out.
 
     Raises:
-      JaxvizError: (when resolved) the function returns something else, or the parameters have different leading axes.
+      JaxvizError: (when resolved) the function fails or returns something else, the parameters have different leading
+        axes, or the labels are of another number.
 
     Example:
       >>> import numpy as np
@@ -81,5 +97,11 @@ def function(score: Callable[..., Float[Array, ""]], parameters: PyTree = None) 
       ...     return activations["dense_2"][pair[0]] - activations["dense_2"][pair[1]]
       >>> function(contrast, np.array([[0, 1], [5, 9]])).labels()
       ['contrast 0', 'contrast 1']
+      >>> function(contrast, np.array([[0, 1], [5, 9]]), labels=["0 not 1", "5 not 9"]).labels()
+      ['0 not 1', '5 not 9']
     """
-    return Function(score, parameters)
+    if labels is None:
+        return Function(score, parameters)
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        raise JaxvizError(f"labels {labels!r}: give a text for each of the batch")
+    return Function(score, parameters, Texts(tuple(labels)))

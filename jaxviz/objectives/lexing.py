@@ -9,6 +9,9 @@ __all__ = ["Token", "is_name", "tokens_of"]
 
 _LONGEST = 10_000  # characters
 
+_STRANGE = "is not allowed here; put the name of a layer that has it in quotes"
+_DIVISION = "divides, and there is no division; multiply by a number, such as 0.5*"
+
 _TOKENS = re.compile(
     r"""\s*(?:
       (?P<number> (?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? )
@@ -45,7 +48,7 @@ def tokens_of(text: str) -> list[Token]:
     """Splits an expression; the last token is the ``end``.
 
     Raises:
-      JaxvizError: it is too long, or has a character that means nothing.
+      JaxvizError: it is too long, or has a character that is not allowed.
 
     Example:
       >>> [token.text for token in tokens_of("2*block1/conv-1:3")]
@@ -59,10 +62,8 @@ def tokens_of(text: str) -> list[Token]:
         found = _TOKENS.match(text, place)
         if found is None or found.lastgroup is None:
             start = place + len(text[place:]) - len(text[place:].lstrip())
-            raise JaxvizError(
-                f"objective {text[:60]!r}: {text[start]!r} at column {start + 1} means nothing; "
-                "the name of a layer that has it stands in quotes"
-            )
+            why = _DIVISION if text[start] == "/" else _STRANGE
+            raise JaxvizError(f"objective {text[:60]!r}: {text[start]!r} at column {start + 1} {why}")
         kind, said = found.lastgroup, found.group(found.lastgroup)
         start, place = found.start(kind), found.end()
         if kind == "quoted":

@@ -6,8 +6,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxviz.networks.activations import Activations
+from jaxviz.networks.asking import briefly
 from jaxviz.networks.model import Model
-from jaxviz.objectives import Objective, function
+from jaxviz.objectives import Objective
+from jaxviz.objectives.expressions import objective_of
 from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import Visualization
 
@@ -29,14 +31,15 @@ def real_of(images: Float[Array | np.ndarray, "images ..."], model: Model) -> Fl
 
 
 def resolved_for(
-    objective: Objective | Callable[[Activations], Float[Array, ""]], model: Model, visualization: Visualization
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str, model: Model, visualization: Visualization
 ) -> Objective:
     """Returns the objective that a visualization was made for, resolved.
 
     Raises:
       JaxvizError: it is another one, or the visualization is of another model.
     """
-    resolved = (objective if isinstance(objective, Objective) else function(objective)).resolve(model)
+    with briefly():
+        resolved = objective_of(objective).resolve(model)
     labels = tuple(label for label in resolved.labels() for _ in range(resolved.group))
     made = visualization.labels
     if resolved.group > 1:

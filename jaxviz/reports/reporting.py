@@ -35,7 +35,7 @@ _NUMBERS = (
 
 def report(
     model: Model,
-    objective: Objective | Callable[[Activations], Float[Array, ""]],
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
     visualization: Visualization,
     *,
     recipe: str | Recipe | None = None,

@@ -4,7 +4,7 @@ import contextlib
 import ctypes
 import gc
 
-from jaxviz.ascent import batches
+from jaxviz.ascent import programs
 from jaxviz.reports import measurements
 
 __all__ = ["release"]
@@ -16,7 +16,7 @@ def release() -> None:
     Programs of other code stay: all of JAX's caches are its user's to clear. XLA's compiler takes its memory from the
     C library, which keeps what is freed until it is asked.
     """
-    batches.release()
+    programs.release()
     measurements.release()
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # another C library than GNU's

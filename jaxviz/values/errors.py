@@ -1,6 +1,13 @@
 """Errors and warnings that a user can cause: one line each that names the thing, the value and the remedy."""
 
-__all__ = ["JaxvizError", "JaxvizWarning", "ModelFileError"]
+__all__ = [
+    "JaxvizError",
+    "JaxvizWarning",
+    "ModelFileError",
+    "ObjectiveError",
+    "OutOfRangeError",
+    "UnknownNameError",
+]
 
 
 class JaxvizError(ValueError):
@@ -8,11 +15,23 @@ class JaxvizError(ValueError):
 
     def __str__(self) -> str:
         # Names from a file may hold anything, line breaks included.
-        return " ".join(super().__str__().split())
+        return " ".join(Exception.__str__(self).split())
 
 
 class ModelFileError(JaxvizError):
     """A model file that is refused; the message names the layer or part that is the reason."""
+
+
+class UnknownNameError(JaxvizError, KeyError):
+    """A name that a mapping does not have, such as that of a layer."""
+
+
+class OutOfRangeError(JaxvizError, IndexError):
+    """An index beyond what there is, such as that of a channel."""
+
+
+class ObjectiveError(JaxvizError):
+    """A user's own function of activations that fails; the message says at which of its lines, the cause why."""
 
 
 class JaxvizWarning(UserWarning):

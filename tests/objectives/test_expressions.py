@@ -9,7 +9,7 @@ import pytest
 from jaxviz import JaxvizError
 from jaxviz import objectives as obj
 from jaxviz.objectives import Objective
-from jaxviz.objectives.expressions import FUNCTIONS, parse, quoted
+from jaxviz.objectives.expressions import FUNCTIONS, objective_of, parse, quoted
 
 
 def same(text, objective, model):
@@ -114,7 +114,7 @@ def test_random_expressions_are_what_the_algebra_says(mnist):
         ("1e999*a", "objective '1e999*a': 1e999 is too large a number"),
         (
             "a $ b",
-            "objective 'a $ b': '$' at column 3 means nothing; the name of a layer that has it stands in quotes",
+            "objective 'a $ b': '$' at column 3 is not allowed here; put the name of a layer that has it in quotes",
         ),
         ("neuron(a)", "objective 'neuron(a)': ',' and a channel is expected at column 9, not ')'"),
         ("neuron(a,1,x)", "objective 'neuron(a,1,x)': a position is expected at column 12, not 'x)'"),
@@ -157,3 +157,37 @@ def test_the_longest_sums_resolve(mnist):
     labels = parse(" + ".join(["dense_1:1"] * 800)).resolve(mnist).labels()
     assert len(labels) == 1
     assert "(800 terms, " in labels[0]
+
+
+def test_a_name_that_is_nearly_one_gets_it():
+    with pytest.raises(
+        JaxvizError, match=r"is expected at column 1, not 'clas_logit\(3\)'; did you mean class_logit\?$"
+    ):
+        parse("clas_logit(3)")
+
+
+def test_there_is_no_division():
+    with pytest.raises(JaxvizError) as refusal:
+        parse("conv2d_3:1 / 2")
+    assert str(refusal.value) == (
+        "objective 'conv2d_3:1 / 2': '/' at column 12 divides, and there is no division; "
+        "multiply by a number, such as 0.5*"
+    )
+
+
+def test_what_may_be_asked_of_visualize():
+    unit = obj.channel("conv", 3)
+    assert objective_of(unit) is unit
+    assert objective_of("conv:3 - 0.5*conv:1").labels() == ["conv:3 - 0.5*conv:1"]
+    assert objective_of(len).labels() == ["len"]
+
+
+@pytest.mark.parametrize("joined", [lambda one, f: one + f, lambda one, f: f + one, lambda one, f: one - f])
+def test_a_function_in_a_sum_is_told_how_to_be_wrapped(joined):
+    def mine(activations):
+        return activations["conv"].mean()
+
+    told = "an objective and a function, mine: wrap the function, objectives.function(mine)"
+    with pytest.raises(JaxvizError) as refusal:
+        joined(obj.channel("conv", 3), mine)
+    assert str(refusal.value) == told

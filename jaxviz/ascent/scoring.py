@@ -1,0 +1,54 @@
+"""Scoring: (model, objective, image) -> what is climbed at a step, and what is subtracted from it."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from jaxviz.ascent.relus import redirect_relus
+from jaxviz.ascent.views import channels_last, in_layout, view
+from jaxviz.networks.model import Model
+from jaxviz.objectives import Objective
+from jaxviz.recipes import Recipe
+from jaxviz.recipes.schedules import at_step
+
+__all__ = ["penalty", "score", "seen_score"]
+
+
+def seen_score(model: Model, objective: Objective, image: Array, key: Array, step: Array, recipe: Recipe) -> Array:
+    """Scores an image by the views that the network has of it at a step, averaged."""
+    canvas = channels_last(model.canvas)
+    active = step < recipe.redirected if recipe.redirected else None
+
+    def of_view(key: Array) -> Array:
+        return score(model, objective, image, key, lambda key, one: view(recipe, key, one, step, canvas), active)
+
+    if recipe.views == 1:
+        return of_view(key)
+    return jnp.mean(jax.vmap(of_view)(jax.random.split(key, recipe.views)))
+
+
+def score(
+    model: Model, objective: Objective, image: Array, key: Array, look: Callable, active: Array | None = None
+) -> Array:
+    """Scores what the network sees of an image, or of each of a group of images."""
+    question = objective if objective.group == 1 else objective.read
+
+    def answered(seen: Array) -> PyTree:
+        return model.ask(in_layout(seen, model.canvas), question)
+
+    ask = answered if active is None else redirect_relus(answered, active)
+    if objective.group == 1:
+        return ask(look(key, image))
+    keys = jax.random.split(key, objective.group)
+    return objective.combine(jax.vmap(lambda key, one: ask(look(key, one)))(keys, image))
+
+
+def penalty(image: Array, step: Array, group: int, recipe: Recipe) -> Array:
+    """Sums the penalties of an image; of a group of images, their mean."""
+
+    def of_one(image: Array) -> Array:
+        return jnp.sum(jnp.stack([at_step(one, step, recipe.steps)(image) for one in recipe.penalties]))
+
+    return of_one(image) if group == 1 else jnp.mean(jax.vmap(of_one)(image))
