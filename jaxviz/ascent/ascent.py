@@ -18,6 +18,7 @@ from jaxviz.ascent.scoring import penalty, score, seen_score
 from jaxviz.ascent.views import channels_last, counted, in_layout, plain_view
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
+from jaxviz.networks.precision import in_full
 from jaxviz.objectives import Objective, fold_key
 from jaxviz.parameterizations import Parameterization, several
 from jaxviz.recipes import Recipe
@@ -273,11 +274,12 @@ class _Way:
         steps = jnp.minimum(made, self.recipe.steps) if climb.rested is None else climb.rested.made
         if climb.rested is not None:  # the curve stays where it came to rest
             scores = jnp.where(jnp.arange(self.recipe.steps) < steps, scores, scores[steps - 1])
-        if turns(self.recipe) > self.recipe.steps:
+        exact = in_full(self.model)
+        if turns(self.recipe) > self.recipe.steps and exact is self.model:
             final = climb.scores[made - 1]
         else:
             seen = self.parameterization.render(climb.parameters, self.canvas)
-            final = score(self.model, self.objective, seen, self.draws, lambda key, one: plain_view(one, self.canvas))
+            final = score(exact, self.objective, seen, self.draws, lambda key, one: plain_view(one, self.canvas))
         ascent = Ascent(image=image, start=start, scores=scores, final_score=final, steps=steps)
         return ascent if self.frames is None else ascent._replace(frames=self.developed(climb.state[1], ascent))
 

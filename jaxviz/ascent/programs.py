@@ -7,7 +7,7 @@ from typing import NamedTuple, TypedDict
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 from jaxtyping import Array, PyTree
 
 from jaxviz.ascent import chunks
@@ -16,7 +16,7 @@ from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.recipes import Recipe
 
-__all__ = ["Stages", "Whole", "compile_stages", "compile_whole", "release"]
+__all__ = ["Stages", "Whole", "compile_stages", "compile_whole", "lowered_for", "release"]
 
 
 class Whole(NamedTuple):
@@ -82,6 +82,30 @@ def compile_stages(shared: tuple, own: tuple, recipe: Recipe, frames: int | None
     further = _advance_all.lower((*shared, count, count), objectives, climb, **settings)
     last = _show_all.lower((*shared, count), (objectives, climb, start), **settings)
     return Stages(first.compile(), further.compile(), last.compile())
+
+
+def lowered_for(
+    devices: Sequence[jax.Device], model: Model, objective: Objective, *, recipe: Recipe, width: int
+) -> jax.stages.Lowered:
+    """Lowers the one program for devices that need not be at hand, such as those of a topology description.
+
+    Args:
+      devices: the devices that share a chunk, all of one kind.
+      model: the network.
+      objective: a resolved batch of objectives.
+      recipe: the recipe.
+      width: the number of images that each device optimizes together.
+    """
+    mesh = Mesh(np.array(devices), (chunks.AXIS,)) if len(devices) > 1 else None
+
+    def placed(leaf: Array | np.ndarray, shape: tuple[int, ...], *axes: str) -> jax.ShapeDtypeStruct:
+        sharding = SingleDeviceSharding(devices[0]) if mesh is None else NamedSharding(mesh, PartitionSpec(*axes))
+        return jax.ShapeDtypeStruct(shape, leaf.dtype, sharding=sharding)
+
+    shared = jax.tree.map(lambda leaf: placed(leaf, np.shape(leaf)), (model, jax.random.key(0)))
+    rows = width * len(devices)
+    some = jax.tree.map(lambda leaf: placed(leaf, (rows, *np.shape(leaf)[1:]), chunks.AXIS), objective)
+    return _ascend_all.lower(shared, (some, None), **_settings(recipe, None, chunks.Plan(width, mesh, 1)))
 
 
 def release() -> None:

@@ -80,7 +80,8 @@ def sweep(
         `jaxviz.reports.interpretability`.
       source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
         take it: FILE, a file or ``module:attribute``, and the options that describe it.
-      precision: the precision of the network's computation, ``"float32"`` or ``"bfloat16"``.
+      precision: the precision of the network's computation, ``"float32"``, ``"tensorfloat32"`` or
+        ``"bfloat16"``.
       chunk: the number of images that each device optimizes together; by default chosen for model and machine.
       progress: called after each chunk.
       stop: called before each chunk, in the thread of the chunk; after it returns True, the current chunks are

@@ -63,8 +63,8 @@ def visualize(
       frames: the number of images of the ascent that are kept, evenly spaced over the steps, 2 or more: 9 over 256
         steps are those after 0, 32, 64 … 256. None for none.
       chunk: the number of images that each device optimizes together; by default chosen for model and machine.
-      precision: the precision of the network, ``"float32"`` or ``"bfloat16"``; the image, its score and the optimizer
-        are always float32.
+      precision: the precision of the network, ``"float32"``, ``"tensorfloat32"`` or ``"bfloat16"``; the image, its
+        score and the optimizer are float32 in each case. Final scores are in full float32 unless it is ``"bfloat16"``.
       keep: a directory for finished chunks, from which the same call continues after an interruption. Processes of
         ``jax.distributed`` share it, and keep the chunks of a process that ends.
       progress: called after each chunk with the number of images that it finished; by default a notebook shows a bar
