@@ -1,6 +1,7 @@
 """Does every architecture of keras.applications convert, and compute what Keras computes at every layer?
 
-Command:  KERAS_BACKEND=jax python -m experiments.keras_applications          (one alone: --only ResNet50)
+Command:  KERAS_BACKEND=jax python -m experiments.keras_applications          (one alone: --only ResNet50; without
+          files in between: --live)
 Time:     about 40 minutes on 2 cores and up to 8 GB of memory; each architecture in a process of its own.
 Expected: docs/keras-applications.md with a line for each; no difference above 1e-5 of a layer's largest output.
 
@@ -92,19 +93,20 @@ def _calibrate(model, images: np.ndarray, rng: np.random.Generator) -> None:
         keras.layers.BatchNormalization.call = plain
 
 
-def compare(name: str, side: int, folder: str) -> dict:
-    """Converts one architecture and compares every layer."""
+def compare(name: str, side: int, folder: str, live: bool) -> dict:
+    """Converts one architecture, from its file or from memory, and compares every layer."""
     import keras
 
     import jaxviz
 
     model, image = build(name, side)
     path = os.path.join(folder, f"{name}.h5")
-    model.save(path)
+    if not live:
+        model.save(path)
     start = time.perf_counter()
-    ours = jaxviz.keras.load(path).replace(preprocess=None)  # Keras's network takes preprocessed images
+    ours = jaxviz.from_keras(model) if live else jaxviz.keras.load(path)
     seconds = time.perf_counter() - start
-    os.remove(path)
+    ours = ours.replace(preprocess=None)  # Keras's network takes preprocessed images
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     reference = keras.Model(model.inputs[0], [layer.output for layer in layers])(image[None], training=False)
     names = [layer.name for layer in layers]
@@ -135,9 +137,10 @@ def row(result: dict) -> str:
     )
 
 
-def run_alone(name: str, side: int) -> dict:
+def run_alone(name: str, side: int, live: bool) -> dict:
     """Compares one architecture in its own process, which frees its memory when it ends."""
     command = [sys.executable, "-m", "experiments.keras_applications", "--one", name, "--side", str(side)]
+    command += ["--live"] if live else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
@@ -150,20 +153,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", help="run these architectures; default: all, which also writes the table")
     parser.add_argument("--side", type=int, default=SIDE, help="side of the image, in pixels")
+    parser.add_argument("--live", action="store_true", help="convert models in memory; writes no table")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     os.environ.setdefault("KERAS_BACKEND", "jax")
     if options.one:
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(compare(options.one, options.side, folder)))
+            print(json.dumps(compare(options.one, options.side, folder, options.live)))
         return
     import keras
 
     rows = []
     for name in options.only or architectures():
-        rows.append(row(run_alone(name, options.side)))
+        rows.append(row(run_alone(name, options.side, options.live)))
         print(rows[-1], flush=True)
-    if not options.only:
+    if not options.only and not options.live:
         TABLE.write_text(HEAD.format(keras=keras.__version__, side=options.side) + "\n".join(rows) + "\n")
 
 

@@ -55,6 +55,7 @@ def swept(mnist, digits, tmp_path_factory):
         steps=2,
         restarts=2,
         images=digits[0][:32],
+        labels=digits[1][:32],
         source=ROOT / "weights" / "mnist_cnn.hdf5",
     )
 

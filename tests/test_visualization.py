@@ -11,15 +11,19 @@ import jaxviz
 from jaxviz import objectives as obj
 from jaxviz.ascent.ascent import ascend
 from jaxviz.parameterizations import Pixels
-from jaxviz.recipes import PRESETS
-from jaxviz.values.errors import JaxvizError
+from jaxviz.recipes import PRESETS, Recipe
+from jaxviz.values.deferral import deferred
+from jaxviz.values.errors import JaxvizError, JaxvizWarning
 
 pytestmark = pytest.mark.usefixtures("hardly_optimized")
 
 
-@pytest.mark.parametrize(
-    "recipe", sorted(PRESETS.keys() - {"maco", "maco-quick", "strokes"})
-)  # whose many views take long
+# The views of some take long, and those of photographs, at 64 pixels or more, move an image of 12 pixels out of sight.
+NOT_FOR_TINY_IMAGES = {"maco", "maco-quick", "strokes", "photographs", "photographs-quick"}
+
+
+@pytest.mark.filterwarnings("ignore:.*left the range:jaxviz.JaxvizWarning")  # as tf-keras-vis does
+@pytest.mark.parametrize("recipe", sorted(PRESETS.keys() - NOT_FOR_TINY_IMAGES))
 def test_shapes_and_rising_scores(tiny, recipe):
     result = jaxviz.visualize(tiny, obj.channel("second"), recipe, steps=30)
     assert result.images.shape == result.starts.shape == (6, 12, 12, 2)
@@ -365,3 +369,33 @@ def test_labels_of_a_function_s_batch(tiny):
         obj.function(weighted, weights, labels=["a", "b", "c"]).resolve(tiny)
     with pytest.raises(JaxvizError, match="labels 'ab': give a text for each of the batch"):
         obj.function(weighted, weights, labels="ab")
+
+
+def drifting(low=None):
+    """A recipe whose pixels are driven out of the range within a few steps."""
+    return Recipe(
+        name="drifting",
+        parameterization=Pixels(low=low, high=None if low is None else 1.0),
+        optimizer=deferred(optax.sgd, 1e4),
+        steps=3,
+    )
+
+
+def test_images_that_leave_the_range_are_told_of_once_with_the_share():
+    model = jaxviz.default_model()
+    with pytest.warns(JaxvizWarning, match=r"^2 of 2 images left the range of 0 to 1, with up to \d+%") as caught:
+        result = jaxviz.visualize(model, jaxviz.objectives.channel("conv2d_1", [3, 7]), drifting())
+    assert len(caught) == 1
+    outside = ((result.images < 0) | (result.images > 1)).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(result.out_of_range, outside, atol=0.01)
+    assert outside.min() > 0.3
+    assert re.search(r", up to \d+% of values out of range\)$", repr(result))
+
+
+def test_a_recipe_with_values_of_its_own_is_not_warned_of_and_what_stays_inside_says_nothing():
+    model = jaxviz.default_model()
+    result = jaxviz.visualize(model, jaxviz.objectives.channel("conv2d_1", 3), drifting(low=0.0))
+    assert "out of range" in repr(result)
+    inside = jaxviz.visualize(model, jaxviz.objectives.channel("conv2d_1", 3), "jaxviz", steps=3)
+    assert inside.out_of_range.tolist() == [0.0]
+    assert "out of range" not in repr(inside)

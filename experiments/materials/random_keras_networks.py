@@ -183,6 +183,32 @@ def rearranging(draw: Drawing, shape):
     )()
 
 
+def recurrent(draw: Drawing, x):
+    """Draws recurrent layers on an image, whose first axis is taken for time, and a layer at every place of it."""
+    from keras import layers
+
+    sequence = layers.Reshape((x.shape[1], -1))(x)
+
+    def drawn(kind, **settings):
+        if kind is not layers.SimpleRNN:
+            settings["recurrent_activation"] = draw.pick("sigmoid", "hard_sigmoid")
+        if kind is layers.GRU:
+            settings["reset_after"] = draw.pick(True, False)
+        activation, use_bias = draw.pick("tanh", "softsign", "relu6"), draw.pick(True, False)
+        return kind(draw.count(1, 4), activation=activation, use_bias=use_bias, **settings)
+
+    kinds = (layers.SimpleRNN, layers.LSTM, layers.GRU)
+    heads = [drawn(kind, return_sequences=True, go_backwards=draw.pick(True, False))(sequence) for kind in kinds]
+    inner, merge_mode = drawn(draw.pick(*kinds), return_sequences=draw.pick(True, False)), draw.pick("concat", "ave")
+    heads.append(layers.Bidirectional(inner, merge_mode=merge_mode)(sequence))
+    heads.append(layers.TimeDistributed(layers.Dense(3, activation=draw.pick(*ACTIVATIONS)))(sequence))
+    if len(x.shape) == 5:
+        kernel, returned = draw.count(1, 3), draw.pick(True, False)
+        settings = {"padding": "same", "data_format": draw.layout, "return_sequences": returned}
+        heads.append(layers.ConvLSTM2D(draw.count(1, 3), kernel, **settings)(x))
+    return heads
+
+
 FAMILIES = (convolution, convolution, convolution, pooling, normalization, normalization, activation, resampling)
 
 
@@ -212,7 +238,7 @@ def network(seed: int):
     side = layers.Reshape((-1, x.shape[-1]))(x)
     heads.append(layers.MultiHeadAttention(2, 3)(side, side))
     heads.append(layers.Dot(1, normalize=True)([side, side]))
-    model = keras.Model(image, heads)
+    model = keras.Model(image, [*heads, *recurrent(draw, x)])
     rng = np.random.default_rng(seed)
     for variable in model.variables:
         kind, shape = variable.path.rpartition("/")[2], variable.shape

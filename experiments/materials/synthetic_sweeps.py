@@ -15,7 +15,7 @@ from jaxviz.visualization import Visualization
 
 __all__ = ["SyntheticLayer", "SyntheticSweep", "synthetic_sweep"]
 
-_STEPS, _BLOCK, _REAL = 64, 64, 24
+_STEPS, _BLOCK, _REAL, _BINS = 64, 64, 24, 32
 _DEAD = 13  # one unit in so many
 
 
@@ -40,6 +40,9 @@ class SyntheticLayer(SweptLayer):
     @property
     def complete(self) -> bool:
         return self.share == 1
+
+    def finished(self, aspect: str = "positive", recipe: str | None = None) -> int:
+        return self.done
 
     def _dead(self, units: np.ndarray) -> np.ndarray:
         return units % _DEAD == _DEAD - 1
@@ -96,13 +99,33 @@ class SyntheticLayer(SweptLayer):
         )
 
     @property
+    def alike(self) -> np.ndarray | None:
+        return np.arange(self.channels)[::-1] if self.complete else None
+
+    @property
     def real(self) -> RealImages | None:
         if not self.complete:
             return None
-        places = (np.arange(self.channels)[:, None] + np.arange(9)) % _REAL
-        activations = np.tile(np.linspace(1, 0.2, 9), (self.channels, 1))
+        units = np.arange(self.channels)[:, None]
+        places, least = (units + np.arange(9)) % _REAL, (units + 12 + np.arange(9)) % _REAL
+        activations = np.tile(np.linspace(1, 0.2, 9, dtype=np.float32), (self.channels, 1))
         tiles = np.random.default_rng(0).integers(0, 256, (_REAL, 16, 16, 1), np.uint8)
-        return RealImages(indices=places, activations=activations, tiles=tiles, places=places)
+        plane = len(self.manifest.canvas.shape) == 3
+        corner = np.stack([units % 5 + np.arange(9) % 3, units % 7 + np.arange(9) % 4], axis=-1)
+        return RealImages(
+            indices=places,
+            activations=activations,
+            places=places,
+            least_indices=least,
+            least_activations=-activations,
+            least_places=least,
+            tiles=tiles,
+            counts=(units * 13 + np.arange(_BINS) * 29) % 17,
+            ranges=np.tile(np.array([-0.2, 1.0], np.float32), (self.channels, 1)),
+            labels=np.arange(_REAL) % 10,
+            boxes=np.concatenate([corner, corner + 9], axis=-1) if plane else None,
+            crops=tiles[places, :9, :9] if plane else None,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +154,7 @@ def synthetic_sweep(
     share: float = 1.0,
     model: str = "synthetic",
     channel_axis: int = -1,
+    class_names: tuple[str, ...] = (),
 ) -> SyntheticSweep:
     """Returns a synthetic sweep.
 
@@ -142,6 +166,7 @@ def synthetic_sweep(
       share: how much of the last layer is finished.
       model: what the network is called.
       channel_axis: the channel axis of its images.
+      class_names: the names of the units of the last layer.
     """
     network: list[NetworkLayer] = []
     for name, count in counts.items():
@@ -171,6 +196,8 @@ def synthetic_sweep(
         aspects=aspects,
         chunk=0,
         classes=(),
+        class_names=class_names,
+        named=tuple(counts)[-1:] if class_names else (),
     )
     return SyntheticSweep(Path(), manifest, share)
 

@@ -23,6 +23,7 @@ def gallery(
     if not directory.is_dir():
         raise JaxvizError(f"no such directory: {directory}; `jaxviz sweep FILE --out {directory}` makes one")
     sweep = jaxviz.Sweep.open(directory)
+    pictures = sum(layer.finished(recipe=recipe) for layer in sweep.layers for recipe in sweep.recipes)
     with progress_bar() as bars:
-        index = jaxviz.gallery(sweep, out, progress=bars.task("gallery", sweep.done, what="units"))
+        index = jaxviz.gallery(sweep, out, progress=bars.task("gallery", pictures, what="pictures"))
     print(f"{index}: open it in a browser")

@@ -10,6 +10,8 @@ from jaxviz.values.errors import JaxvizError
 if TYPE_CHECKING:
     import jax
 
+    from jaxviz.sweeps.manifest import Manifest
+
 __all__ = [
     "Architecture",
     "AsJson",
@@ -32,6 +34,8 @@ __all__ = [
     "Watched",
     "complete_layer",
     "complete_recipe",
+    "complete_swept_layer",
+    "complete_swept_recipe",
     "examples",
     "key_of",
 ]
@@ -60,6 +64,28 @@ def complete_layer(ctx, incomplete: str) -> list[str]:  # typer knows `ctx` by i
     except JaxvizError:  # the command itself will say so
         return []
     return [layer.name for layer in model.layers if layer.name.startswith(incomplete)] if model else []
+
+
+def complete_swept_layer(ctx, incomplete: str) -> list[str]:
+    """Returns the layers of the given sweep whose names begin with the text; none if it cannot be read."""
+    found = _manifest(ctx)
+    return [name for name in found.swept if name.startswith(incomplete)] if found else []
+
+
+def complete_swept_recipe(ctx, incomplete: str) -> list[str]:
+    """Returns the recipes of the given sweep whose names begin with the text; none if it cannot be read."""
+    found = _manifest(ctx)
+    return [name for name in found.recipes if name.startswith(incomplete)] if found else []
+
+
+def _manifest(ctx) -> "Manifest | None":
+    from jaxviz.sweeps.manifest import Manifest
+
+    directory = ctx.params.get("path") or next(iter(ctx.args), None)
+    try:
+        return Manifest.read(Path(directory)) if directory else None
+    except JaxvizError:  # the command itself will say so
+        return None
 
 
 ModelFile = Annotated[
@@ -140,7 +166,9 @@ Restarts = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="The seed of all random numbers.")]
-Precision = Annotated[str, typer.Option(metavar="TYPE", help="The precision of the network: float32 or bfloat16.")]
+Precision = Annotated[
+    str, typer.Option(metavar="TYPE", help="The precision of the network: float32, tensorfloat32 or bfloat16.")
+]
 Images = Annotated[
     Path | None,
     typer.Option(

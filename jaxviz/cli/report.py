@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jaxviz.cli.models import load
-from jaxviz.cli.options import Architecture, AsJson, ClassNames, Custom, Images, InputShape, PreprocessingName
-from jaxviz.cli.printing import print_json, print_table
+from jaxviz.cli.options import (
+    Architecture,
+    AsJson,
+    ClassNames,
+    Custom,
+    Images,
+    InputShape,
+    PreprocessingName,
+    complete_swept_layer,
+    complete_swept_recipe,
+)
+from jaxviz.cli.printing import line_width, print_json, print_table
 from jaxviz.values.errors import JaxvizError
 
 if TYPE_CHECKING:
@@ -29,12 +39,18 @@ def report(
     layer: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="A layer of the sweep, or a pattern, to show its units; may be given several times."
+            metavar="NAME",
+            help="A layer of the sweep, or a pattern, to show its units; may be given several times.",
+            autocompletion=complete_swept_layer,
         ),
     ] = None,
     recipe: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A recipe of the sweep; may be given several times. By default all."),
+        typer.Option(
+            metavar="NAME",
+            help="A recipe of the sweep; may be given several times. By default all.",
+            autocompletion=complete_swept_recipe,
+        ),
     ] = None,
     sort: Annotated[
         str | None,
@@ -111,7 +127,7 @@ def _units_of(labels: tuple[str, ...]) -> str | None:
 
 def _print_one(found: "Report", sort: str | None, as_json: bool) -> None:
     found = _sorted(found, sort)
-    print(found.to_json() if as_json else found.table())
+    print(found.to_json() if as_json else found.table(line_width()))
 
 
 def _print_sweep(path: Path, patterns: list[str], recipes: list[str], sort: str | None, as_json: bool) -> None:
@@ -142,7 +158,7 @@ def _print_sweep(path: Path, patterns: list[str], recipes: list[str], sort: str 
             if len(sweep.recipes) > 1:
                 print(f"{one.name}, recipe {recipe}")
             done = f"{one.name}: {one.finished(recipe=recipe)} of {one.channels} units are done"
-            print(done if each is None else each.table())
+            print(done if each is None else each.table(line_width()))
             print()
     else:
         _print_summary(sweep, chosen)

@@ -118,7 +118,7 @@ def sweep(
         custom=custom,
         class_names=class_names,
     )
-    real = None if images is None else read_real_images(images, model.canvas)[0]
+    real, labels = (None, None) if images is None else read_real_images(images, model.canvas)
     with progress_bar() as bars, watching(watch) as pictures, interrupts() as stop:
         made = jaxviz.sweep(
             model,
@@ -131,6 +131,7 @@ def sweep(
             negative=negative,
             diversity=diversity,
             images=real,
+            labels=labels,
             observer=None if observer is None else load(observer),
             source=source,
             precision=precision,
@@ -187,7 +188,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 class _Shown:
-    """Shows a sweep as it gets on: a bar for the layer, one for the whole, and the latest images."""
+    """Shows the progress of a sweep: a bar for the layer, one for the sweep, and the latest images."""
 
     def __init__(self, bars: Bars, pictures: Watch):
         self._bars, self._pictures = bars, pictures

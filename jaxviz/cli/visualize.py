@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = ["visualize"]
 
+_LOOKS = 16  # times that the images are shown while they climb
+
 
 def visualize(
     file: ModelFile,
@@ -184,7 +186,18 @@ def _climbed(
         def show(made: "Visualization") -> None:
             pictures.add(made.labels, made.images, made.canvas)
 
-        return jaxviz.visualize(model, objective, recipe, key=key, keep=keep, progress=progress, watch=show, **settings)
+        every = None if watch is None else max(1, recipe.steps // _LOOKS)
+        return jaxviz.visualize(
+            model,
+            objective,
+            recipe,
+            key=key,
+            keep=keep,
+            progress=progress,
+            watch=show,
+            watch_every=every,
+            **settings,
+        )
 
 
 def _described(result: "Visualization", files: PictureFiles, pictures: list[Path], model: str) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """Watching: finished images -> one picture on disk, written again every few seconds."""
 
-import collections
 import contextlib
 import sys
 import time
@@ -32,11 +31,14 @@ class Watch:
 
     def __init__(self, path: Path | None):
         self._path = path
-        self._tiles: collections.deque = collections.deque(maxlen=_MOST)
+        self._tiles: dict[str, np.ndarray] = {}
         self._due, self._changed, self._count, self._told = 0.0, False, 0, False
 
     def add(self, labels: Sequence[str], images: "np.ndarray", canvas: "Canvas") -> None:
-        """Takes finished images ``[n, *canvas.shape]``, and draws when it is time."""
+        """Takes images ``[n, *canvas.shape]``, finished or as they are by now, and draws when it is time.
+
+        An image of a label that is there already takes the place of the earlier one.
+        """
         if self._path is None:
             return
         from jaxviz.pictures.images import channels_last, rendering
@@ -45,8 +47,11 @@ class Watch:
         whole = channels_last(images, canvas.channel_axis)
         apart = max(1, max(whole.shape[1:3]) // _SIDE)
         tiles = [render(image)[::apart, ::apart] for image in whole]
-        self._tiles.extend(zip(labels, tiles, strict=True))
-        self._changed, self._count = True, self._count + len(labels)
+        self._count += len(set(labels) - self._tiles.keys())
+        self._tiles |= dict(zip(labels, tiles, strict=True))
+        for label in list(self._tiles)[:-_MOST]:
+            del self._tiles[label]
+        self._changed = True
         if time.monotonic() >= self._due:
             self.draw()
 
@@ -74,10 +79,10 @@ class Watch:
         from jaxviz.files.outputs import staged
         from jaxviz.pictures import figures
 
-        labels, tiles = zip(*self._tiles, strict=True)
+        labels, tiles = list(self._tiles), list(self._tiles.values())
         layers = list(dict.fromkeys(label.rpartition(":")[0] for label in labels))
         names = layers[0] if len(layers) == 1 else f"{layers[0]} to {layers[-1]}"
-        captions = [label.rpartition(":")[2] for label in labels]
+        captions = [label.rpartition(":")[2] for label in labels] if len(layers) == 1 else labels
         latest = f", the latest {len(tiles)} of {self._count}" if self._count > len(tiles) else f", {len(tiles)}"
         figure = figures.tiles_figure(np.stack(tiles), captions=captions, title=f"{names}{latest}")
         with staged(path.parent) as stage:

@@ -1,17 +1,17 @@
 """Galleries: a sweep -> a static site that needs no server and loads nothing from elsewhere."""
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 from jaxviz.galleries.belonging import check_layer
-from jaxviz.galleries.details import TOGETHER, Reader
+from jaxviz.galleries.details import TOGETHER
 from jaxviz.galleries.drawing import lines
-from jaxviz.galleries.layers import write_layer
+from jaxviz.galleries.layers import Reader, write_layer
 from jaxviz.galleries.publication import published
-from jaxviz.galleries.scripts import number, write_script
+from jaxviz.galleries.scripts import number, safe, write_script
 from jaxviz.reports.findings import STATUSES
+from jaxviz.reports.likeness import METHOD
 from jaxviz.reports.report import COLUMNS
 from jaxviz.sweeps import Sweep
 
@@ -19,9 +19,9 @@ __all__ = ["gallery"]
 
 _MEANINGS = (
     "it has a picture",
-    "no real image moves it from 0, whatever the ascent found",
-    "the image never moved, or its score was never a number other than 0",
-    "it had a score, and lost it",
+    "its activation is 0 on every real image",
+    "the image never changed, or its score was always 0 or NaN",
+    "its score became 0 or NaN during the optimization",
     "its score or its image became NaN or infinite",
 )
 _MOST_READERS = 8
@@ -33,7 +33,7 @@ def gallery(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Path:
-    """Writes a static site of a sweep, with the network, a page of tiles for each layer and a page for each unit.
+    """Writes a static site of a sweep: the network as a drawing, a wall of tiles for each layer, a page for each unit.
 
     It opens from the file system. The gallery of an unfinished sweep shows what is finished. The same sweep gives the
     same bytes. An older gallery in the directory is replaced at once, and is kept if this call fails.
@@ -62,7 +62,7 @@ def gallery(
     with published(directory) as files:
         swept = []
         for place, layer in enumerate(sweep.layers):
-            folder = files / f"{place:03d}-{_safe(layer.name)}"
+            folder = files / f"{place:03d}-{safe(layer.name)}"
             folder.mkdir()
             advance = progress or (lambda _: None)
             swept.append(write_layer(layer, sweep.canvas, folder, readers=readers.get(layer.name, {}), advance=advance))
@@ -74,11 +74,14 @@ def gallery(
 
 def _network(sweep: Sweep, swept: list[dict[str, object]]) -> dict[str, object]:
     """What the entry page shows, and what all pages share."""
+    manifest = sweep.manifest
     place = {layer.name: at for at, layer in enumerate(sweep.network)}
     inputs = [sorted(place[name] for name in layer.inputs if name in place) for layer in sweep.network]
     return {
         "model": sweep.model_name,
-        "facts": [[name, str(value)] for name, value in (sweep.source | sweep.facts).items()],
+        "source": list(sweep.source.items()),
+        "recipes": [[name, list(manifest.provenance(name).items())] for name in sweep.recipes],
+        "classes": {"layers": list(manifest.named), "names": list(manifest.class_names)},
         "command": sweep.command,
         "complete": sweep.complete,
         "units": sweep.units,
@@ -89,7 +92,8 @@ def _network(sweep: Sweep, swept: list[dict[str, object]]) -> dict[str, object]:
         "lines": lines(inputs),
         "swept": swept,
         "together": TOGETHER,
-        "columns": [[name, heading, caption] for name, (heading, caption) in COLUMNS.items()],
+        "alike": METHOD,
+        "columns": [[name, *texts] for name, texts in COLUMNS.items()],
         "statuses": list(zip(STATUSES, _MEANINGS, strict=True)),
     }
 
@@ -109,8 +113,3 @@ def _readers(sweep: Sweep) -> dict[str, dict[int, list[Reader]]]:
             each.sort(key=lambda reader: -abs(reader[2] or 0))
             del each[_MOST_READERS:]
     return found
-
-
-def _safe(name: str) -> str:
-    """A layer's name as part of a file's, on any system."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:48]

@@ -17,23 +17,38 @@ def check_layer(layer: SweptLayer) -> None:
     """
     units = layer.channels
     try:
-        report, real, strongest = layer.report, layer.real, layer.strongest
+        reports = [layer.report_of(recipe) for recipe in layer.recipes]
+        real, strongest, alike = layer.real, layer.strongest, layer.alike
     except (KeyError, TypeError) as error:  # arrays of other names than theirs
         raise _foreign(layer) from error
-    if report is not None and not set(layer.labels(np.arange(units))) <= set(report.labels):
-        raise _foreign(layer)
-    if real is not None and not _is_real(real, units):
-        raise _foreign(layer)
-    if strongest is not None and not _is_strongest(strongest, units):
+    labels = set(layer.labels(np.arange(units)))
+    fits = [report is None or labels <= set(report.labels) for report in reports]
+    fits += [real is None or _is_real(real, units), strongest is None or _is_strongest(strongest, units)]
+    fits.append(alike is None or (alike.ndim == 1 and sorted(alike.tolist()) == list(range(units))))
+    if not all(fits):
         raise _foreign(layer)
 
 
 def _is_real(real: RealImages, units: int) -> bool:
-    places, tiles = real.places, real.tiles
-    if not _of_units(places, real.activations, units) or tiles.dtype != np.uint8 or tiles.ndim != 4:
+    tiles, shown = real.tiles, (real.places, real.least_places)
+    if not (_of_units(shown[0], real.activations, units) and _of_units(shown[1], real.least_activations, units)):
         return False
-    drawable = min(tiles.shape[1:], default=0) > 0 and tiles.shape[3] in (1, 3)
-    return drawable and bool(((places >= 0) & (places < len(tiles))).all())
+    if not _is_drawable(tiles) or not all(((places >= 0) & (places < len(tiles))).all() for places in shown):
+        return False
+    if real.counts.ndim != 2 or len(real.counts) != units or real.ranges.shape != (units, 2):
+        return False
+    if real.labels is not None and (real.labels.shape != (len(tiles),) or real.labels.dtype.kind not in "iu"):
+        return False
+    if real.boxes is None or real.crops is None:
+        return real.boxes is real.crops
+    parts = real.crops.reshape(-1, *real.crops.shape[2:])
+    return real.boxes.shape == (*shown[0].shape, 4) and len(parts) == shown[0].size and _is_drawable(parts)
+
+
+def _is_drawable(tiles: np.ndarray) -> bool:
+    return (
+        tiles.dtype == np.uint8 and tiles.ndim == 4 and min(tiles.shape[1:], default=0) > 0 and tiles.shape[3] in (1, 3)
+    )
 
 
 def _is_strongest(strongest: Strongest, units: int) -> bool:
@@ -48,5 +63,5 @@ def _of_units(indices: np.ndarray, values: np.ndarray, units: int) -> bool:
 
 def _foreign(layer: SweptLayer) -> JaxvizError:
     return JaxvizError(
-        f"{layer.directory}: its numbers are not those of its pictures; sweep again, which makes its numbers anew"
+        f"{layer.directory}: its numbers do not belong to its pictures; sweep again, which makes its numbers again"
     )

@@ -1,23 +1,24 @@
-"""Layers: one swept layer -> a folder of sheets and scripts, and its entry in the network's script."""
+"""Layers: one swept layer -> a folder with its pictures by each recipe and its real images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from jaxviz.galleries import albums
-from jaxviz.galleries.details import Details, Reader
-from jaxviz.galleries.scripts import number, numbers, write_script
+import numpy as np
+
+from jaxviz.galleries.albums import write_album
+from jaxviz.galleries.details import write_together
+from jaxviz.galleries.scripts import number, numbers, safe, write_script
 from jaxviz.galleries.sheets import Sheets
 from jaxviz.networks.layer import Canvas
-from jaxviz.reports.findings import STATUSES
-from jaxviz.reports.report import COLUMNS, Report
-from jaxviz.sweeps import SweptLayer
-from jaxviz.visualization import Visualization
+from jaxviz.networks.wiring import Strongest
+from jaxviz.sweeps import RealImages, SweptLayer
 
-__all__ = ["write_layer"]
+__all__ = ["Reader", "write_layer"]
 
-_WALL = 128  # pixels a side of a tile on a wall; larger pictures have sheets of their own for the units' pages
-_SAMPLES = 18  # tiles of a layer on the entry page
-_SHEETS = ("wall", "pictures", "samples", "restarts", "negative", "diversity", "real")
+Reader = tuple[str, int, float | None]
+"""A unit of a later layer, and its weight."""
+
+_MOSAIC = 4  # real images of a unit that a wall shows together
 
 
 def write_layer(
@@ -28,40 +29,30 @@ def write_layer(
     readers: Mapping[int, Sequence[Reader]],
     advance: Callable[[int], None],
 ) -> dict[str, object]:
-    """Writes the folder of a layer, a block of its units at a time.
+    """Writes the folder of a layer, with ``layer.js``, ``about-000.js``, …, and beside it a folder for each recipe.
 
     Args:
       layer: what was swept.
       canvas: the image that it was swept with.
       folder: an empty directory.
-      readers: by unit, the units of later layers that weigh it among their strongest.
+      readers: by unit, the units of later layers that have it among their strongest weights.
       advance: called with the number of units of each finished block.
 
     Returns:
       What the entry page needs to know of it.
     """
-    sheets = {name: Sheets(folder, name, largest=_WALL) for name in ("wall", "samples")}
-    sheets |= {name: Sheets(folder, name) for name in _SHEETS if name not in sheets}
-    for tile in () if layer.real is None else layer.real.tiles:
-        sheets["real"].add(tile)
-    others = [name for name in layer.aspects if name != "positive"]
-    drawn = {name: albums.draw_aspect(layer.blocks(name), sheets[name]) for name in others}
-    details, units = Details(folder, layer, readers, drawn), _Units()
-    sampled: dict[int, int] = {}  # by slot, the unit that fills it: spread over the layer, the dead passed over
-    for indices, part in layer.blocks():
-        for row, tile in enumerate(albums.tiles(part.images, part.dead, part.canvas)):
-            unit = int(indices[row])
-            units.add(unit, sheets["wall"].add(tile), number(part.final_scores[row]), part.labels[row])
-            sheets["pictures"].add(tile if max(canvas.shape) > _WALL else None)
-            if tile is not None and sampled.setdefault(unit * _SAMPLES // max(layer.channels, _SAMPLES), unit) == unit:
-                sheets["samples"].add(tile)
-            details.add(unit, part, row, _restarts(part, row, sheets["restarts"]))
-        advance(len(indices))
-    details.close()
-    closed = {name: spec for name in _SHEETS if (spec := sheets[name].close())}
-    samples = closed.pop("samples", None)
-    columns = units.columns(layer.report) | {"sheets": closed}
-    write_script(folder, "units", columns)
+    recipes = []
+    for place, recipe in enumerate(layer.recipes):
+        album = folder.with_name(f"{folder.name}-{place}-{safe(recipe)}")
+        album.mkdir()
+        recipes.append(write_album(layer, recipe, canvas, album, advance=advance))
+    real, strongest = layer.real, layer.strongest
+    write_script(folder, "layer", _shared(layer, real, folder))
+    write_together(
+        folder,
+        "about",
+        [_about(unit, layer.manifest.canvas, real, strongest, readers) for unit in range(layer.channels)],
+    )
     return {
         "folder": folder.name,
         "name": layer.name,
@@ -69,47 +60,67 @@ def write_layer(
         "shape": list(layer.output_shape),
         "channels": layer.channels,
         "complete": layer.complete,
-        "done": len(units.units),
-        "dead": units.places.count(None),
-        "samples": samples,
-        "sampled": len(sampled),
-        "reads": details.reads,
+        "aspects": list(layer.aspects),
+        "real": real is not None,
+        "recipes": recipes,
+        "reads": None if strongest is None else strongest.layer,
     }
 
 
-class _Units:
-    """The columns of numbers of a layer's units, in order of arrival."""
-
-    def __init__(self) -> None:
-        self.units: list[int] = []
-        self.places: list[int | None] = []
-        self._scores: list[float | None] = []
-        self._labels: list[str] = []
-
-    def add(self, unit: int, place: int | None, score: float | None, label: str) -> None:
-        self.units.append(unit)
-        self.places.append(place)
-        self._scores.append(score)
-        self._labels.append(label)
-
-    def columns(self, report: Report | None) -> dict[str, object]:
-        """Returns everything by column; without a report the activation reached is the final score."""
-        known: dict[str, list[float | None]] = {"reached": self._scores}
-        status = None
-        if report is not None:
-            rows = {label: row for row, label in enumerate(report.labels)}
-            order = [rows[label] for label in self._labels]
-            known = {name: numbers(getattr(report, name)[order]) for name in COLUMNS}
-            known |= {f"judge {name}": numbers(read[order]) for name, read in report.judges.items()}
-            known["ratio"] = numbers(report.ratio[order])
-            always = ("reached", "ratio")  # the pages ask for these two
-            known = {name: some for name, some in known.items() if name in always or any(v is not None for v in some)}
-            status = [STATUSES.index(report.status[row]) for row in order]
-        return {"units": self.units, "places": self.places, "numbers": known, "status": status}
+def _shared(layer: SweptLayer, real: RealImages | None, folder: Path) -> dict[str, object]:
+    """Returns what a wall shows that is the same for every recipe."""
+    alike = layer.alike
+    told: dict[str, object] = {"alike": None if alike is None else np.argsort(alike).tolist()}
+    if real is None:
+        return told
+    sheets = {"real": real.tiles, **({} if real.crops is None else {"crops": np.concatenate(real.crops)})}
+    told["sheets"] = {name: _sheets(folder, name, batch) for name, batch in sheets.items()}
+    told["real"] = {"places": real.places[:, :_MOSAIC].tolist(), "scores": numbers(real.activations[:, 0])}
+    return told
 
 
-def _restarts(part: Visualization, row: int, sheets: Sheets) -> list[int | None]:
-    if part.restarts is None:
-        return []
-    dead = part.dead[row].repeat(part.restarts.shape[1])
-    return [sheets.add(tile) for tile in albums.tiles(part.restarts[row], dead, part.canvas)]
+def _sheets(folder: Path, name: str, batch: np.ndarray) -> dict[str, object] | None:
+    sheets = Sheets(folder, name)
+    for tile in batch:
+        sheets.add(tile)
+    return sheets.close()
+
+
+def _about(
+    unit: int,
+    canvas: Canvas,
+    real: RealImages | None,
+    strongest: Strongest | None,
+    readers: Mapping[int, Sequence[Reader]],
+) -> dict[str, object]:
+    """Returns what a unit's page shows that is the same for every recipe."""
+    about: dict[str, object] = {}
+    if real is not None:
+        best = _images(real, real.places[unit], real.activations[unit])
+        if real.boxes is not None:
+            height, width = _sides(canvas)
+            scale = np.array([height, width, height, width])
+            boxes = (real.boxes[unit] / scale).round(4).tolist()
+            best = [[*image, box] for image, box in zip(best, boxes, strict=True)]
+        about["real"] = best
+        about["least"] = _images(real, real.least_places[unit], real.least_activations[unit])
+        about["counts"], about["range"] = real.counts[unit].tolist(), numbers(real.ranges[unit])
+    if strongest is not None:
+        channels, weights = strongest.channels[unit].tolist(), numbers(strongest.weights[unit])
+        about["strongest"] = list(zip(channels, weights, strict=True))
+    if unit in readers:
+        about["readers"] = readers[unit]
+    return about
+
+
+def _images(real: RealImages, places: np.ndarray, activations: np.ndarray) -> list[list[object]]:
+    """Returns the place, the activation and the class of real images."""
+    labels = [None] * len(places) if real.labels is None else real.labels[places].tolist()
+    return [
+        [place, number(value), label] for place, value, label in zip(places.tolist(), activations, labels, strict=True)
+    ]
+
+
+def _sides(canvas: Canvas) -> tuple[int, int]:
+    height, width = (side for axis, side in enumerate(canvas.shape) if axis != canvas.channel_axis % len(canvas.shape))
+    return height, width

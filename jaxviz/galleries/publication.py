@@ -9,12 +9,13 @@ from importlib import resources
 from pathlib import Path
 
 from jaxviz.files.outputs import UNFINISHED, present, staged
+from jaxviz.galleries.page import page
 from jaxviz.sweeps.locks import locked
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["published"]
 
-_PAGE = "index.html"
+_PAGE, _ICON = "index.html", "icon.svg"
 _FILES = re.compile(r"files-[0-9a-f]{16}")
 _MARK = '<meta name="generator" content="jaxviz gallery">'
 
@@ -39,17 +40,15 @@ def published(directory: Path) -> Iterator[Path]:
 def _staged(directory: Path) -> Iterator[Path]:
     with staged(directory) as stage:
         files = stage / "files"
-        assets = resources.files(__package__) / "site"
-        with resources.as_file(assets) as folder:
-            shutil.copytree(folder, files, ignore=shutil.ignore_patterns(_PAGE), copy_function=shutil.copyfile)
+        files.mkdir()
+        (files / _ICON).write_bytes((resources.files(__package__) / "site" / _ICON).read_bytes())
         yield files
         name = f"files-{_digest(files)}"
         if (directory / name).is_dir():  # the same gallery once more, unless somebody has changed it meanwhile
             shutil.rmtree(files if f"files-{_digest(directory / name)}" == name else directory / name)
         if files.is_dir():
             files.rename(stage / name)
-        page = (assets / _PAGE).read_text(encoding="utf-8").replace("FILES", name)
-        (stage / _PAGE).write_text(page, encoding="utf-8", newline="\n")
+        (stage / _PAGE).write_text(page(name), encoding="utf-8", newline="\n")
     for old in directory.iterdir():
         if _FILES.fullmatch(old.name) and old.name != name:
             shutil.rmtree(old)
@@ -73,9 +72,9 @@ def _alone(directory: Path) -> Iterator[None]:
         yield
 
 
-def _check(page: Path) -> None:
-    if page.is_file() and _MARK not in page.read_text(encoding="utf-8", errors="replace"):
-        raise JaxvizError(f"{page} is no gallery and would be replaced; give another directory or move it away")
+def _check(path: Path) -> None:
+    if path.is_file() and _MARK not in path.read_text(encoding="utf-8", errors="replace"):
+        raise JaxvizError(f"{path} is no gallery and would be replaced; give another directory or move it away")
 
 
 def _digest(folder: Path) -> str:

@@ -2,11 +2,12 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["number", "numbers", "write_script"]
+__all__ = ["number", "numbers", "safe", "write_script"]
 
 _DIGITS = 6  # float32 has seven; a page shows four
 
@@ -30,3 +31,8 @@ def number(value: float | np.floating) -> float | None:
 def numbers(values: np.ndarray) -> list[float | None]:
     """Rounds many."""
     return [number(value) for value in values.tolist()]
+
+
+def safe(name: str) -> str:
+    """Returns a name as part of a file's, on any system."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:48]

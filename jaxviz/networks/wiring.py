@@ -16,7 +16,7 @@ from jaxviz.networks.model import Model
 from jaxviz.networks.readings import Readable
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["Carry", "Kernel", "Strongest", "Wire", "Wired", "inputs_of", "strongest"]
+__all__ = ["Carry", "Kernel", "Strongest", "Wire", "Wired", "inputs_of", "strongest", "weights_of"]
 
 Carry = Literal["channels"] | Callable[[Array], Array]
 """How a layer without a kernel passes on what it reads: channel by channel, or number by number, in the places that a
@@ -131,6 +131,25 @@ def strongest(model: Model, layer: str, count: int = 8) -> Strongest | None:
         size = entries.max() + 1
         places, names = np.argsort(entries, kind="stable").reshape(size, -1), np.arange(size)[None]
     return _ranked(name, weights, places, names, count)
+
+
+def weights_of(model: Model, layer: str) -> Float[np.ndarray, "units weights"] | None:
+    """Returns the weights of each unit of a layer in a row; None for a layer whose weights are not known.
+
+    Raises:
+      JaxvizError: the model has no such layer.
+    """
+    units = model.layer(layer).channels
+    if isinstance(model.module, Wired):
+        wires = _wires(model)
+        kernel = wires[layer].kernel if layer in wires else None
+        weights = None if kernel is None else kernel.array(model.variables)
+    else:
+        found = summed(model, layer)
+        weights = None if found is None else found.weights
+    if weights is None or weights.shape[-1] != units:
+        return None
+    return np.moveaxis(weights, -1, 0).reshape(weights.shape[-1], -1)
 
 
 def _summed(model: Model, layer: str) -> Summed | None:

@@ -7,7 +7,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, Float, Int, PyTree
 
 from jaxviz.ascent import chunks
 from jaxviz.ascent.views import channels_last, in_layout, plain_view, view
@@ -27,6 +27,7 @@ __all__ = [
     "classes",
     "count_of",
     "in_chunks",
+    "peaks",
     "plain",
     "reached",
     "release",
@@ -82,6 +83,17 @@ def reached(
         return np.asarray(_own(model, jax.tree.map(lambda leaf: leaf[rows], batch), groups[rows], key, recipe, views))
 
     return in_chunks(some, model, count, each=views * objective.group)
+
+
+def peaks(model: Model, layer: str, images: Float[np.ndarray, "images ..."]) -> Int[np.ndarray, "images channels 2"]:
+    """Returns row and column of the position where each image excites each channel of a layer most.
+
+    Args:
+      model: the network.
+      layer: the name of a layer whose output has a height and a width.
+      images: on the model's canvas.
+    """
+    return in_chunks(lambda rows: np.asarray(_peaks(model, images[rows], layer)), model, len(images))
 
 
 def units(objective: Objective, model: Model) -> tuple[Objective, np.ndarray] | None:
@@ -186,6 +198,19 @@ def _each(model: Model, objectives: Objective, images: Array) -> Array:
         return model.ask(image, question)
 
     return jax.vmap(scores)(images)
+
+
+@partial(jax.jit, static_argnames="layer")
+def _peaks(model: Model, images: Array, layer: str) -> Array:
+    axis = _axis(model, layer)
+
+    def of_image(image: Array) -> Array:
+        last = jnp.moveaxis(model.ask(image, lambda activations: activations[layer]), axis, -1)
+        _, width, channels = last.shape
+        places = jnp.argmax(last.reshape(-1, channels), axis=0)
+        return jnp.stack([places // width, places % width], axis=-1)
+
+    return jax.vmap(of_image)(images)
 
 
 @partial(jax.jit, static_argnames=("recipe", "views"))

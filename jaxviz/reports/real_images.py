@@ -25,7 +25,7 @@ def read_real_images(
     channels get one, and images with their channels last are transposed for a canvas that has them first.
 
     Args:
-      path: a ``.npy`` file of images, or a ``.npz`` file with the images as ``images`` or ``x``, or as its only array,
+      path: a ``.npy`` file of images, or a ``.npz`` file with the images as ``images`` or ``x``,
         and optionally their classes as ``labels`` or ``y``.
       canvas: what the model takes.
 
@@ -46,8 +46,6 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     arrays = read_arrays(path)
     images = next((arrays[name] for name in _IMAGES if name in arrays), None)
     labels = next((arrays[name] for name in _LABELS if name in arrays), None)
-    if images is None and len(arrays) == 1:
-        images = next(iter(arrays.values()))
     if images is None:
         raise JaxvizError(f"{path} holds {', '.join(arrays) or 'nothing'}; name its images 'images' or 'x'")
     if images.dtype.kind not in "fiub":

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import os
+import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +14,7 @@ from jaxtyping import Bool, Float
 
 from jaxviz.files.outputs import staged
 from jaxviz.reports import findings
+from jaxviz.values.column_widths import fitting
 from jaxviz.values.displays import Displayed
 from jaxviz.values.errors import JaxvizError
 
@@ -182,21 +185,25 @@ class Report(Displayed):
         read = [Column("read by", caption, list(self.read_by), False)] if any(self.read_by) else []
         return (Column("", "", list(self.labels), False), status, *numbers, *read, *judged)
 
-    def table(self) -> str:
-        """Returns the columns as aligned text, with the caption of each."""
+    def table(self, width: int | None = None) -> str:
+        """Returns the columns as aligned text, with the caption of each.
+
+        Args:
+          width: the characters of a line; columns that do not fit stand in a further table, below the first. By default
+            as many as are needed.
+        """
         columns = self.columns()
         widths = [max(map(len, (column.heading, *column.cells))) for column in columns]
-        rows = [[column.heading for column in columns], *zip(*(column.cells for column in columns), strict=True)]
-        aligned = [
-            "  ".join(
-                cell.rjust(width) if column.number else cell.ljust(width)
-                for cell, width, column in zip(row, widths, columns, strict=True)
-            ).rstrip()
-            for row in rows
-        ]
+        tables = fitting(widths, width or sys.maxsize, 2)
+        aligned = [line for places in tables for line in [*_aligned([columns[place] for place in places]), ""]]
         longest = max(len(column.heading) for column in columns)
         captions = [f"{column.heading.ljust(longest)}  {column.caption}" for column in columns if column.heading]
-        return "\n".join([*aligned, "", *captions, *(f"{name}: {value}" for name, value in self.facts.items())])
+        told = [*captions, *(f"{name}: {value}" for name, value in self.facts.items())]
+        if width is not None:
+            told = [
+                textwrap.fill(line, max(width, longest + 12), subsequent_indent=" " * (longest + 2)) for line in told
+            ]
+        return "\n".join([*aligned, *told])
 
     def _judged(self, name: str) -> str:
         caption = f"the class that {name} reads"
@@ -249,6 +256,19 @@ class Report(Displayed):
             return cls.from_json(Path(path).read_text())
         except (OSError, UnicodeDecodeError) as error:
             raise JaxvizError(f"{path} cannot be read as a report") from error
+
+
+def _aligned(columns: Sequence[Column]) -> list[str]:
+    """Returns the lines of columns beside each other, the headings first."""
+    rows = [[column.heading for column in columns], *zip(*(column.cells for column in columns), strict=True)]
+    widths = [max(map(len, (column.heading, *column.cells))) for column in columns]
+    return [
+        "  ".join(
+            cell.rjust(width) if column.number else cell.ljust(width)
+            for cell, width, column in zip(row, widths, columns, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def _texts(values: Float[np.ndarray, " n"]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Commands: a manifest -> the command that makes a sweep, or one of its pictures, again."""
+"""Commands: a manifest -> the command, or the call in Python, that makes a sweep or one of its pictures again."""
 
 import re
 import shlex
@@ -10,7 +10,9 @@ from jaxviz.sweeps.manifest import Manifest
 from jaxviz.sweeps.recipe_facts import preset_of
 from jaxviz.sweeps.selection import swept_layers
 
-__all__ = ["of_sweep", "of_unit"]
+__all__ = ["call_of_unit", "of_sweep", "of_unit"]
+
+_KEY = re.compile(r"threefry2x32 \[0, (\d+)\]")  # a key that a seed gives
 
 
 def of_sweep(manifest: Manifest, directory: Path) -> str:
@@ -45,6 +47,28 @@ def of_unit(manifest: Manifest, layer: str, unit: int, recipe: str) -> str:
     return shlex.join(["jaxviz", "visualize", *words])
 
 
+def call_of_unit(manifest: Manifest, layer: str, unit: int, recipe: str) -> str:
+    """Returns the call in Python that makes the picture of one unit, of the network as ``model``.
+
+    Empty where the recipe is no preset, or the key is no seed.
+    """
+    key, made = _KEY.fullmatch(manifest.facts.get("key", "")), preset_of(recipe, manifest.recipes[recipe])
+    if key is None or made is None:
+        return ""
+    asked = f"class_log_odds({unit})" if layer in manifest.classes else f"channel({layer!r}, {unit})"
+    words = [f"model, jaxviz.objectives.{asked}, {recipe!r}"]
+    words += [f"key=jax.random.key({key[1]})"] if key[1] != "0" else []
+    preset = PRESETS[recipe]
+    words += [
+        f"{name}={getattr(made, name)}"
+        for name in ("steps", "restarts")
+        if getattr(made, name) != getattr(preset, name)
+    ]
+    precision = manifest.facts["precision"]
+    words += [f"precision={precision!r}"] if precision != "float32" else []
+    return f"jaxviz.visualize({', '.join(words)})"
+
+
 def _model(manifest: Manifest) -> list[str]:
     """Returns the words by which a command takes the network."""
     return [manifest.source["file"], *shlex.split(manifest.source.get("options", ""))]
@@ -53,7 +77,7 @@ def _model(manifest: Manifest) -> list[str]:
 def _common(manifest: Manifest) -> list[str] | None:
     """Returns seed and precision as options; None where the network or the key cannot be typed."""
     facts = manifest.facts
-    key = re.fullmatch(r"threefry2x32 \[0, (\d+)\]", facts.get("key", ""))
+    key = _KEY.fullmatch(facts.get("key", ""))
     if key is None or "file" not in manifest.source:
         return None
     options = ["--seed", key[1]] if key[1] != "0" else []

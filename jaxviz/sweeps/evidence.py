@@ -2,36 +2,35 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float, Int
 
 from jaxviz.ascent import batches
 from jaxviz.ascent.store import Condition
 from jaxviz.files.outputs import staged
-from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
-from jaxviz.networks.wiring import Strongest, strongest
+from jaxviz.networks.wiring import Strongest, strongest, weights_of
 from jaxviz.objectives import Objective, class_logit
-from jaxviz.pictures import images as pictures
 from jaxviz.recipes import Recipe
 from jaxviz.reports import measurements
+from jaxviz.reports.likeness import order_by_likeness
 from jaxviz.reports.observers import Observer
 from jaxviz.reports.report import Report
 from jaxviz.reports.reporting import report
 from jaxviz.sweeps.aspects import units_of
+from jaxviz.sweeps.exciting import RealImages, exciting
 from jaxviz.sweeps.selection import shown_in
-from jaxviz.sweeps.swept_layers import REAL, REPORT, STRONGEST, RealImages, SweptLayer
+from jaxviz.sweeps.swept_layers import REAL, REPORT, STRONGEST, SweptLayer
 from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import Visualization
 
 __all__ = ["Given", "condition", "given", "measure"]
 
-_BEST = 9  # real images kept of each unit
-_SIDE = 64  # pixels at most of their small copies
-_DIGEST, _WIRED, _OBSERVER = "sha256 of the real images", "strongest weights from", "observer"
+_DIGEST, _WIRED, _ALIKE = "sha256 of the real images", "strongest weights from", "units with similar weights"
+_WEIGHTS = 12  # strongest weights kept of each unit, of both signs
+_OBSERVER = "observer"
 _SHORT = 12  # digits of the digest of an observer's weights
 _TOGETHER = 512 << 20  # bytes of pictures measured together: the real images are scored once for each such block
 
@@ -42,24 +41,30 @@ class Given:
 
     Attributes:
       images: the images, in the model's range and layout.
+      labels: the class of each; None where it is not known.
       digest: a hash of them.
       observer: decides which of them are closer to the pictures.
       observed: the weights and layers of the observer, as text.
     """
 
     images: Float[np.ndarray, "m ..."]
+    labels: Int[np.ndarray, " m"] | None
     digest: str
     observer: Observer | None = None
     observed: str | None = None
 
 
 def given(
-    images: Float[Array | np.ndarray, "m ..."] | None, model: Model, observer: Observer | Model | None = None
+    images: Float[Array | np.ndarray, "m ..."] | None,
+    labels: np.ndarray | Sequence[int] | None,
+    model: Model,
+    observer: Observer | Model | None = None,
 ) -> Given | None:
-    """Checks real images against a model; None where there are none.
+    """Checks real images, and their classes where these are known, against a model; None where there are none.
 
     Raises:
-      JaxvizError: they have another shape than the network's input, or an observer is given without any.
+      JaxvizError: they have another shape than the network's input, an observer or labels are given without any, or the
+        labels are not a whole number for each.
     """
     if images is None:
         if observer is not None:
@@ -72,11 +77,20 @@ def given(
         )
     digest = hashlib.sha256(repr(real.shape).encode())
     digest.update(real.data)
+    classes = None if labels is None else np.asarray(labels)
+    if classes is not None:
+        if classes.shape != (len(real),) or classes.dtype.kind not in "iu":
+            raise JaxvizError(
+                f"labels of shape {classes.shape} and {classes.dtype}: "
+                f"give a whole number for each of {len(real)} images"
+            )
+        classes = classes.astype(np.int64)
+        digest.update(np.ascontiguousarray(classes).data)
     if observer is None:
-        return Given(real, digest.hexdigest())
+        return Given(real, classes, digest.hexdigest())
     looking = Observer(observer) if isinstance(observer, Model) else observer
     told = f"{batches.digest(looking.model)[:_SHORT]}: {', '.join(looking.read)}, grid {looking.grid}"
-    return Given(real, digest.hexdigest(), looking, told)
+    return Given(real, classes, digest.hexdigest(), looking, told)
 
 
 def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
@@ -91,7 +105,7 @@ def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
         if there is None or there.labels != layer.labels(np.arange(layer.channels)):
             return "damaged"
         digest, wired = there.facts.get(_DIGEST), there.facts.get(_WIRED, "nothing known")
-        best, weights = layer.real, layer.strongest
+        best, weights, alike = layer.real, layer.strongest, layer.alike
     except (JaxvizError, TypeError, KeyError):  # damaged, or something else
         return "damaged"
     if real is not None and digest != real.digest:
@@ -102,7 +116,8 @@ def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
     expected = digest or any(_digest_of(layer, other) for other in layer.recipes)
     shown = _is_whole(best, layer) if expected else best is None
     known = len(weights.channels) == layer.channels if weights is not None else wired == "nothing known"
-    return "sound" if shown and known else "damaged"
+    ordered = _ALIKE not in there.facts or (alike is not None and len(alike) == layer.channels)
+    return "sound" if shown and known and ordered else "damaged"
 
 
 def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None) -> None:
@@ -124,15 +139,16 @@ def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None)
         objective = units_of(model, layer.name, units)
         asked = dataclasses.replace(visualization, labels=tuple(objective.labels()))
         _, negative = next(opposite, (None, None)) if "negative" in layer.aspects else (None, None)
-        told = report(
-            model, objective, asked, recipe=recipe, images=images, **_observing(model, objective, real, negative)
-        )
+        labels, observing = None if real is None else real.labels, _observing(model, objective, real, negative)
+        told = report(model, objective, asked, recipe=recipe, images=images, labels=labels, **observing)
         parts.append(dataclasses.replace(told, labels=visualization.labels))
-    found = _strongest(model, layer)
+    found, weights = _strongest(model, layer), weights_of(model, _learned(model, layer))
     whole = Report.concatenate(parts)
     facts = dict(whole.facts)
     if found is not None:
         facts[_WIRED] = found.layer
+    if weights is not None:
+        facts[_ALIKE] = "neighbours in a greedy chain"
     if real is not None:
         facts[_DIGEST] = real.digest
         if observed := _observed(real, layer, recipe.name):
@@ -143,10 +159,14 @@ def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None)
     if not kept:
         (layer.directory / REAL).unlink(missing_ok=True)
     with staged(layer.directory) as stage:
-        if found is not None:
-            np.savez(stage / STRONGEST, allow_pickle=False, **dataclasses.asdict(found))
-        if images is not None and not kept:
-            np.savez(stage / REAL, allow_pickle=False, **_exciting(model, layer.name, images))
+        arrays = {} if found is None else dataclasses.asdict(found)
+        if weights is not None:
+            arrays["order"] = order_by_likeness(weights)
+        if arrays:
+            np.savez(stage / STRONGEST, allow_pickle=False, **arrays)
+        if real is not None and not kept:
+            shown = exciting(model, layer.name, real.images, real.labels)
+            np.savez(stage / REAL, allow_pickle=False, **shown.arrays())
     dataclasses.replace(whole, facts=facts).save(layer.folder(recipe.name) / REPORT)
 
 
@@ -173,12 +193,16 @@ def _observed(real: Given, layer: SweptLayer, recipe: str) -> str | None:
 def _strongest(model: Model, layer: SweptLayer) -> Strongest | None:
     """Finds the strongest weights to each unit; layers are named by where their units are shown."""
     shown = shown_in(model.layers)
-    learned = next((name for name, where in shown.items() if where == layer.name), layer.name)
-    found = strongest(model, learned)
+    found = strongest(model, _learned(model, layer), _WEIGHTS)
     if found is None:
         return None
     where = shown.get(found.layer, found.layer)
     return dataclasses.replace(found, layer=where if where in layer.manifest.swept else found.layer)
+
+
+def _learned(model: Model, layer: SweptLayer) -> str:
+    """Names the convolution or dense layer whose units are shown in a layer."""
+    return next((name for name, where in shown_in(model.layers).items() if where == layer.name), layer.name)
 
 
 def _keeps_real_images(layer: SweptLayer, real: Given | None) -> bool:
@@ -208,29 +232,3 @@ def _digest_of(layer: SweptLayer, recipe: str) -> str | None:
     except JaxvizError:
         return None
     return None if there is None else there.facts.get(_DIGEST)
-
-
-def _exciting(model: Model, layer: str, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Returns which real images excite each unit most, how much, and small copies of them."""
-    scores = measurements.score_each(model, units_of(model, layer), images)
-    best = np.argsort(-scores, axis=0, kind="stable")[:_BEST].T
-    which, places = np.unique(best, return_inverse=True)
-    return {
-        "indices": best,
-        "activations": np.take_along_axis(scores.T, best, axis=1),
-        "tiles": np.stack([_small(images[one], model.canvas) for one in which]),
-        "places": places.reshape(best.shape),
-    }
-
-
-def _small(image: np.ndarray, canvas: Canvas) -> UInt8[np.ndarray, "height width channels"]:
-    """Returns a copy fit to be looked at: channels last, one or three of them, and no side longer than a tile's."""
-    [last] = pictures.channels_last(image[None], canvas.channel_axis)
-    shown = pictures.grey_or_colour(pictures.in_range(last, canvas.low, canvas.high))
-    height, width, channels = shown.shape
-    longest = max(height, width)
-    if longest <= _SIDE:
-        return shown
-    sides = max(1, height * _SIDE // longest), max(1, width * _SIDE // longest)
-    small = jax.image.resize(jnp.asarray(shown, jnp.float32), (*sides, channels), "linear")
-    return np.asarray(small).round().clip(0, 255).astype(np.uint8)

@@ -27,6 +27,7 @@ from jaxviz.sweeps.planning import planned
 from jaxviz.sweeps.recipe_facts import found, preset_of
 from jaxviz.sweeps.results import Sweep
 from jaxviz.sweeps.runs import STOPPED, Run, SweepProgress, meet
+from jaxviz.values import displays
 from jaxviz.values.errors import JaxvizError, JaxvizWarning
 
 __all__ = ["sweep"]
@@ -46,6 +47,7 @@ def sweep(
     negative: bool = False,
     diversity: int = 0,
     images: Float[Array | np.ndarray, "m ..."] | None = None,
+    labels: np.ndarray | Sequence[int] | None = None,
     observer: Observer | Model | None = None,
     source: str | os.PathLike | Sequence[str] | None = None,
     precision: str = "float32",
@@ -73,11 +75,13 @@ def sweep(
       negative: whether to make an image that minimizes each unit, too.
       diversity: the number of different images of each unit, too; only for layers that have positions before them.
       images: real images ``[m, *canvas.shape]`` to compare with and to show beside the pictures.
+      labels: the class of each real image ``[m]``, whole numbers.
       observer: another network that decides which real images are closer to the pictures, see
         `jaxviz.reports.interpretability`.
       source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
-        take it: FILE, be it a file or ``module:attribute``, and the options that describe it.
-      precision: the precision of the network's computation, ``"float32"`` or ``"bfloat16"``.
+        take it: FILE, a file or ``module:attribute``, and the options that describe it.
+      precision: the precision of the network's computation, ``"float32"``, ``"tensorfloat32"`` or
+        ``"bfloat16"``.
       chunk: the number of images that each device optimizes together; by default chosen for model and machine.
       progress: called after each chunk.
       stop: called before each chunk, in the thread of the chunk; after it returns True, the current chunks are
@@ -107,7 +111,7 @@ def sweep(
     if diversity and diversity < 2:
         raise JaxvizError(f"diversity of {diversity}: give 2 images or more, or 0 for none")
     key = checked_key(key)
-    real = given(images, model, observer)
+    real = given(images, labels, model, observer)
     asked = planned(model, layers, recipes, key, precision, negative, diversity, chunk, source)
     directory, first = Path(out), jax.process_index() == 0
     with staged(directory):
@@ -121,9 +125,12 @@ def sweep(
         meet("has read its manifest")
         if first:
             manifest.write(directory)
+        bar = None if progress else displays.bar("pictures")
+        if bar is not None:
+            progress = lambda event: bar.reach(event.total_done, event.total_units)  # noqa: E731
         run = Run(in_precision(model, precision), Sweep(directory, manifest), recipes, key, progress, stop)
         # One sign of life for all that a process does: compiling and measuring take their time.
-        with Store(directory).alive(jax.process_index()):
+        with bar or contextlib.nullcontext(), Store(directory).alive(jax.process_index()):
             for layer, climbed in itertools.product(run.sweep.layers, recipes):
                 for aspect in layer.wanted:
                     run.climb(layer, climbed, aspect)

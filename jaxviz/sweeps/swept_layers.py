@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Int
 
 from jaxviz.ascent.store import RUN, Store
 from jaxviz.files.arrays import read_arrays
@@ -13,13 +13,14 @@ from jaxviz.networks.wiring import Strongest
 from jaxviz.objectives.labels import counted
 from jaxviz.reports.report import Report
 from jaxviz.sweeps import commands
+from jaxviz.sweeps.exciting import RealImages
 from jaxviz.sweeps.manifest import Manifest, NetworkLayer
 from jaxviz.sweeps.selection import with_positions
 from jaxviz.values.errors import JaxvizError
 from jaxviz.values.texts import Texts
 from jaxviz.visualization import Visualization, assembled
 
-__all__ = ["BLOCK_BYTES", "REAL", "REPORT", "STRONGEST", "RealImages", "SweptLayer"]
+__all__ = ["BLOCK_BYTES", "REAL", "REPORT", "STRONGEST", "SweptLayer"]
 
 
 REPORT, STRONGEST, REAL = "units.json", "weights.npz", "real.npz"
@@ -27,23 +28,6 @@ REPORT, STRONGEST, REAL = "units.json", "weights.npz", "real.npz"
 
 BLOCK_BYTES = 64 << 20
 """Of images that are held at a time."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RealImages:
-    """The real images that activate each unit of a layer most, the best first.
-
-    Attributes:
-      indices: the numbers of the images ``[units, best]``.
-      activations: the activations of the unit by them ``[units, best]``.
-      tiles: small copies ``[m, height, width, channels]`` of all these images; 1 channel or 3, in 0..255.
-      places: the number of each image in ``tiles``, ``[units, best]``.
-    """
-
-    indices: Int[np.ndarray, "units best"]
-    activations: Float[np.ndarray, "units best"]
-    tiles: UInt8[np.ndarray, "m height width channels"]
-    places: Int[np.ndarray, "units best"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,13 +118,21 @@ class SweptLayer:
     def strongest(self) -> Strongest | None:
         """The strongest weights to each unit; None if they are unknown."""
         arrays = self._optional(STRONGEST)
-        if arrays is None:
+        if arrays is None or "layer" not in arrays:
             return None
         return Strongest(layer=str(arrays["layer"]), channels=arrays["channels"], weights=arrays["weights"])
 
     @property
+    def alike(self) -> Int[np.ndarray, " units"] | None:
+        """The units in an order in which those with similar weights are neighbours; None where that is not known.
+
+        See `jaxviz.reports.likeness.order_by_likeness`.
+        """
+        return (self._optional(STRONGEST) or {}).get("order")
+
+    @property
     def real(self) -> RealImages | None:
-        """The real images that activate each unit most; None if no images were given."""
+        """The real images that excite each unit most and least; None where none were given."""
         arrays = self._optional(REAL)
         return None if arrays is None else RealImages(**arrays)
 
@@ -198,6 +190,13 @@ class SweptLayer:
         """Returns the command that makes one unit's picture again; empty if no command can."""
         return commands.of_unit(self.manifest, self.name, unit, self._recipe(recipe))
 
+    def call(self, unit: int, recipe: str | None = None) -> str:
+        """Returns the call in Python that makes one unit's picture again; empty where none does.
+
+        The network is ``model`` in it.
+        """
+        return commands.call_of_unit(self.manifest, self.name, unit, self._recipe(recipe))
+
     def labels(self, units: Int[np.ndarray, " k"], aspect: str = "positive") -> tuple[str, ...]:
         """Names units: ``conv2d_3:17`` or ``dense_3:1 goldfish``, with a minus sign for a minimized unit."""
         sign = "-" if aspect == "negative" else ""
@@ -243,7 +242,7 @@ class SweptLayer:
     def _chunk(self, folder: Path) -> int:
         told = (Store.facts_of(folder) or {}).get("chunk", "")
         if not told.isdecimal() or not 0 < int(told) <= 1 << 20:
-            raise JaxvizError(f"{folder / RUN} is damaged; sweep again, which makes its pictures anew")
+            raise JaxvizError(f"{folder / RUN} is damaged; sweep again, which makes its pictures again")
         return int(told)
 
     def _optional(self, name: str) -> dict[str, np.ndarray] | None:

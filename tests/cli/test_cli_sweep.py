@@ -70,6 +70,26 @@ def test_a_sweep_goes_on_and_is_reported(few, monkeypatch, capsys):
     assert err.startswith("error: unknown column 'size'; sort by label, ratio, status, dead, reached, ")
 
 
+def test_report_fits_a_narrow_terminal_and_completes(few, monkeypatch, capsys):
+    command = ["sweep", FILE, "--out", "mnist", "--layer", "dense_3", "--steps", 1, "--images", "few.npz"]
+    assert run(monkeypatch, capsys, *command)[0] == 0
+    wide = run(monkeypatch, capsys, "report", "mnist", "--layer", "dense_3")[1]
+    assert max(map(len, wide.splitlines())) > 60
+    monkeypatch.setattr("jaxviz.cli.printing.line_width", lambda: 60)
+    monkeypatch.setattr("jaxviz.cli.report.line_width", lambda: 60)
+    for words in (["report", "mnist"], ["report", "mnist", "--layer", "dense_3"], ["layers", FILE], ["recipes"]):
+        out = run(monkeypatch, capsys, *words)[1]
+        assert max(map(len, out.splitlines())) <= 60, out
+    narrow = run(monkeypatch, capsys, "report", "mnist", "--layer", "dense_3")[1]
+    assert all(len(word) > 60 for word in set(wide.split()) - set(narrow.split()))  # a digest, which is folded
+    assert narrow.count("dense_3:7") >= 2  # each table has the labels
+    for words, found in (("--layer de", ["dense_3"]), ("--recipe q", ["quick"]), ("--layer x", [])):
+        monkeypatch.setenv("_JAXVIZ_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", f"jaxviz report mnist {words}")
+        monkeypatch.setenv("COMP_CWORD", "4")
+        assert run(monkeypatch, capsys)[1].split() == found
+
+
 def test_visualize_an_objective_and_report_it(few, monkeypatch, capsys):
     text = "conv2d_1:3,5 - 0.5*conv2d_1:7"
     options = ["--objective", text, "--steps", 2, "--restarts", 2, "--watch", "now.png", "--out", "out", "--json"]
@@ -111,7 +131,7 @@ def test_gallery(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(jaxviz.Sweep, "open", lambda _: sweep)
     code, out, err = run(monkeypatch, capsys, "gallery", tmp_path, "--out", tmp_path / "site")
     assert (code, out) == (0, f"{tmp_path}/site/index.html: open it in a browser\n")
-    assert err.startswith("gallery: 90 units, ")
+    assert err.startswith("gallery: 90 pictures, ")
     assert err.count("\n") == 1
 
 
@@ -164,6 +184,36 @@ def test_watching_is_bounded_and_written_whole(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "a.png").read_text() == "picture"
     assert capsys.readouterr().err == f"{tmp_path}/a.png shows the latest images\n"
     Watch(None).add(["a:1"], np.zeros((1, 28, 28, 1), np.float32), canvas)
+
+
+def test_pictures_are_watched_as_they_climb(few, monkeypatch, capsys):
+    seen = []
+
+    def drawn(tiles, *, captions, title):
+        seen.append((np.array(tiles), captions, title))
+        return Png()
+
+    monkeypatch.setattr("jaxviz.pictures.figures.tiles_figure", drawn)
+    monkeypatch.setattr("jaxviz.cli.watching._PAUSE", 0.0)
+    monkeypatch.setattr("jaxviz.cli.watching._SHARE", 0)
+    monkeypatch.setattr("jaxviz.pictures.figures.collage", lambda *_, **__: Png())
+    options = ["--objective", "conv2d_1:3,5", "--steps", 4, "--watch", "now.png", "--out", "out"]
+    assert run(monkeypatch, capsys, "visualize", FILE, *options)[0] == 0
+    assert len(seen) >= 4  # after each step
+    assert {(tuple(captions), title) for _, captions, title in seen} <= {
+        (("3", "5"), "conv2d_1, 2"),
+        (("3",), "conv2d_1, 1"),  # of a chunk of its own
+    }
+    assert (seen[0][0][0] != seen[-1][0][0]).any()
+
+
+def test_units_of_several_layers_are_watched_by_their_names(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("jaxviz.pictures.figures.tiles_figure", lambda tiles, **told: drawn.append(told) or Png())
+    with watching(tmp_path / "a.png") as watch:
+        for layer in ("first", "second"):
+            watch.add([f"{layer}:1"], np.zeros((1, 28, 28, 1), np.float32), jaxviz.default_model().canvas)
+    assert drawn[-1] == {"captions": ["first:1", "second:1"], "title": "first to second, 2"}
 
 
 class Png:

@@ -86,9 +86,15 @@ def test_from_the_network_to_a_unit_and_back(window, gallery):
     page.click(".tile[href$='/17']")
     heading(page, "conv2d_2:17")
     assert page.title() == "conv2d_2:17 - mnist_cnn"
-    assert page.locator(".curve").get_attribute("aria-label").startswith("Score by step: ")
+    assert page.locator(".curve").last.get_attribute("aria-label").startswith("Score by step: ")
     headings = page.locator("h2").all_inner_texts()
-    assert {"How far it came", "How it climbed", "Real images that excite it most", "Make it again"} <= {*headings}
+    assert {"Numbers", "Score by step", "Real images with the largest activation", "Make this picture again"} <= {
+        *headings
+    }
+    assert page.locator(".field").count() == page.locator("section:has-text('largest activation') figure").count() == 9
+    assert "class " in page.locator("section:has-text('largest activation') figcaption").first.inner_text()
+    assert page.locator(".curve[aria-label*='32 real images']").count() == 1
+    assert page.locator("h3").all_inner_texts()[:2] == ["Positive", "Negative"]
     before = page.locator(".other.tile").first
     reads = before.get_attribute("href")
     assert reads.startswith("#/conv2d_1/")
@@ -107,7 +113,15 @@ def test_from_the_network_to_a_unit_and_back(window, gallery):
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("conv2d_2:17", "conv2d_2:17"), ("conv2d_2 17", "conv2d_2:17"), ("DENSE", "dense_3"), ("conv 9", "conv2d_1:9")],
+    [
+        *[
+            ("conv2d_2:17", "conv2d_2:17"),
+            ("conv2d_2 17", "conv2d_2:17"),
+            ("DENSE", "dense_3"),
+            ("conv 9", "conv2d_1:9"),
+        ],
+        *[("conv_2", "conv2d_2"), ("cnv1", "conv2d_1")],
+    ],
 )
 def test_search(window, gallery, text, found):
     page = window(gallery)
@@ -122,7 +136,7 @@ def test_search(window, gallery, text, found):
 def test_search_for_what_is_not_there(window, gallery):
     page = window(gallery)
     page.fill("#query", "conv9")
-    assert page.locator("#found").inner_text() == "No layer or unit of that name"
+    assert page.locator("#found").inner_text() == "No layer, unit or class of that name"
     page.keyboard.press("Escape")
     assert page.locator("#query").input_value() == ""
     for address in ("#/conv9", "#/conv2d_2/32", "#/conv2d_2/1/2", "#/%E0%A4%A"):
@@ -130,17 +144,119 @@ def test_search_for_what_is_not_there(window, gallery):
         heading(page, "Not here")
 
 
+def test_search_finds_layers_that_are_not_swept(window, gallery):
+    page = window(gallery)
+    for text, found in (("max_pool", "max_pooling2d_1"), ("conv4", "conv2d_4")):
+        page.fill("#query", text)
+        assert page.locator("#found [aria-selected=true]").inner_text() == f"{found} (not swept)"
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f".layer.found:has-text('{found}')")
+        assert page.locator(".layer.found").evaluate("row => row === document.activeElement")
+
+
+def test_classes_have_names(window, tmp_path):
+    sweep = synthetic_sweep(
+        {"first": 8, "classes": 3}, class_names=("goldfish, Carassius auratus", "hen", "great grey owl")
+    )
+    page = window(jaxviz.gallery(sweep, tmp_path).as_uri())
+    page.fill("#query", "grey")
+    assert page.locator("#found [aria-selected=true]").inner_text() == "classes:2 great grey owl"
+    page.keyboard.press("Enter")
+    heading(page, "classes:2")
+    assert page.locator(".summary").inner_text().startswith("great grey owl")
+    assert "goldfish · 1" in page.locator("figcaption").all_inner_texts() or page.locator("text=goldfish").count()
+    page.keyboard.press("Escape")
+    heading(page, "classes")
+    assert page.locator(".tile .caption").all_inner_texts() == [
+        "0 goldfish · 1",
+        "1 hen · 1.74",
+        "2 great grey owl · 2.48",
+    ]
+
+
+def test_recipes_and_kinds_of_pictures(window, tmp_path):
+    recipes = ("stripes", "other")
+    sweep = synthetic_sweep({"first": 8, "second": 9}, aspects=("positive", "negative", "diversity"), recipes=recipes)
+    uri = jaxviz.gallery(sweep, tmp_path).as_uri()
+    page = window(f"{uri}#/second")
+    heading(page, "second")
+    picture = "getComputedStyle(document.querySelector('.tile .picture')).backgroundImage"
+    assert "-0-stripes/positive-000.png" in page.evaluate(picture)
+    page.click("button:has-text('other')")
+    page.wait_for_function("location.hash === '#/second?recipe=other'")
+    assert "-1-other/positive-000.png" in page.evaluate(picture)
+    assert focused(page) == "BUTTON"
+    for name, folder in (
+        ("Negative", "-1-other/negative"),
+        ("Diversity", "-1-other/diversity"),
+        ("Real images", "001-second/real"),
+    ):
+        page.click(f"button:has-text('{name}')")
+        page.wait_for_selector(f"button[aria-pressed=true]:has-text('{name}')")
+        assert f"{folder}-000.png" in page.evaluate(picture)
+    assert page.locator(".tile").first.locator(".picture").count() == 4
+    page.click(".tile >> nth=3")
+    heading(page, "second:3")
+    page.click("a[aria-label^='Recipe stripes']")
+    page.wait_for_function("location.hash === '#/second/3?pictures=real'")
+    page.click("a[aria-label^='Next unit']")
+    heading(page, "second:4")
+    scores = page.locator("section:has-text('Diversity') figcaption").all_inner_texts()
+    assert scores == ["score 1.94", "score 1.94"]
+    page.keyboard.press("Escape")
+    heading(page, "second")
+    assert page.evaluate("location.hash") == "#/second?pictures=real"
+
+
+def test_what_is_chosen_survives_a_reload(window, gallery):
+    page = window(f"{gallery}#/conv2d_1")
+    heading(page, "conv2d_1")
+    before = indices(page)
+    page.select_option("#sort", "similar-weights")
+    page.click("#reverse")
+    page.wait_for_function("location.hash === '#/conv2d_1?sort=similar-weights&order=reversed'")
+    order = page.evaluate("jaxviz.data.get('000-conv2d_1/layer').alike")
+    assert indices(page) == sorted(range(32), key=lambda unit: -order[unit]) != before
+    assert "each next unit is the one with the largest cosine" in page.locator(".about").inner_text()
+    page.reload()
+    heading(page, "conv2d_1")
+    assert page.locator("#sort").input_value() == "similar-weights"
+    assert indices(page) == sorted(range(32), key=lambda unit: -order[unit])
+    page.click(".tile >> nth=4")
+    page.wait_for_selector("div.unit")
+    page.reload()
+    page.wait_for_selector("div.unit")
+    page.click("a[aria-label^='Next unit']")
+    heading(page, f"conv2d_1:{sorted(range(32), key=lambda unit: -order[unit])[5]}")
+
+
+def test_only_what_differs_is_offered(window, gallery, tmp_path):
+    page = window(f"{gallery}#/conv2d_2")
+    heading(page, "conv2d_2")
+    names = page.locator("#sort option").all_inner_texts()
+    assert ("Dead first" in names) is (page.locator(".tile.dead").count() > 0)
+    steady = synthetic_sweep({"few": 4})
+    page = window(f"{jaxviz.gallery(steady, tmp_path).as_uri()}#/few")
+    heading(page, "few")
+    assert page.locator("#show").count() == 0
+    shown = page.locator("#sort option").all_inner_texts()
+    assert "Dead last" not in shown
+    constant = {"Agree", "Rank"} & set(shown)
+    assert not constant
+
+
 def test_sort_and_filter(window, gallery):
     page = window(f"{gallery}#/conv2d_1")
     heading(page, "conv2d_1")
-    reached = page.evaluate("jaxviz.data.get('000-conv2d_1/units').numbers.reached")
-    dead = page.evaluate("jaxviz.data.get('000-conv2d_1/units').places.map(place => place === null)")
+    reached = page.evaluate("jaxviz.data.get('000-conv2d_1-0-seed/units').numbers.reached")
+    dead = page.evaluate("jaxviz.data.get('000-conv2d_1-0-seed/units').places.map(place => place === null)")
     assert any(dead)
-    page.select_option("#sort", "reached")
+    assert page.locator("#sort option").all_inner_texts()[-2:] == ["Dead last", "Dead first"]
+    page.select_option("#sort", "score")
     assert indices(page) == sorted(range(32), key=lambda unit: (-reached[unit], unit))
-    page.click("text=Reverse")
+    page.click("#reverse")
     assert indices(page) == sorted(range(32), key=lambda unit: (reached[unit], unit))
-    page.click("text=Reverse")
+    page.click("#reverse")
     page.select_option("#sort", "dead-first")
     assert indices(page) == sorted(range(32), key=lambda unit: (not dead[unit], unit))
     page.select_option("#sort", "dead-last")
@@ -242,7 +358,7 @@ def test_names_that_no_address_can_hold(window, tmp_path, name):
     page.evaluate("location.hash = document.querySelectorAll('.tile')[1].hash")
     page.wait_for_selector("div.unit")
     assert page.evaluate("document.querySelector('h1').textContent.endsWith(':1')")
-    assert page.evaluate("jaxviz.parts()[0] === jaxviz.data.get('data/network').swept[1].name")
+    assert page.evaluate("jaxviz.place().names[0] === jaxviz.data.get('data/network').swept[1].name")
 
 
 def test_an_unfinished_sweep(window, tmp_path):
@@ -251,7 +367,7 @@ def test_an_unfinished_sweep(window, tmp_path):
     page.evaluate("location.hash = '#/second'")
     heading(page, "second")
     assert indices(page) == [0, 1, 2, 3]
-    assert page.locator("#sort option").all_inner_texts() == ["Index", "Activation reached", "Dead last", "Dead first"]
+    assert page.locator("#sort option").all_inner_texts() == ["Index", "Similar pictures", "Score of the pictures"]
     page.evaluate("location.hash = '#/second/2'")
     heading(page, "second:2")
     page.evaluate("location.hash = '#/second/6'")

@@ -40,7 +40,7 @@ def test_bytes_are_mapped_to_the_range(tmp_path):
 
 def test_channels_are_put_where_the_canvas_has_them(tmp_path):
     last = np.random.default_rng(0).random((2, 4, 4, 3))
-    images, _ = read(tmp_path / "a.npz", FIRST, only=last)
+    images, _ = read(tmp_path / "a.npz", FIRST, images=last)
     np.testing.assert_allclose(images, np.moveaxis(last, -1, 1), rtol=1e-6)
     again, _ = read(tmp_path / "a.npy", FIRST, array=np.moveaxis(last, -1, 1))
     np.testing.assert_array_equal(again, images)
@@ -51,6 +51,7 @@ def test_channels_are_put_where_the_canvas_has_them(tmp_path):
     [
         ({"array": np.zeros((2, 5, 4))}, "images of shape (2, 5, 4) in a.npy: this model takes [images, 4, 4, 1]"),
         ({"x": np.zeros((0, 4, 4))}, "images of shape (0, 4, 4, 1) in a.npz: this model takes [images, 4, 4, 1]"),
+        ({"only": BYTES}, "a.npz holds only; name its images 'images' or 'x'"),
         ({"array": np.float32(1)}, "images of shape () in a.npy: this model takes [images, 4, 4, 1]"),
         (
             {"array": BYTES.astype(np.float32)},

@@ -64,12 +64,18 @@ const jaxviz = (() => {
   const decode = (part) => (part.startsWith("~")
     ? (part.match(/[0-9a-f]{4}/g) ?? []).map((unit) => String.fromCharCode(parseInt(unit, 16))).join("")
     : decodeURIComponent(part));
-  const address = (...parts) => `#/${parts.map(encode).join("/")}`;
-  const parts = () => {
+  // What a page shows of a layer stands behind "?" in its address, so that it survives a reload and can be passed on.
+  const address = (names, asked = {}) => {
+    const query = new URLSearchParams(Object.entries(asked).filter(([, value]) => value)).toString();
+    return `#/${names.map(encode).join("/")}${query ? `?${query}` : ""}`;
+  };
+  const place = () => {
+    const [path, ...query] = location.hash.replace(/^#\/?/, "").split("?");
+    const asked = Object.fromEntries(new URLSearchParams(query.join("?")));
     try {
-      return location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decode);
+      return { names: path.split("/").filter(Boolean).map(decode), asked };
     } catch {
-      return [location.hash]; // no address of ours
+      return { names: [location.hash], asked }; // no address of ours
     }
   };
 
@@ -82,5 +88,9 @@ const jaxviz = (() => {
   };
   const say = (text) => { document.getElementById("said").textContent = text; };
 
-  return { files, data, put, load, element, drawn, number, plural, shape, address, parts, recall, keep, say };
+  // What a unit is called where its layer's units are classes: the first word of the class's name.
+  const named = (network, layer, unit) => (network.classes.layers.includes(layer)
+    ? (network.classes.names[unit] ?? "").split(", ")[0] : "");
+
+  return { files, data, put, load, element, drawn, number, plural, shape, address, place, named, recall, keep, say };
 })();

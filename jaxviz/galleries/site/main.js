@@ -1,19 +1,21 @@
 // The site: an address -> its page; and the keys.
 "use strict";
 (async () => {
-  const { address, element, load, parts } = jaxviz;
+  const { address, element, load, pictures, place } = jaxviz;
   const network = await load("data/network");
   const main = document.getElementById("main");
   const search = jaxviz.search.start(network);
   const keys = document.getElementById("keys");
   let page = null, turn = 0, before = null;
 
-  const trail = (names) => {
+  const up = ({ names, asked }) => (names.length > 1 ? address(names.slice(0, -1), asked) : address([], { recipe: asked.recipe }));
+
+  const trail = ({ names, asked }) => {
     const list = [network.model, ...names.map(String)];
-    document.getElementById("trail").replaceChildren(element("ol", {}, ...list.map((name, place) => element("li", {},
+    document.getElementById("trail").replaceChildren(element("ol", {}, ...list.map((name, at) => element("li", {},
       element("a", {
-        href: place ? address(...names.slice(0, place)) : "#/", title: name,
-        "aria-current": place === list.length - 1 ? "page" : null,
+        href: at ? address(names.slice(0, at), asked) : address([], { recipe: asked.recipe }), title: name,
+        "aria-current": at === list.length - 1 ? "page" : null,
       }, name)))));
     document.title = names.length ? `${names.join(":")} - ${network.model}` : network.model;
   };
@@ -24,49 +26,63 @@
     return { leave: () => {} };
   };
 
+  // Shows the page at hand with another part of its address, which takes the place of the one before.
+  const change = (names) => (asked) => {
+    history.replaceState(null, "", address(names, asked));
+    return route({ same: true });
+  };
+
   // Loads what an address asks for; returns what puts its page into the emptied document.
-  const open = async (names) => {
-    if (!names.length) return () => jaxviz.network.page(main, network);
+  const open = async ({ names, asked }) => {
+    if (!names.length) return () => jaxviz.network.page(main, network, asked, change(names));
     const swept = network.swept.find((one) => one.name === names[0]);
     if (!swept) return () => nothing(`No layer ${names[0]} was swept.`);
-    const units = await load(`${swept.folder}/units`);
-    if (names.length === 1) return () => jaxviz.layer.page(main, network, swept, units);
+    const album = await pictures.album(swept, asked);
+    if (names.length === 1) return () => jaxviz.layer.page(main, network, album, asked, change(names));
     const unit = /^\d+$/.test(names[1]) ? Number(names[1]) : -1;
-    if (names.length > 2 || !units.units.includes(unit)) {
+    if (names.length > 2 || !album.units.units.includes(unit)) {
       const waits = names.length === 2 && unit >= 0 && unit < swept.channels;
       return () => nothing(`${names.join(":")} ${waits ? "is not finished yet" : "is no unit of this sweep"}.`);
     }
-    const made = await jaxviz.unit.page(main, network, swept, units, unit);
+    const made = await jaxviz.unit.page(main, network, album, unit, asked);
     return () => { made.show(); return made; };
   };
 
-  const route = async (first) => {
+  const route = async ({ first = false, same = false } = {}) => {
     const mine = ++turn;
-    const names = parts();
+    const here = place();
     let show;
     try {
-      show = await open(names);
+      show = await open(here);
     } catch (error) {
       show = () => nothing(error.message);
     }
     if (mine !== turn) return; // the reader has gone elsewhere meanwhile
+    const [focus, scroll] = [document.activeElement?.id, window.scrollY];
     page?.leave();
     main.replaceChildren();
     page = show();
-    trail(names);
-    const up = before && before.length > names.length && before[0] === names[0];
+    trail(here);
+    const names = here.names;
+    const rose = before && before.length > names.length && before[0] === names[0];
     before = names;
-    if (up && page.back?.()) return;
+    if (same) {
+      window.scrollTo(0, scroll);
+      if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
+      return;
+    }
+    if (rose && page.back?.()) return;
     window.scrollTo(0, 0);
-    if (!first) main.querySelector("h1").focus({ preventScroll: true });
+    page.found?.();
+    if (!first && !page.found) main.querySelector("h1").focus({ preventScroll: true });
   };
 
   const press = (event) => {
     const typing = event.target.closest("input, select, textarea");
     if (event.ctrlKey || event.metaKey || event.altKey || keys.open) return;
     if (event.key === "Escape" && !typing) {
-      const names = parts();
-      if (names.length) location.hash = names.length > 1 ? address(...names.slice(0, -1)) : "#/";
+      const here = place();
+      if (here.names.length) location.hash = up(here);
     }
     if (typing && typing.type !== "range") return;
     const does = {
@@ -90,6 +106,6 @@
   history.scrollRestoration = "manual";
   document.getElementById("help").addEventListener("click", () => keys.showModal());
   document.addEventListener("keydown", press);
-  window.addEventListener("hashchange", () => route(false));
-  await route(true);
+  window.addEventListener("hashchange", () => route());
+  await route({ first: true });
 })();

@@ -1,7 +1,7 @@
 // The entry page: the network as a column of layers, in order of computation, with lines beside it for what skips some.
 "use strict";
 jaxviz.network = (() => {
-  const { address, drawn, element, plural, shape, tiles } = jaxviz;
+  const { address, drawn, element, pictures, plural, shape, tiles } = jaxviz;
   const SAMPLE = 56; // CSS pixels of a sample tile
   const LANES = 44; // CSS pixels for all lanes together
 
@@ -13,32 +13,33 @@ jaxviz.network = (() => {
     return element("span", { class: "unseen" }, ` reads ${names(layer.inputs.map((at) => network.layers[at].name))}`);
   };
 
-  const told = (swept) => {
+  const told = (swept, { done, dead }) => {
     const parts = [...shape(swept.shape), plural(swept.channels, "unit")];
-    if (swept.done < swept.channels) parts.push(`${swept.done.toLocaleString("en")} finished`);
-    if (swept.dead) parts.push(`${swept.dead.toLocaleString("en")} dead`);
+    if (done < swept.channels) parts.push(`${done.toLocaleString("en")} finished`);
+    if (dead) parts.push(`${dead.toLocaleString("en")} dead`);
     return parts.join(" · ");
   };
 
   // Sample tiles are painted when they come near the window.
-  const samples = (swept, watch) => {
+  const samples = (made, watch) => {
     const strip = element("span", { class: "samples", "aria-hidden": "true" });
-    if (swept.samples) watch(strip, () => {
-      for (let place = 0; place < swept.sampled; place++) {
-        strip.append(tiles.picture(swept.folder, swept.samples, place, SAMPLE));
+    if (made.samples) watch(strip, () => {
+      for (let place = 0; place < made.sampled; place++) {
+        strip.append(tiles.picture(made.folder, made.samples, place, SAMPLE));
       }
     });
     return strip;
   };
 
-  const row = (network, layer, place, swept, watch) => {
+  const row = (network, layer, place, swept, asked, watch) => {
     const item = element("li", { class: swept ? "layer swept" : "layer", id: `layer-${place}` });
     const title = [element("span", { class: "name", title: layer.name }, layer.name),
       element("span", { class: "kind" }, layer.kind)];
     if (swept) {
-      const meta = element("span", { class: "meta" }, told(swept));
-      item.append(element("a", { href: address(layer.name), class: "box" },
-        element("span", { class: "title" }, ...title, meta), reads(network, layer, place), samples(swept, watch)));
+      const made = pictures.recipe(swept, asked);
+      const meta = element("span", { class: "meta" }, told(swept, made));
+      item.append(element("a", { href: address([layer.name], { recipe: asked.recipe }), class: "box" },
+        element("span", { class: "title" }, ...title, meta), reads(network, layer, place), samples(made, watch)));
     } else {
       item.append(element("span", { class: "box" }, ...title, element("span", { class: "meta" }, layer.shape.join(" × ")),
         reads(network, layer, place)));
@@ -101,25 +102,39 @@ jaxviz.network = (() => {
     });
   };
 
-  const summary = (network) => {
-    const done = network.swept.reduce((sum, swept) => sum + swept.done, 0);
-    const dead = network.swept.reduce((sum, swept) => sum + swept.dead, 0);
-    const facts = new Map(network.facts);
+  const summary = (network, asked) => {
+    const made = network.swept.map((swept) => pictures.recipe(swept, asked));
+    const [done, dead] = ["done", "dead"].map((name) => made.reduce((sum, one) => sum + one[name], 0));
     const parts = [plural(network.swept.length, "layer") + " swept", plural(network.units, "unit")];
     if (done < network.units) parts.push(`${done.toLocaleString("en")} finished`);
     parts.push(dead ? `${dead.toLocaleString("en")} dead` : "none dead");
-    if (facts.has("recipe")) parts.push(`recipe ${facts.get("recipe")}`);
-    if (facts.has("steps")) parts.push(`${facts.get("steps")} steps`);
+    const [name, facts] = recipeOf(network, asked.recipe);
+    parts.push(`recipe ${name}`);
+    const steps = facts.find(([fact]) => fact === "steps");
+    if (steps) parts.push(`${steps[1]} steps`);
     return element("p", { class: "summary" }, parts.join(" · "));
   };
 
+  const recipeOf = (network, name) => network.recipes.find(([one]) => one === name) ?? network.recipes[0];
+
+  // Brings a layer into view that has no page of its own, and marks it.
+  const mark = (network, list, name) => {
+    const item = list.children[network.layers.findIndex((layer) => layer.name === name)];
+    if (!item) return;
+    item.classList.add("found");
+    item.setAttribute("tabindex", "-1");
+    item.scrollIntoView({ block: "center" });
+    item.focus({ preventScroll: true });
+  };
+
   return {
-    facts: (network) => element("dl", { class: "facts" }, ...network.facts.map(([name, value]) =>
-      element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
+    facts: (network, recipe) => element("dl", { class: "facts" }, ...[...network.source, ...recipeOf(network, recipe)[1]].map(
+      ([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, String(value))))),
 
-    how: (network) => element("details", {}, element("summary", {}, "How it was made"), jaxviz.network.facts(network)),
+    how: (network, recipe) =>
+      element("details", {}, element("summary", {}, "Recipe, key and versions"), jaxviz.network.facts(network, recipe)),
 
-    page: (main, network) => {
+    page: (main, network, asked, change) => {
       const waiting = new Map();
       const seen = new IntersectionObserver((entries) => {
         for (const entry of entries) {
@@ -132,15 +147,20 @@ jaxviz.network = (() => {
       const swept = new Map(network.swept.map((one) => [one.name, one]));
       const svg = drawn("svg", { class: "lines", "aria-hidden": "true" });
       const list = element("ol", { class: "layers" }, ...network.layers.map((layer, place) =>
-        row(network, layer, place, swept.get(layer.name), watch)));
+        row(network, layer, place, swept.get(layer.name), asked, watch)));
       const unfinished = network.complete ? [] : [element("p", { class: "note" },
         "This sweep is not finished: what you see is what is there so far.")];
-      main.append(element("h1", { tabindex: "-1" }, network.model), summary(network), ...unfinished,
-        jaxviz.network.how(network), element("div", { class: "network" }, svg, list));
+      const [recipe] = recipeOf(network, asked.recipe);
+      const choice = pictures.recipes({ recipes: network.recipes.map(([name]) => ({ name })) }, recipe,
+        (name) => change({ recipe: name === network.recipes[0][0] ? "" : name }));
+      main.append(element("h1", { tabindex: "-1" }, network.model), summary(network, asked), ...unfinished,
+        ...(choice ? [element("div", { class: "tools still" }, choice)] : []),
+        jaxviz.network.how(network, recipe), element("div", { class: "network" }, svg, list));
       const resized = new ResizeObserver(() => draw(svg, list, network));
       resized.observe(list);
       follow(list, svg);
       return {
+        ...(asked.layer ? { found: () => mark(network, list, asked.layer) } : {}),
         enter: () => list.querySelector("a")?.focus(),
         leave: () => { resized.disconnect(); seen.disconnect(); },
       };

@@ -1,25 +1,67 @@
-// The search: "conv2d_3:17", "conv2d_3 17", or part of a layer's name.
+// The search: "conv2d_3:17", "conv2d_3 17", part of a layer's name ("conv4" finds conv2d_4) or the name of a class.
 "use strict";
 jaxviz.search = (() => {
   const { address, element } = jaxviz;
   const MOST = 12;
 
-  // What the text may mean: layers first by how early it stands in their names; a number at its end is a unit.
+  // How far apart the letters of a text stand in a name, where it has them in this order; else null.
+  const spread = (name, text) => {
+    let best = null;
+    for (let first = name.indexOf(text[0]); first >= 0; first = name.indexOf(text[0], first + 1)) {
+      let at = first;
+      for (const letter of text.slice(1)) {
+        at = name.indexOf(letter, at + 1);
+        if (at < 0) return best;
+      }
+      best = Math.min(best ?? Infinity, at - first);
+    }
+    return best;
+  };
+
+  // Layers by name: the very name first, then those with the text in their names, early ones first, then those that
+  // have its letters in this order, close ones first.
+  const layersOf = (layers, text) => {
+    if (!text) return [];
+    const rank = (name) => {
+      if (name === text) return [0, 0];
+      const place = name.indexOf(text);
+      if (place >= 0) return [1, place];
+      const apart = text.length > 2 ? spread(name, text) : null;
+      return apart === null ? null : [2, apart];
+    };
+    return layers.map((layer) => [rank(layer.name.toLowerCase()), layer]).filter(([found]) => found)
+      .sort(([a], [b]) => a[0] - b[0] || a[1] - b[1]).map(([, layer]) => layer);
+  };
+
+  const unitHit = (network, swept, unit) => {
+    const called = jaxviz.named(network, swept.name, unit);
+    return { text: `${swept.name}:${unit}${called ? ` ${called}` : ""}`, href: address([swept.name, unit]) };
+  };
+
+  const classesOf = (network, text) => {
+    const swept = network.swept.findLast((one) => network.classes.layers.includes(one.name));
+    if (!swept || text.length < 2) return [];
+    return network.classes.names.map((name, unit) => [name.toLowerCase(), unit])
+      .filter(([name]) => name.includes(text)).sort(([a, i], [b, j]) => a.indexOf(text) - b.indexOf(text) || i - j)
+      .map(([, unit]) => unitHit(network, swept, unit));
+  };
+
+  // What the text may mean; a number at its end is a unit.
   const find = (network, text) => {
     const query = text.trim().toLowerCase();
     if (!query) return [];
-    const named = (part) => network.swept
-      .map((swept) => [swept.name.toLowerCase().indexOf(part), swept])
-      .filter(([place]) => place >= 0)
-      .sort(([a, one], [b, other]) => (one.name.toLowerCase() === part ? -1 : a) - (other.name.toLowerCase() === part ? -1 : b))
-      .map(([, swept]) => swept);
     const split = /^(.*?)[\s:/#]+(\d+)$/s.exec(query);
-    const units = split ? named(split[1]).filter((swept) => Number(split[2]) < swept.channels)
-      .map((swept) => ({ text: `${swept.name}:${Number(split[2])}`, href: address(swept.name, Number(split[2])) })) : [];
-    const layers = named(query.replace(/[\s:/#]+$/, "")).map((swept) => ({ text: swept.name, href: address(swept.name) }));
-    const alone = /^\d+$/.test(query) ? network.swept.filter((swept) => Number(query) < swept.channels)
-      .map((swept) => ({ text: `${swept.name}:${Number(query)}`, href: address(swept.name, Number(query)) })) : [];
-    return [...units, ...layers, ...alone].slice(0, MOST);
+    const has = (unit) => (swept) => unit < swept.channels;
+    const units = split ? layersOf(network.swept, split[1]).filter(has(Number(split[2])))
+      .map((swept) => unitHit(network, swept, Number(split[2]))) : [];
+    const names = new Set(network.swept.map(({ name }) => name));
+    const named = layersOf(network.layers, query.replace(/[\s:/#]+$/, ""));
+    const layers = [...named.filter(({ name }) => names.has(name)).map(({ name }) => ({ text: name, href: address([name]) })),
+      ...named.filter(({ name }) => !names.has(name))
+        .map(({ name }) => ({ text: `${name} (not swept)`, href: address([], { layer: name }) }))];
+    const alone = /^\d+$/.test(query) ? network.swept.filter(has(Number(query)))
+      .map((swept) => unitHit(network, swept, Number(query))) : [];
+    return [...units, ...layers, ...classesOf(network, query), ...alone].slice(0, MOST);
   };
 
   const start = (network) => {
@@ -45,7 +87,7 @@ jaxviz.search = (() => {
           role: "option", id: `hit-${place}`,
           onmousedown: (event) => { event.preventDefault(); go(hit); },
         }, hit.text))
-        : [element("li", { class: "nothing", role: "option", "aria-disabled": "true" }, "No layer or unit of that name")]));
+        : [element("li", { class: "nothing", role: "option", "aria-disabled": "true" }, "No layer, unit or class of that name")]));
       list.hidden = false;
       input.setAttribute("aria-expanded", "true");
       mark();

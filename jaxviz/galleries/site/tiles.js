@@ -2,6 +2,7 @@
 "use strict";
 jaxviz.tiles = (() => {
   const { element, files } = jaxviz;
+  const SEAM = 2; // CSS pixels between the pictures of a mosaic
 
   // Shows a tile in a box of the given size, in CSS pixels.
   const paint = (box, folder, sheets, place, width, height) => {
@@ -40,5 +41,23 @@ jaxviz.tiles = (() => {
     return box;
   };
 
-  return { paint, picture, tallness };
+  // Four pictures in a square, where there are four; else the first.
+  const mosaic = (folder, sheets, places, width) => {
+    if (places.length < 4) return picture(folder, sheets, places[0] ?? null, width);
+    const box = element("span", { class: "mosaic", "aria-hidden": "true" });
+    box.style.width = `${width}px`;
+    const side = (width - SEAM) / 2;
+    box.append(...places.slice(0, 4).map((place) => picture(folder, sheets, place, side)));
+    return box;
+  };
+
+  // The largest width that shows whole pixels, at most so wide and no wider than the window; or a third of it.
+  const fit = (sheets, most, abreast = 1) => {
+    const window = document.documentElement.clientWidth - 32;
+    const room = Math.min(most, Math.floor((window - (abreast - 1) * 16) / abreast));
+    const native = sheets ? sheets.width : room;
+    return native <= room ? Math.floor(room / native) * native : room;
+  };
+
+  return { fit, mosaic, picture, tallness };
 })();

@@ -1,13 +1,13 @@
 // Walls: thousands of tiles in a column of rows, of which only those near the window exist.
 "use strict";
 jaxviz.wall = (() => {
-  const { address, element, tiles } = jaxviz;
+  const { element, tiles } = jaxviz;
   const GAP = 10, WIDEST = 28, CAPTION = 20, BEYOND = 500; // CSS pixels
   const BUDGET = 6; // milliseconds of a frame for new rows
   const CAPTIONED = 44; // what is less wide has no caption
 
-  // `layer` is what was swept, `units` its columns; `caption(at)` and `label(at)` are texts of the unit in that row.
-  return (layer, units, { caption, label, width, moved }) => {
+  // `units` are a layer's columns, `shown` the pictures of each row; `caption(at)` and `label(at)` are texts of it.
+  return (units, shown, { caption, label, href, width, moved }) => {
     const host = element("div", { class: "wall", role: "list" });
     const rows = new Map(); // by number, those that exist
     let order = [], active = 0, columns = 1, line = 1, wide = 0, waiting = 0;
@@ -18,18 +18,17 @@ jaxviz.wall = (() => {
       // Rows reach from edge to edge, unless too few tiles fit.
       const spare = columns > 1 ? (host.clientWidth - columns * width) / (columns - 1) : GAP;
       host.style.setProperty("--gap", `${Math.min(WIDEST, spare)}px`);
-      line = tiles.tallness(units.sheets.wall, width) + GAP + (width < CAPTIONED ? 0 : CAPTION);
+      line = tiles.tallness(shown.sheets, width) + GAP + (width < CAPTIONED ? 0 : CAPTION);
       host.style.setProperty("--line", `${line}px`);
       host.style.height = `${Math.ceil(order.length / columns) * line}px`;
     };
 
     const tile = (place) => {
       const at = order[place];
-      const dead = units.places[at] === null;
       const link = element("a", {
-        class: dead ? "tile dead" : "tile", href: address(layer.name, units.units[at]), "aria-label": label(at),
+        class: units.places[at] === null ? "tile dead" : "tile", href: href(at), "aria-label": label(at),
         tabindex: place === active ? "0" : "-1", "data-place": place,
-      }, tiles.picture(layer.folder, units.sheets.wall, units.places[at], width));
+      }, tiles.mosaic(shown.folder, shown.sheets, shown.places(at) ?? [], width));
       if (width >= CAPTIONED) link.append(element("span", { class: "caption" }, caption(at)));
       const item = element("div", { role: "listitem", "aria-setsize": order.length, "aria-posinset": place + 1 }, link);
       item.style.width = `${width}px`;

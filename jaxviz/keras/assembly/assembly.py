@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxviz.keras.config.graph import Architecture, Call
-from jaxviz.keras.layers import KINDS, LEARNED, Node, Signal, nodes_of, unsupported
+from jaxviz.keras.layers import ACTIVATED, KINDS, Node, Signal, nodes_of, unsupported
 from jaxviz.keras.layers.computation import Computation
 from jaxviz.keras.layers.custom import Custom
 from jaxviz.values.errors import ModelFileError
@@ -68,7 +68,7 @@ def assemble(
         layer is for.
     """
     unsupported.check_names(architecture.layers, custom, architecture.keras_major)
-    activated = LEARNED | {"Activation"}
+    activated = ACTIVATED | {"Activation"}
     lacking = unsupported.lacking(architecture.calls, KINDS, activated, custom, architecture.keras_major)
     assembly = Assembly([], dict(inputs), dict(variables or {}), {}, {})
     for call in architecture.calls:

@@ -12,7 +12,7 @@ from jaxviz.keras.assembly.inputs import Inputs, choose
 from jaxviz.keras.assembly.network import Network, Source
 from jaxviz.keras.config.dialects import canonical
 from jaxviz.keras.config.graph import Architecture, Call
-from jaxviz.keras.layers import LEARNED, PREACTIVATION, Node
+from jaxviz.keras.layers import PREACTIVATION, Node, is_learned
 from jaxviz.keras.layers.activations import halves_channels, identity, is_probability
 from jaxviz.keras.layers.computation import Apply
 from jaxviz.keras.layers.custom import Custom
@@ -109,7 +109,7 @@ def _model(architecture: Architecture, assembly: Assembly, image: str, variables
                 kind=call.layer.kind,
                 output_shape=assembly.signals[call.name].shape,
                 channel_axis=_outward(assembly.signals[call.name].channel_axis, assembly.signals[call.name].rank),
-                learned=call.layer.kind in LEARNED,
+                learned=is_learned(call.layer),
                 preactivation=_preactivation(nodes, call),
             )
             for call in calls

@@ -1,11 +1,12 @@
 """Layers: one call of a Keras layer -> the nodes that compute it. A class without a builder is refused."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import flax.linen as nn
 
-from jaxviz.keras.config.graph import Call
+from jaxviz.keras.config.entries import is_model
+from jaxviz.keras.config.graph import Call, LayerConfig
 from jaxviz.keras.layers import (
     activations,
     attention,
@@ -17,6 +18,7 @@ from jaxviz.keras.layers import (
     normalization,
     operations,
     pooling,
+    recurrent,
     resizing,
     scaling,
     shaping,
@@ -28,7 +30,7 @@ from jaxviz.keras.layers.computation import Built, Computation, Slices
 from jaxviz.keras.layers.settings import Settings, Signal
 from jaxviz.values.errors import ModelFileError
 
-__all__ = ["KINDS", "LEARNED", "PREACTIVATION", "Node", "Signal", "nodes_of"]
+__all__ = ["ACTIVATED", "KINDS", "PREACTIVATION", "Node", "Signal", "is_learned", "nodes_of"]
 
 PREACTIVATION = "/preactivation"
 """Follows a layer's name to name what goes into its own activation function."""
@@ -44,6 +46,7 @@ _BUILDERS: dict[str, Callable[[Settings], Built]] = {
     **normalization.BUILDERS,
     **operations.BUILDERS,
     **pooling.BUILDERS,
+    **recurrent.BUILDERS,
     **resizing.BUILDERS,
     **scaling.BUILDERS,
     **shaping.BUILDERS,
@@ -51,10 +54,11 @@ _BUILDERS: dict[str, Callable[[Settings], Built]] = {
     **transposed_convolution.BUILDERS,
     **wrappers.BUILDERS,
 }
-KINDS = frozenset(_BUILDERS)
+_DISTRIBUTED = "TimeDistributed"
+KINDS = frozenset({*_BUILDERS, _DISTRIBUTED})
 """The classes that are supported."""
-LEARNED = frozenset({*convolution.BUILDERS, *dense.BUILDERS, *transposed_convolution.BUILDERS, *wrappers.BUILDERS})
-"""The classes whose units have weights of their own; they end in an activation function if their config names one."""
+ACTIVATED = frozenset({*convolution.BUILDERS, *dense.BUILDERS, *transposed_convolution.BUILDERS, *wrappers.BUILDERS})
+"""The classes that end in an activation function if their config names one."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,6 +81,14 @@ class Node:
     channel_axis: int | None
     slices: Slices | None = None
 
+    @property
+    def reads_channel(self) -> tuple[bool, ...] | None:
+        """For each input, whether one channel of the output needs that channel alone of it.
+
+        None where one channel of the output cannot be computed alone.
+        """
+        return None if self.slices is None else (self.slices == "channelwise",) * len(self.inputs)
+
 
 def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: custom.Custom) -> list[Node]:
     """Returns the nodes of one call of a layer; the last one carries the call's name.
@@ -95,8 +107,10 @@ def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: cus
     """
     layer, settings = call.layer, Settings(call, signals, keras_major, given)
     if call.name.endswith(PREACTIVATION):
-        raise ModelFileError(f"layer {call.name!r}: a name that ends in {PREACTIVATION!r} is kept for what it says")
+        raise ModelFileError(f"layer {call.name!r}: a name that ends in {PREACTIVATION!r} is reserved")
     theirs = custom.find(layer, given)
+    if theirs is None and layer.kind == _DISTRIBUTED:
+        return _distributed(settings)
     if theirs is not None:
         compute, axis = custom.build(settings, theirs)
     else:
@@ -106,7 +120,7 @@ def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: cus
     if slices == "channelwise" and settings.is_mixed:
         slices = None  # what counts channels in this layer counted something else below it
     node = Node(name=call.name, inputs=call.inputs, compute=compute, scope=scope, channel_axis=axis, slices=slices)
-    if theirs is not None or layer.kind not in LEARNED:
+    if theirs is not None or layer.kind not in ACTIVATED:
         return [node]
     function = elementwise.activation(settings)
     if function is activations.identity:
@@ -115,3 +129,35 @@ def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: cus
     outer = elementwise.apply(function)
     last = Node(name=call.name, inputs=(inner.name,), compute=outer, channel_axis=axis, slices=outer.slices)
     return [inner, last]
+
+
+def is_learned(layer: LayerConfig) -> bool:
+    """Tells whether the units of a layer have weights of their own."""
+    inner = layer.settings.get("layer")
+    if layer.kind == _DISTRIBUTED and isinstance(inner, Mapping):
+        return inner.get("class_name") in ACTIVATED | recurrent.BUILDERS.keys()
+    return layer.kind in ACTIVATED or layer.kind in recurrent.BUILDERS
+
+
+def _distributed(settings: Settings) -> list[Node]:
+    """Returns the nodes of the layer that TimeDistributed wraps, each of which runs at every place of the sequence."""
+    wrapped, signal = settings.get("layer"), settings.signal
+    if is_model(wrapped):
+        raise settings.refuse("it wraps a model; a layer is supported")
+    inner = settings.inside(wrapped)
+    if inner.layer.custom or inner.layer.kind not in KINDS - {_DISTRIBUTED}:
+        raise settings.refuse(f"it wraps a {inner.layer.kind}, which is not supported there")
+    if signal.rank < 2:
+        raise settings.refuse(f"it is given {signal.shape}, not a sequence")
+    place = Signal(signal.shape[1:], signal.channel_axis - 1 if signal.channel_axis else None)
+    call = dataclasses.replace(settings.call, layer=inner.layer)
+    return [
+        dataclasses.replace(
+            node,
+            compute=wrappers.distributed(node.compute),
+            channel_axis=node.channel_axis
+            if node.channel_axis is None
+            else node.channel_axis + (node.channel_axis >= 0),
+        )
+        for node in nodes_of(call, [place], settings.keras_major, settings.given)
+    ]

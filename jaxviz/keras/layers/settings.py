@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from jaxviz.keras.config import vocabulary
 from jaxviz.keras.config.graph import Call
 from jaxviz.values.errors import ModelFileError
 
@@ -168,6 +169,15 @@ class Settings:
         if len(axes) != 1:
             raise self.refuse(f"{name} is {self.get(name)!r}; one axis of the image is supported")
         return axes[0]
+
+    def inside(self, entry: object) -> "Settings":
+        """Returns the settings of the layer that this layer wraps, as the file describes it."""
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("config"), Mapping) or "class_name" not in entry:
+            raise self.refuse("the layer that it wraps is missing")
+        kind, settings, is_custom = vocabulary.translate(entry, self.keras_major)
+        inner = self.of(kind, settings)
+        inner.layer = dataclasses.replace(inner.layer, custom=is_custom)
+        return inner
 
     def of(self, kind: str, settings: Mapping) -> "Settings":
         """Returns the settings of a layer that stands in place of one of this layer's functions."""

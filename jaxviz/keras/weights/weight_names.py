@@ -20,7 +20,7 @@ _OTHERS = {
 }
 
 KNOWN = frozenset(
-    {"beta", "count", "gamma", "mean", "pointwise_kernel", "variance", "vector_u"}
+    {"beta", "count", "gamma", "mean", "pointwise_kernel", "recurrent_kernel", "variance", "vector_u"}
     | set(_OTHERS)
     | {name for names in _OTHERS.values() for name in names}
 )
