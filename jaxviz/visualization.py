@@ -234,6 +234,7 @@ def visualize(
     progress: Callable[[int], None] | None = None,
     watch: Callable[[Visualization], None] | bool | str | None = None,
     watch_every: int | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Visualization:
     """Makes the images that units of a network answer to most, all of them in one compiled call.
 
@@ -262,9 +263,11 @@ def visualize(
       watch_every: ``watch`` is called during the ascent too, each time so many steps are made, with the images as they
         are by then and their scores so far ``[n, steps so far]``; chunks that climb at once are shown together. The
         final scores are the latest known. What is climbed is the same, bit for bit on a CPU. None for no such calls.
+      stop: called before each chunk, from any thread; after it returns True, the current chunks are finished and no
+        others begin.
 
     Returns:
-      Images, starts and score curves, one for each objective.
+      Images, starts and score curves, one for each objective; if stopped, only of those that are finished.
 
     Raises:
       JaxvizError: the model has no such layer or channel, the start has another shape or holds NaN, a number is out
@@ -304,7 +307,7 @@ def visualize(
             watch(assembled(part, tuple(labels[row] for row in rows), objective.group, model.canvas, provenance))
 
     with briefly():
-        whole = climb(
+        whole, finished = climb(
             in_precision(model, precision),
             objective,
             starts,
@@ -317,8 +320,11 @@ def visualize(
             progress=progress,
             watch=shown,
             every=watch_every,
+            stop=stop,
         )
     result = assembled(whole, labels, objective.group, model.canvas, provenance)
+    if not finished.all():
+        result = result[np.repeat(finished, objective.group)]
     result.warn_of_nan()
     if not _has_own_units(recipe):
         result.warn_of_range()
@@ -343,7 +349,7 @@ def _check_watch(watch: object, every: int | None) -> None:
 def _outside(images: Float[np.ndarray, "n ..."], canvas: Canvas) -> Float[np.ndarray, " n"]:
     slack = _ROUNDING * (canvas.high - canvas.low)
     beyond = (images < canvas.low - slack) | (images > canvas.high + slack)
-    return beyond.reshape(len(images), -1).mean(axis=1)
+    return beyond.mean(axis=tuple(range(1, images.ndim)))
 
 
 def _misfit(arrays: dict[str, np.ndarray], labels: tuple[str, ...], canvas: Canvas) -> str | None:
