@@ -2,8 +2,8 @@
 
 Command:  python -m experiments.gallery_screenshots GALLERY --layer conv2d_3 --unit 17 --out docs/images
 Time:     10 seconds; it needs Chromium.
-Expected: gallery_network.png, gallery_layer.png, gallery_unit.png (whole), and the same from a phone in light
-colours.
+Expected: gallery_network.png, gallery_layer.png, gallery_real.png (the wall of real images), gallery_unit.png (whole),
+and the same from a phone in light colours.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from jaxviz.files.outputs import staged
 _DESKTOP = {"viewport": {"width": 1280, "height": 820}, "color_scheme": "dark"}
 _PHONE = {"viewport": {"width": 360, "height": 720}, "color_scheme": "light", "device_scale_factor": 2}
 _COLOURS = 128  # colours: enough for flat pages and grey tiles, at a third of the file size
+_NEEDED = {"network": ".samples .picture", "layer": ".tile", "unit": ".curve", "real": ".tile"}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -37,13 +38,14 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     index = (arguments.gallery / "index.html").resolve().as_uri()
     pages = {"network": "", "layer": arguments.layer, "unit": f"{arguments.layer}/{arguments.unit}"}
+    pages["real"] = f"{arguments.layer}?pictures=real&sort=similar-pictures"
     with staged(arguments.out) as stage, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=list(QUIET))
         for suffix, device in (("", _DESKTOP), ("_phone", _PHONE)):
             page = browser.new_context(**device).new_page()
             for name, place in pages.items():
                 page.goto(f"{index}#/{place}")
-                page.wait_for_selector({"network": ".samples .picture", "layer": ".tile", "unit": ".curve"}[name])
+                page.wait_for_selector(_NEEDED[name])
                 page.wait_for_load_state("networkidle")
                 shot = Image.open(io.BytesIO(page.screenshot(full_page=name == "unit" and not suffix))).convert("RGB")
                 shot.quantize(_COLOURS).save(stage / f"gallery_{name}{suffix}.png", optimize=True)

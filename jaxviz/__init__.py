@@ -1,16 +1,29 @@
 """jaxviz makes pictures of what the units of a neural network respond to.
 
-Data flows in one direction: a Keras file, Flax module or JAX function becomes a model; model, objective, recipe and key
-go into an ascent; the ascent returns a visualization; reports and figures show it.
+Data flows in one direction: a Keras file, PyTorch or Flax module or JAX function becomes a model; model, objective,
+recipe and key go into an ascent; the ascent returns a visualization; reports and figures show it.
 """
 
 import importlib
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from jaxviz.values.displays import Displayed, show_with
+from jaxviz.values.displays import Bar, Displayed, Views, show_with
 
 if TYPE_CHECKING:
-    from jaxviz import analysis, keras, layers, objectives, parameterizations, penalties, recipes, testing, transforms
+    from jaxviz import (
+        analysis,
+        keras,
+        layers,
+        objectives,
+        parameterizations,
+        penalties,
+        recipes,
+        testing,
+        torch,
+        transforms,
+    )
     from jaxviz.galleries import gallery
     from jaxviz.keras.default import default_model
     from jaxviz.keras.live import from_keras
@@ -22,10 +35,12 @@ if TYPE_CHECKING:
     from jaxviz.networks.nnx import from_nnx
     from jaxviz.networks.preprocessing import Preprocessing
     from jaxviz.pictures import animations, exports, figures, images
+    from jaxviz.pictures.live import Live
     from jaxviz.recipes import Recipe, optimizers
     from jaxviz.reports.report import Report
     from jaxviz.reports.reporting import report
     from jaxviz.sweeps import Sweep, sweep
+    from jaxviz.torch.modules import from_torch
     from jaxviz.values.deferral import deferred
     from jaxviz.values.errors import JaxvizError, JaxvizWarning, ModelFileError
     from jaxviz.visualization import Visualization, visualize
@@ -33,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JaxvizError",
     "JaxvizWarning",
+    "Live",
     "Model",
     "ModelFileError",
     "Preprocessing",
@@ -52,6 +68,7 @@ __all__ = [
     "from_keras",
     "from_linen",
     "from_nnx",
+    "from_torch",
     "gallery",
     "images",
     "keras",
@@ -64,6 +81,7 @@ __all__ = [
     "report",
     "sweep",
     "testing",
+    "torch",
     "transforms",
     "visualize",
 ]
@@ -81,6 +99,7 @@ _MODULES = {
 _OBJECTS = {
     "JaxvizError": "jaxviz.values.errors",
     "JaxvizWarning": "jaxviz.values.errors",
+    "Live": "jaxviz.pictures.live",
     "Model": "jaxviz.networks.model",
     "ModelFileError": "jaxviz.values.errors",
     "Preprocessing": "jaxviz.networks.preprocessing",
@@ -95,6 +114,7 @@ _OBJECTS = {
     "from_keras": "jaxviz.keras.live",
     "from_linen": "jaxviz.networks.linen",
     "from_nnx": "jaxviz.networks.nnx",
+    "from_torch": "jaxviz.torch.modules",
     "gallery": "jaxviz.galleries",
     "report": "jaxviz.reports.reporting",
     "sweep": "jaxviz.sweeps",
@@ -123,4 +143,25 @@ def _html(value: Displayed) -> str:
     return html(value)
 
 
-show_with(_html)
+def _bar(things: str) -> Bar | None:
+    if not _in_notebook():
+        return None
+    from jaxviz.pictures.live import NotebookBar
+
+    return NotebookBar(things)
+
+
+def _watcher(total: int) -> Callable | None:
+    if not _in_notebook():
+        return None
+    from jaxviz.pictures.live import Live
+
+    return Live(total)
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return hasattr(shell, "kernel")
+
+
+show_with(Views(_html, _bar, _watcher))

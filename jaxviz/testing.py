@@ -88,10 +88,12 @@ def check_objective(
         trial.scored(jnp.full(shape, value, jnp.float32), f"a flat image of {value:g}, {name} value")
     moved = (gradient != 0).any(axis=tuple(range(1, gradient.ndim)))
     if not moved.any():
-        raise trial.error("has a gradient of 0 at a random image; it does not depend on it, or its units are off there")
+        raise trial.error(
+            "has a gradient of 0 at a random image; it does not depend on the image, or its units are off there"
+        )
     after = trial.climbed(random, high - low)
     if (fallen := moved & ~(after > before)).any():
-        raise trial.error("does not rise along its gradient", int(np.argmax(fallen)))
+        raise trial.error("does not grow along its gradient", int(np.argmax(fallen)))
     trial.check_one_by_one(random, before, gradient)
     trial.check_traces(_resolved(objective if other is None else other, model), random)
     return Conformance(labels=labels, group=resolved.group, before=before, after=after)
@@ -169,14 +171,14 @@ class _Trial:
                     )
 
     def check_traces(self, again: Objective, images: Array) -> None:
-        """Calls the compiled score with the objective made anew, or with other numbers."""
+        """Calls the compiled score with an equal objective, or with other numbers."""
         if len(again.labels()) != len(self._labels):
             raise self.error(f"and the other are {len(self._labels)} and {len(again.labels())}; give as many")
         traced = len(self._traced)
         self._scores(self._model, self._spread(again), images)
         if len(self._traced) > traced:
             raise self.error(
-                "is traced again when it is made anew or with other numbers; make its numbers leaves of the tree, "
+                "is traced again for an equal objective or other numbers; make its numbers leaves of the tree, "
                 "and let what is static compare by value"
             )
 

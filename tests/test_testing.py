@@ -142,9 +142,9 @@ class Anew:
             Own(0, "raises"),
             r"the objective fails in __call__, line \d+ of test_testing.py, `raise .*`: IndexError: no such thing",
         ),
-        (Own(0, "falls"), "objective own:0 does not rise along its gradient"),
+        (Own(0, "falls"), "objective own:0 does not grow along its gradient"),
         (Own([0, 1], "batch"), "objective own:0 gives another score in a batch than alone, by"),
-        (Own(0, Anew), "objective own:0 is traced again when it is made anew or with other numbers"),
+        (Own(0, Anew), "objective own:0 is traced again for an equal objective or other numbers"),
         (
             lambda activations: 0 * jnp.sum(activations["dense"]),
             "objective <lambda> has a gradient of 0 at a random image",

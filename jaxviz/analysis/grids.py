@@ -52,8 +52,8 @@ def grid(
 ) -> Grid:
     """Makes a picture of the direction in which each position of a layer is activated by an image.
 
-    All cells climb together, each as `objectives.direction` of its own. Alone, and in chunks of the same size, it comes
-    out the same, bit for bit.
+    All cells are optimized together, each with its own `objectives.direction`. Alone, and in chunks of the same size,
+    it comes out the same, bit for bit.
 
     Source: Olah et al., "The Building Blocks of Interpretability", Distill 2018,
     https://distill.pub/2018/building-blocks
@@ -66,7 +66,7 @@ def grid(
       power: of the cosine between a picture's activations and the direction; 0 takes the dot product alone.
       recipe: how to climb; the one that suits the model when None.
       steps: how many steps are made; the recipe's own number when None.
-      chunk: how many cells climb together on each device; chosen for the model and the machine when None.
+      chunk: the number of cells that each device optimizes together; chosen for model and machine when None.
       key: the key of all random draws, ``jax.random.key(0)`` when None.
 
     Raises:

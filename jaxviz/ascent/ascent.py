@@ -18,11 +18,12 @@ from jaxviz.ascent.scoring import penalty, score, seen_score
 from jaxviz.ascent.views import channels_last, counted, in_layout, plain_view
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
+from jaxviz.networks.precision import in_full
 from jaxviz.objectives import Objective, fold_key
 from jaxviz.parameterizations import Parameterization, several
 from jaxviz.recipes import Recipe
 
-__all__ = ["Ascent", "Climb", "advance", "ascend", "begin", "show", "turns"]
+__all__ = ["Ascent", "Climb", "advance", "ascend", "begin", "keys_of", "show", "turns"]
 
 _STEPS, _RESTARTS = 1, 2  # folded into the key of the run for the draws of the steps and of further restarts
 
@@ -34,7 +35,7 @@ class Ascent(NamedTuple):
       image: the last image, of the best restart.
       start: the first image, likewise.
       scores: the score before each step, without penalties, ``[steps]``.
-      final_score: the objective of the last image, as it is: no transforms, after the activation function.
+      final_score: the objective of the last image, without transforms and after the activation function.
       steps: how many steps were made.
       restarts: the last image of each restart, ``[restarts, ...]``; None where there is one.
       restart_scores: the final score of each; None where there is one.
@@ -88,14 +89,14 @@ def ascend(
     model: Model, objective: Objective, key: Array, start: Array | None, *, recipe: Recipe, frames: int | None = None
 ) -> Ascent:
     """Optimizes an image by gradient ascent, from a first image to one with a high score; arguments as of `begin`."""
-    climb, first = begin(model, objective, key, start, recipe=recipe, frames=frames)
-    made = turns(recipe)
-    climb = advance(model, objective, key, climb, 0, made, recipe=recipe, frames=frames)
-    return show(model, objective, key, climb, first, made, recipe=recipe, frames=frames)
+    keys, made = keys_of(key, recipe), turns(recipe)
+    climb, first = begin(model, objective, keys, start, recipe=recipe, frames=frames)
+    climb = advance(model, objective, keys, climb, 0, made, recipe=recipe, frames=frames)
+    return show(model, objective, keys, climb, first, made, recipe=recipe, frames=frames)
 
 
 def begin(
-    model: Model, objective: Objective, key: Array, start: Array | None, *, recipe: Recipe, frames: int | None = None
+    model: Model, objective: Objective, keys: Array, start: Array | None, *, recipe: Recipe, frames: int | None = None
 ) -> tuple[Climb, Float[Array, "..."]]:
     """Begins an ascent; returns it with its first image.
 
@@ -104,18 +105,18 @@ def begin(
     Args:
       model: the network.
       objective: one resolved objective, its leaves scalars.
-      key: the key of the run; the objective's layers and indices are folded in here.
+      keys: those of the restarts, from `keys_of` the key of the run; layers and indices are folded in here.
       start: the first image, in the canvas's shape; drawn by the recipe's parameterization when None.
       recipe: the recipe.
       frames: the number of images of the ascent that are kept, 2 or more, evenly spaced; None for none.
     """
-    return _for_each_restart(lambda way: way.begin(start), model, objective, key, recipe, frames)
+    return _for_each_restart(lambda way: way.begin(start), model, objective, keys, recipe, frames)
 
 
 def advance(
     model: Model,
     objective: Objective,
-    key: Array,
+    keys: Array,
     climb: Climb,
     made: Int[Array, ""] | int,
     until: Int[Array, ""] | int,
@@ -128,7 +129,7 @@ def advance(
     Args:
       model: the network.
       objective: as it began.
-      key: likewise.
+      keys: likewise.
       climb: the ascent so far.
       made: how many turns it has taken.
       until: how many it will have taken, at most `turns`.
@@ -136,14 +137,14 @@ def advance(
       frames: as it began.
     """
     return _for_each_restart(
-        lambda way, climb: way.advance(climb, made, until), model, objective, key, recipe, frames, climb
+        lambda way, climb: way.advance(climb, made, until), model, objective, keys, recipe, frames, climb
     )
 
 
 def show(
     model: Model,
     objective: Objective,
-    key: Array,
+    keys: Array,
     climb: Climb,
     start: Float[Array, "..."],
     made: Int[Array, ""] | int,
@@ -156,7 +157,7 @@ def show(
     Args:
       model: the network.
       objective: as it began.
-      key: likewise.
+      keys: likewise.
       climb: the ascent so far.
       start: its first image.
       made: how many turns it has taken, 1 or more.
@@ -164,7 +165,7 @@ def show(
       frames: as it began.
     """
     shown = _for_each_restart(
-        lambda way, climb, start: way.show(climb, start, made), model, objective, key, recipe, frames, climb, start
+        lambda way, climb, start: way.show(climb, start, made), model, objective, keys, recipe, frames, climb, start
     )
     if recipe.restarts == 1:
         return shown
@@ -173,16 +174,21 @@ def show(
     return chosen._replace(restarts=shown.image, restart_scores=shown.final_score)
 
 
+def keys_of(key: Array, recipe: Recipe) -> Array:
+    """Returns the keys of all restarts of an ascent, of which the first is its own; the key itself for one ascent."""
+    if recipe.restarts == 1:
+        return key
+    further = [jax.random.fold_in(jax.random.fold_in(key, _RESTARTS), count) for count in range(1, recipe.restarts)]
+    return jnp.stack([key, *further])
+
+
 def _for_each_restart(
-    do: Callable, model: Model, objective: Objective, key: Array, recipe: Recipe, frames: int | None, *state: PyTree
+    do: Callable, model: Model, objective: Objective, keys: Array, recipe: Recipe, frames: int | None, *state: PyTree
 ) -> PyTree:
     def one(key: Array, *state: PyTree) -> PyTree:
         return do(_Way(model, objective, key, recipe, frames), *state)
 
-    if recipe.restarts == 1:
-        return one(key, *state)
-    further = [jax.random.fold_in(jax.random.fold_in(key, _RESTARTS), count) for count in range(1, recipe.restarts)]
-    return jax.vmap(one)(jnp.stack([key, *further]), *state)
+    return one(keys, *state) if recipe.restarts == 1 else jax.vmap(one)(keys, *state)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -268,11 +274,12 @@ class _Way:
         steps = jnp.minimum(made, self.recipe.steps) if climb.rested is None else climb.rested.made
         if climb.rested is not None:  # the curve stays where it came to rest
             scores = jnp.where(jnp.arange(self.recipe.steps) < steps, scores, scores[steps - 1])
-        if turns(self.recipe) > self.recipe.steps:
+        exact = in_full(self.model)
+        if turns(self.recipe) > self.recipe.steps and exact is self.model:
             final = climb.scores[made - 1]
         else:
             seen = self.parameterization.render(climb.parameters, self.canvas)
-            final = score(self.model, self.objective, seen, self.draws, lambda key, one: plain_view(one, self.canvas))
+            final = score(exact, self.objective, seen, self.draws, lambda key, one: plain_view(one, self.canvas))
         ascent = Ascent(image=image, start=start, scores=scores, final_score=final, steps=steps)
         return ascent if self.frames is None else ascent._replace(frames=self.developed(climb.state[1], ascent))
 

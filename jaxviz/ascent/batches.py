@@ -131,7 +131,7 @@ class Batch:
 
     @property
     def chunk(self) -> int:
-        """How many climb together, over all devices."""
+        """The number of images that all devices optimize together."""
         return self.plan.chunk
 
     @property
@@ -221,10 +221,19 @@ def compiled(
         compiler = programs.compile_stages if staged else programs.compile_whole
         return Batch(count, plan, recipe, inputs, compiler(*first, recipe, frames, plan))
 
-    made = batch(chunks.plan(model, count, objective.units(model), width))
-    while (fit := chunks.fitted(made.plan, _bytes(made.programs), given=width is not None)).width < made.plan.width:
-        made = batch(fit)
-    return dataclasses.replace(made, plan=fit)
+    copies = recipe.views * recipe.restarts * objective.group
+    plan = chunks.plan(model, count, objective.units(model), width, copies=copies)
+    while True:
+        try:
+            made = batch(plan)
+        except jax.errors.JaxRuntimeError as error:  # an accelerator's compiler refuses what does not fit at all
+            if "RESOURCE_EXHAUSTED" not in str(error) or width is not None or plan.width == 1:
+                raise
+            plan = plan._replace(width=plan.width // 2)
+            continue
+        plan = chunks.fitted(made.plan, _bytes(made.programs), given=width is not None)
+        if plan.width == made.plan.width:
+            return dataclasses.replace(made, plan=plan)
 
 
 def digest(model: Model, labels: Sequence[str] = (), more: PyTree = None) -> str:

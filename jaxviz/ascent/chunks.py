@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxviz.networks.model import Model
 
-__all__ = ["AXIS", "Plan", "fitted", "in_parallel", "plan", "rows_of"]
+__all__ = ["AXIS", "Plan", "fitted", "in_parallel", "most", "plan", "rows_of"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,11 +26,11 @@ _FLOAT = 4  # bytes
 # cache, and larger batches do not (docs/performance.md); of larger images, fewer do.
 _CPU_IMAGES = 5
 _CPU_BYTES = _CPU_IMAGES * 24 * 24 * 32 * _FLOAT
-# An accelerator wants to be filled. Forward and backward pass keep about three arrays a layer, and the compiler's own
-# scratch space is another of that size.
+# An accelerator works best when it is filled. This number of images is a guess, and the compiler's account of the
+# program reduces it where it is too large. For EfficientNet-Lite0 at 224 x 224, the compiler for a TPU needs 36 MB for
+# each image, two thirds of the outputs of all layers.
 _ACCELERATOR_IMAGES = 256
 _SHARE = 0.5  # of the memory, of either; the rest is the weights', the results' and other programs'
-_ARRAYS_A_LAYER = 4
 _UNKNOWN_MEMORY = 8 << 30  # bytes, of a machine that does not tell
 
 
@@ -53,7 +53,7 @@ class Plan(NamedTuple):
         return self.width * (self.mesh.size if self.mesh else 1)
 
 
-def plan(model: Model, count: int, units: int | None, width: int | None) -> Plan:
+def plan(model: Model, count: int, units: int | None, width: int | None, *, copies: int = 1) -> Plan:
     """Decides how to run a batch.
 
     Args:
@@ -62,6 +62,7 @@ def plan(model: Model, count: int, units: int | None, width: int | None) -> Plan
       units: such images there are in all; the width is chosen by these, so that no request, however small, compiles
         anew. None where that is unbounded.
       width: the number of images that each device optimizes together; chosen for the machine when None.
+      copies: how often the network sees each of them in one step: views, restarts and images of a group.
     """
     devices = jax.local_devices()
     mesh = jax.sharding.Mesh(np.array(devices), (AXIS,)) if len(devices) > 1 else None
@@ -70,14 +71,14 @@ def plan(model: Model, count: int, units: int | None, width: int | None) -> Plan
     lanes = len(devices) * workers
     if devices[0].platform != "cpu":  # whose chunks are so large that processes would find none left
         lanes *= jax.process_count()
-    most = _most(model, devices[0].platform, _memory(devices[0]))
-    return Plan(width or _width(most, count, units, lanes), mesh, workers)
+    at_most = most(model, devices[0].platform, _memory(devices[0]), copies)
+    return Plan(width or _width(at_most, count, units, lanes), mesh, workers)
 
 
 def fitted(way: Plan, needed: int, *, given: bool) -> Plan:
     """Returns a plan that fits half of the memory at hand.
 
-    First fewer chunks are worked at at once, then fewer images climb together.
+    First fewer chunks run at the same time, then fewer images are optimized together.
 
     Args:
       way: the plan.
@@ -100,12 +101,19 @@ def _width(most: int, count: int, units: int | None, lanes: int) -> int:
     return min(range(1, most + 1), key=lambda width: (slots(width), -width))
 
 
-def _most(model: Model, platform: str, memory: int) -> int:
-    """Returns the most images that should climb together on a device of so many bytes."""
+def most(model: Model, platform: str, memory: int, copies: int = 1) -> int:
+    """Returns the largest number of images that a device should optimize together, before a program is compiled.
+
+    Args:
+      model: the network, for the size of its layers.
+      platform: ``"cpu"``, ``"gpu"`` or ``"tpu"``.
+      memory: bytes of the device.
+      copies: as those of `plan`.
+    """
     sizes = [math.prod(layer.output_shape) * _FLOAT for layer in model.layers]
     if platform == "cpu":
         return max(1, min(_CPU_IMAGES, _CPU_BYTES // max(sizes)))
-    return max(1, min(_ACCELERATOR_IMAGES, int(memory * _SHARE) // (sum(sizes) * _ARRAYS_A_LAYER)))
+    return max(1, min(_ACCELERATOR_IMAGES, int(memory * _SHARE) // (sum(sizes) * copies)))
 
 
 def _memory(device: jax.Device) -> int:

@@ -7,16 +7,16 @@ from typing import NamedTuple, TypedDict
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 from jaxtyping import Array, PyTree
 
 from jaxviz.ascent import chunks
-from jaxviz.ascent.ascent import Ascent, Climb, advance, ascend, begin, show
+from jaxviz.ascent.ascent import Ascent, Climb, advance, ascend, begin, keys_of, show
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.recipes import Recipe
 
-__all__ = ["Stages", "Whole", "compile_stages", "compile_whole", "release"]
+__all__ = ["Stages", "Whole", "compile_stages", "compile_whole", "lowered_for", "release"]
 
 
 class Whole(NamedTuple):
@@ -84,6 +84,30 @@ def compile_stages(shared: tuple, own: tuple, recipe: Recipe, frames: int | None
     return Stages(first.compile(), further.compile(), last.compile())
 
 
+def lowered_for(
+    devices: Sequence[jax.Device], model: Model, objective: Objective, *, recipe: Recipe, width: int
+) -> jax.stages.Lowered:
+    """Lowers the one program for devices that need not be at hand, such as those of a topology description.
+
+    Args:
+      devices: the devices that share a chunk, all of one kind.
+      model: the network.
+      objective: a resolved batch of objectives.
+      recipe: the recipe.
+      width: the number of images that each device optimizes together.
+    """
+    mesh = Mesh(np.array(devices), (chunks.AXIS,)) if len(devices) > 1 else None
+
+    def placed(leaf: Array | np.ndarray, shape: tuple[int, ...], *axes: str) -> jax.ShapeDtypeStruct:
+        sharding = SingleDeviceSharding(devices[0]) if mesh is None else NamedSharding(mesh, PartitionSpec(*axes))
+        return jax.ShapeDtypeStruct(shape, leaf.dtype, sharding=sharding)
+
+    shared = jax.tree.map(lambda leaf: placed(leaf, np.shape(leaf)), (model, jax.random.key(0)))
+    rows = width * len(devices)
+    some = jax.tree.map(lambda leaf: placed(leaf, (rows, *np.shape(leaf)[1:]), chunks.AXIS), objective)
+    return _ascend_all.lower(shared, (some, None), **_settings(recipe, None, chunks.Plan(width, mesh, 1)))
+
+
 def release() -> None:
     """Forgets the traces of ascents; what is made again is traced again."""
     for program in (_ascend_all, _begin_all, _advance_all, _show_all):
@@ -112,7 +136,7 @@ def _begin_all(
     shared: tuple, own: tuple, *, recipe: Recipe, frames: int | None, mesh: Mesh | None, width: int
 ) -> tuple[Climb, Array]:
     def one(model: Model, key: Array, objective: Objective, start: Array | None) -> tuple[Climb, Array]:
-        return begin(model, objective, key, start, recipe=recipe, frames=frames)
+        return begin(model, objective, keys_of(key, recipe), start, recipe=recipe, frames=frames)
 
     return _lifted(one, mesh, width)(shared, own)
 
@@ -129,7 +153,7 @@ def _advance_all(
     width: int,
 ) -> Climb:
     def one(model: Model, key: Array, made: Array, until: Array, objective: Objective, climb: Climb) -> Climb:
-        return advance(model, objective, key, climb, made, until, recipe=recipe, frames=frames)
+        return advance(model, objective, keys_of(key, recipe), climb, made, until, recipe=recipe, frames=frames)
 
     return _lifted(one, mesh, width)(shared, (objectives, climb))
 
@@ -139,7 +163,7 @@ def _show_all(
     shared: tuple, own: tuple, *, recipe: Recipe, frames: int | None, mesh: Mesh | None, width: int
 ) -> Ascent:
     def one(model: Model, key: Array, made: Array, objective: Objective, climb: Climb, start: Array) -> Ascent:
-        return show(model, objective, key, climb, start, made, recipe=recipe, frames=frames)
+        return show(model, objective, keys_of(key, recipe), climb, start, made, recipe=recipe, frames=frames)
 
     return _lifted(one, mesh, width)(shared, own)
 

@@ -118,7 +118,7 @@ class Store:
         return "damaged"
 
     def keep_first(self, count: int) -> None:
-        """Deletes chunks beyond so many, which are of a run that was cut otherwise."""
+        """Deletes the chunks after the first ones, which are of a run with another division into chunks."""
         for path in self.directory.glob("chunk-*.npz"):
             number = path.stem.removeprefix("chunk-")
             if number.isdecimal() and int(number) >= count:

@@ -18,7 +18,7 @@ def view(
 ) -> Float[Array, "..."]:
     """Applies a recipe's transforms to an image, each with a key of its own, and brings it back to the canvas's size.
 
-    The image itself stays as it is: what one step shifts, the next sees unshifted.
+    The image itself is not changed: the shift of one step does not affect the next step.
 
     Args:
       recipe: whose transforms to apply, one after the other.

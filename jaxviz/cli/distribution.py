@@ -41,7 +41,7 @@ def join(*, distributed: bool, coordinator: str | None, processes: int | None, p
 
 
 def is_first() -> bool:
-    """Tells whether this process is the one that prints, and that writes what there is once."""
+    """Returns whether this process prints, and writes the files that exist once."""
     import jax
 
     return jax.process_index() == 0

@@ -21,12 +21,12 @@ STOPPED = 130
 
 
 class Stopped(Exception):  # noqa: N818, nothing went wrong
-    """The work was stopped, and what is done is kept; the message says where, in one line."""
+    """The work was stopped and its results are saved; the message says where, in one line."""
 
 
 @contextlib.contextmanager
 def interrupts(patience: int = 1) -> Iterator[Callable[[], bool]]:
-    """Gives a function that tells whether the work shall stop; while the block runs, a press no longer raises.
+    """Yields a function that returns whether the work should stop; while the block runs, Ctrl-C raises nothing.
 
     The first press is answered in one line on stderr and makes the function true. The next raises
     ``KeyboardInterrupt`` in the main thread, and ends the process where that is not heard. A thread of its own
@@ -75,7 +75,7 @@ def interrupts(patience: int = 1) -> Iterator[Callable[[], bool]]:
 
 
 class _Presses:
-    """Counts presses: ``stop`` is set by the first, ``over`` by the one that ends patience."""
+    """Counts presses: the first sets ``stop``, and the one that ends the work at once sets ``over``."""
 
     def __init__(self, patience: int):
         self._left = patience
@@ -84,7 +84,7 @@ class _Presses:
         self.end.daemon = True
 
     def press(self) -> bool:
-        """Hears a press; True where the main thread is to be interrupted."""
+        """Counts a press; returns True if the main thread should be interrupted."""
         if self.over.is_set():
             return False
         self.stop.set()

@@ -23,7 +23,7 @@ def load(
     custom: str | None = None,
     class_names: str | None = None,
 ) -> "Model":
-    """Returns the model that a command is given; the arguments are its options.
+    """Returns the model of a command; the arguments are its options.
 
     Args:
       file: a Keras file, or ``module:attribute`` or ``file.py:attribute``: a model, or a function that returns one.

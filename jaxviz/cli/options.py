@@ -166,7 +166,9 @@ Restarts = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="The seed of all random numbers.")]
-Precision = Annotated[str, typer.Option(metavar="TYPE", help="The precision of the network: float32 or bfloat16.")]
+Precision = Annotated[
+    str, typer.Option(metavar="TYPE", help="The precision of the network: float32, tensorfloat32 or bfloat16.")
+]
 Images = Annotated[
     Path | None,
     typer.Option(

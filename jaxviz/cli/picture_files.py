@@ -49,7 +49,7 @@ class PictureFiles:
         return self.directory / self.stem
 
     def frames(self, steps: int) -> int | None:
-        """Returns how many images of the way are needed, for so many steps; None for none."""
+        """Returns the number of frames that are needed, for a number of steps; None for none."""
         return min(_FRAMES, steps + 1) if self.gif else None
 
     def check_free(self) -> None:

@@ -68,7 +68,7 @@ class Pace:
         return max(0.0, (self.total - self.done) / rate - (time.monotonic() - self._last)) if rate else None
 
     def speed(self) -> str:
-        """Says the rate: steps a second where steps count, else pictures a second; nothing where it is not known."""
+        """Returns the rate as text: steps per second if steps are known, else pictures per second; empty if unknown."""
         rate = self.rate
         if rate is None:
             return ""
@@ -79,7 +79,7 @@ class Bar:
     """One task's bar: what to call with each number of finished pictures.
 
     Attributes:
-      pace: how it gets on; its ``total`` and ``steps`` may be set when they are known.
+      pace: its speed; ``total`` and ``steps`` may be set when they are known.
     """
 
     def __init__(self, name: str, pace: Pace, what: str, progress: Progress, *, live: bool, silent: float = 0.0):

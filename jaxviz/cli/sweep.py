@@ -188,7 +188,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 class _Shown:
-    """Shows a sweep as it gets on: a bar for the layer, one for the whole, and the latest images."""
+    """Shows the progress of a sweep: a bar for the layer, one for the sweep, and the latest images."""
 
     def __init__(self, bars: Bars, pictures: Watch):
         self._bars, self._pictures = bars, pictures

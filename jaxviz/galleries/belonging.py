@@ -63,5 +63,5 @@ def _of_units(indices: np.ndarray, values: np.ndarray, units: int) -> bool:
 
 def _foreign(layer: SweptLayer) -> JaxvizError:
     return JaxvizError(
-        f"{layer.directory}: its numbers are not those of its pictures; sweep again, which makes its numbers anew"
+        f"{layer.directory}: its numbers do not belong to its pictures; sweep again, which makes its numbers again"
     )

@@ -21,8 +21,8 @@ __all__ = ["EXACT", "Padding", "conv_general_dilated", "convolve", "output_paddi
 
 Padding = tuple[tuple[int, int], ...]
 
-EXACT = lax.Precision.HIGHEST
-"""Products in full float32: recent GPUs and TPUs round the factors to 10 or 7 bits by default, too few for 1e-5."""
+EXACT: None = None
+"""Products as exact as `Model.ask` asks for: in full float32, unless the precision ``"tensorfloat32"`` was chosen."""
 
 _FEWER = 4  # times fewer features than channels: then taps are multiplied before they are shifted
 # Channels and features, and pixels of a row, from which on Winograd's form pays. It would pay in smaller ones as well,

@@ -18,9 +18,9 @@ ModulePath = tuple[str, ...]
 Slicer = Callable[[Array, Array], Array]
 
 OUTPUT = "__call__"
-"""Where a module leaves what it gives."""
+"""The name under which a module's output is stored."""
 INPUT = "__input__"
-"""Where a module leaves what it is given, if one channel of it can be computed alone."""
+"""The name under which a module's input is stored, if one channel of it can be computed alone."""
 
 
 def reading_of(

@@ -20,7 +20,7 @@ class _Member:
     """A model without its variables, and how it is shown an image on the ensemble's canvas.
 
     Attributes:
-      name: what it is called in the ensemble.
+      name: its name in the ensemble.
       module: its network.
       layers: the names of its layers.
       canvas: its own canvas.

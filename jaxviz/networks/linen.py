@@ -204,7 +204,7 @@ def _slicer(layer, parameters: Mapping) -> Callable[[Array, Array], Array]:
 
 
 def _lowered(layer):
-    """Returns a convolution that is computed as suits the backend; any other layer as it is."""
+    """Returns a convolution in the form that is fast on the backend; any other layer unchanged."""
     return layer.clone(conv_general_dilated_cls=_ours) if _can_be_lowered(layer) else layer
 
 

@@ -64,14 +64,18 @@ class Model(Displayed):
     def ask(self, image: Float[Array, "..."], question: Callable[[Activations], Answer]) -> Answer:
         """Returns ``question(activations)`` for the activations of one image.
 
+        Products are computed in full float32. By default, GPUs round their factors to 10 bits and TPUs to 7, which is
+        too few for activations that are equal to 1e-5.
+
         Raises:
           JaxvizError: the question asks for what is not there, or a function of the user's fails at it.
         """
-        return self.module.apply(
-            self.variables,
-            self._preprocessed(image),
-            lambda activations: explained(question, Asked(activations, self.layers)),
-        )
+        with jax.default_matmul_precision("float32"):
+            return self.module.apply(
+                self.variables,
+                self._preprocessed(image),
+                lambda activations: explained(question, Asked(activations, self.layers)),
+            )
 
     def _preprocessed(self, image: Array) -> Array:
         if self.preprocess is None:

@@ -126,7 +126,7 @@ def from_nnx(
 
 
 def _watch(layer) -> None:
-    """Makes a module leave what it gives, and lowers a convolution as suits the backend."""
+    """Makes a module store its output, and lowers a convolution in the form that is fast on the backend."""
     kind = layer.__class__
     if kind is nnx.Conv and layer.conv_general_dilated is lax.conv_general_dilated:
         layer.conv_general_dilated = conv_general_dilated
@@ -136,7 +136,7 @@ def _watch(layer) -> None:
 
 @functools.cache
 def _watched(kind) -> type:
-    """Returns a class whose modules leave what they give, and what they are given if one channel can be computed."""
+    """Returns a class whose modules store their output, and their input if one channel can be computed alone."""
 
     def call(self, *args, **keywords):
         if kind in _SLICED:

@@ -13,18 +13,22 @@ from jaxviz.networks.activations import Activations, Module
 from jaxviz.networks.model import Model
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["PRECISIONS", "in_precision"]
+__all__ = ["PRECISIONS", "in_full", "in_precision"]
 
-PRECISIONS: dict[str, DTypeLike] = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
-"""What the network may be computed in. The image, the score and the optimizer are float32 with either."""
+PRECISIONS = ("float32", "tensorfloat32", "bfloat16")
+"""What the network may be computed in. The image, the score and the optimizer are float32 with each."""
 
 
 def in_precision(model: Model, precision: str) -> Model:
     """Returns a model that computes in another precision; images and returned activations stay float32.
 
+    With ``"tensorfloat32"``, weights and activations are float32, and only the factors of convolutions and matrix
+    products have fewer bits: 10 bits of mantissa on a GPU, 16 on a TPU (two ``bfloat16`` numbers), all 24 on a CPU.
+
     Args:
       model: the network.
-      precision: ``"float32"``, or ``"bfloat16"``: 8 bits of mantissa instead of 24.
+      precision: ``"float32"``; ``"tensorfloat32"``; or ``"bfloat16"``: 8 bits of mantissa instead of 24, in weights
+        and activations too.
 
     Raises:
       JaxvizError: there is no such precision.
@@ -39,21 +43,35 @@ def in_precision(model: Model, precision: str) -> Model:
         raise JaxvizError(f"unknown precision {precision!r}; there are {', '.join(PRECISIONS)}")
     if precision == "float32":
         return model
-    dtype = PRECISIONS[precision]
+    if precision == "tensorfloat32":
+        return model.replace(module=_InTensorFloat32(model.module))
     return model.replace(
-        variables=jax.tree.map(lambda leaf: _cast(leaf, dtype), model.variables),
-        module=_InPrecision(model.module, precision),
+        variables=jax.tree.map(lambda leaf: _cast(leaf, jnp.bfloat16), model.variables),
+        module=_InBFloat16(model.module),
     )
 
 
+def in_full(model: Model) -> Model:
+    """Returns the model that computes with the same weights in full precision; one in bfloat16 is returned as it is."""
+    return model.replace(module=model.module.module) if isinstance(model.module, _InTensorFloat32) else model
+
+
 @dataclasses.dataclass(frozen=True)
-class _InPrecision:
+class _InTensorFloat32:
     module: Module
-    precision: str
 
     def apply(self, variables: PyTree, image: Array, question: Callable, /) -> PyTree:
-        image = image.astype(PRECISIONS[self.precision])
-        return self.module.apply(variables, image, lambda activations: question(_Float32(activations)))
+        with jax.default_matmul_precision("tensorfloat32"):
+            return self.module.apply(variables, image, question)
+
+
+@dataclasses.dataclass(frozen=True)
+class _InBFloat16:
+    module: Module
+
+    def apply(self, variables: PyTree, image: Array, question: Callable, /) -> PyTree:
+        coarse = image.astype(jnp.bfloat16)
+        return self.module.apply(variables, coarse, lambda activations: question(_Float32(activations)))
 
 
 class _Float32:

@@ -29,11 +29,11 @@ _MANY = 8  # terms alike that are computed one by one; more are computed at once
 class Objective(abc.ABC):
     """What is maximised: a pytree and a callable.
 
-    ``resolve`` fits it to a model. Of a resolved objective every leaf has a leading axis, of 1 or as many as there are
-    ``labels``; of the ``one`` that is called, under ``vmap``, the leaves have lost it.
+    ``resolve`` fits it to a model. Every leaf of a resolved objective has a leading axis, of length 1 or the number of
+    ``labels``. When the objective is called, under ``vmap``, the leaves no longer have this axis.
 
-    An objective over several images that climb together says how many in ``group``. It is computed in two steps: each
-    image is ``read``, and what was read of all is ``combine``d.
+    An objective of several images that are optimized together has their number in ``group``. It is computed in two
+    steps: ``read`` is called for each image, and ``combine`` with the results for all of them.
     """
 
     __array_ufunc__ = None  # an array of weights times an objective is ours to work out, not NumPy's
@@ -60,30 +60,30 @@ class Objective(abc.ABC):
 
     @property
     def group(self) -> int:
-        """How many images climb together; 1 for most."""
+        """The number of images that are optimized together; usually 1."""
         return 1
 
     def read(self, activations: Activations) -> PyTree:
-        """Returns what the objective needs to know of one image of its group."""
+        """Returns the values that ``combine`` needs of one image of the group."""
         return self(activations)
 
     def combine(self, features: PyTree) -> Float[Array, ""]:
-        """Scores a group of images by what was read of each, ``[group, …]``."""
+        """Scores a group of images by the results of ``read``, ``[group, …]``."""
         return jnp.mean(features)
 
     def units(self, model: Model) -> int | None:
-        """Returns how many such objectives the model has in all; None where that is unbounded."""
+        """Returns the number of such objectives that the model has; None if it is unbounded."""
         del model
         return None
 
     def one(self, place: int = 0) -> "Objective":
-        """Returns one of a resolved batch, fit to be called."""
+        """Returns one objective of a resolved batch, which can be called."""
         return jax.tree.map(lambda leaf: np.asarray(leaf[place if len(leaf) > 1 else 0]), self)
 
     def before_activation(self, model: Model) -> "Objective":
-        """Returns the same objective of what goes into the layers' activation functions, where they have any.
+        """Returns the same objective for the inputs of the layers' activation functions, if they have any.
 
-        A unit behind a dead relu has no gradient; what goes into the relu has one. Source: Olah et al., "Feature
+        A unit with a dead relu has no gradient; the relu's input has one. Source: Olah et al., "Feature
         Visualization", Distill 2017, https://distill.pub/2017/feature-visualization
 
         Example:
@@ -95,7 +95,7 @@ class Objective(abc.ABC):
         return BeforeActivation(self, names_of(model))
 
     def at_once(self, weights: np.ndarray, model: Model) -> "Objective | None":
-        """Returns a weighted sum of many like this one as one objective; None where they are computed one by one.
+        """Returns a weighted sum of many objectives like this as one; None if they are computed one by one.
 
         Args:
           weights: ``[n, k]``, as the leading axes of this objective's leaves: k terms of each of n sums.
@@ -148,7 +148,7 @@ class Objective(abc.ABC):
 @partial(jax.tree_util.register_dataclass, data_fields=["value"], meta_fields=[])
 @dataclasses.dataclass(frozen=True)
 class Constant(Objective):
-    """A number, whatever the image."""
+    """A number that does not depend on the image."""
 
     value: PyTree  # a leaf
 
@@ -263,7 +263,7 @@ class Sum(Objective):
 @partial(jax.tree_util.register_dataclass, data_fields=["term"], meta_fields=["names"])
 @dataclasses.dataclass(frozen=True)
 class BeforeActivation(Objective):
-    """An objective of what goes into activation functions."""
+    """An objective for the inputs of activation functions."""
 
     term: Objective
     names: Names

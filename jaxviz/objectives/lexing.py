@@ -9,7 +9,7 @@ __all__ = ["Token", "is_name", "tokens_of"]
 
 _LONGEST = 10_000  # characters
 
-_STRANGE = "means nothing; the name of a layer that has it stands in quotes"
+_STRANGE = "is not allowed here; put the name of a layer that has it in quotes"
 _DIVISION = "divides, and there is no division; multiply by a number, such as 0.5*"
 
 _TOKENS = re.compile(
@@ -48,7 +48,7 @@ def tokens_of(text: str) -> list[Token]:
     """Splits an expression; the last token is the ``end``.
 
     Raises:
-      JaxvizError: it is too long, or has a character that means nothing.
+      JaxvizError: it is too long, or has a character that is not allowed.
 
     Example:
       >>> [token.text for token in tokens_of("2*block1/conv-1:3")]

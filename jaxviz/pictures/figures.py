@@ -1,5 +1,6 @@
 """Figures: arrays -> matplotlib figures."""
 
+import io
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -140,7 +141,7 @@ def scores(visualization: Visualization, *, title: str = "") -> Figure:
       visualization: the images.
       title: the figure's title.
     """
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = _Shown(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for label, curve in zip(visualization.labels, visualization.scores, strict=True):
         axes.plot(curve, lw=0.8, label=label)
@@ -163,7 +164,7 @@ def report(report: Report, *, title: str | None = None) -> Figure:
     heights = report.ratio if compared else report.reached
     layer, captions = titled(report.labels)
     places = np.arange(len(report))
-    figure = Figure(figsize=(min(14.0, max(7.5, 2 + 0.2 * len(report))), 4), layout="constrained")
+    figure = _Shown(figsize=(min(14.0, max(7.5, 2 + 0.2 * len(report))), 4), layout="constrained")
     axes = figure.subplots()
     for status, colour in _STATUS_COLOURS.items():
         mine = np.array([one == status for one in report.status])
@@ -186,13 +187,22 @@ def report(report: Report, *, title: str | None = None) -> Figure:
     return figure
 
 
+class _Shown(Figure):
+    """A figure that a notebook shows, whether or not pyplot was imported there."""
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        self.savefig(stream, format="png")
+        return stream.getvalue()
+
+
 def _sheet_figure(sheet: UInt8[np.ndarray, "height width channels"], scale: int, title: str) -> tuple[Figure, Axes]:
     """A figure that shows an array pixel for pixel, ``scale`` times as large, a title above it."""
     head = 28 if title else 6  # screen pixels
     side = 8
     width = max(sheet.shape[1] * scale, _LETTER * len(title)) + 2 * side
     height = sheet.shape[0] * scale + head + side
-    figure = Figure(figsize=(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH, facecolor="black")
+    figure = _Shown(figsize=(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH, facecolor="black")
     axes = figure.add_axes(
         (side / width, side / height, sheet.shape[1] * scale / width, sheet.shape[0] * scale / height)
     )

@@ -78,14 +78,14 @@ def picture(shown: UInt8[np.ndarray, "height width channels"], text: str, most: 
     return element("img", src=source, width=image.width * scale, height=image.height * scale, alt=text)
 
 
-def curve(scores: Float[np.ndarray, " steps"]) -> Markup:
-    """Draws a score curve in the colour of the text."""
+def curve(scores: Float[np.ndarray, " steps"], of: int | None = None) -> Markup:
+    """Draws a score curve in the colour of the text, over its share of ``of`` steps where more are to come."""
     chosen = scores[np.linspace(0, len(scores) - 1, min(len(scores), _POINTS)).round().astype(int)]
     finite = chosen[np.isfinite(chosen)]
     if len(finite) == 0:
         return Markup("")
     (width, height), low, span = _CURVE, finite.min(), np.ptp(finite) or 1.0
-    across = np.linspace(1, width - 1, len(chosen))
+    across = np.linspace(1, 1 + (width - 2) * (len(scores) / of if of else 1), len(chosen))
     up = 1 + (1 - (np.nan_to_num(chosen, nan=low, posinf=finite.max(), neginf=low) - low) / span) * (height - 2)
     points = " ".join(f"{x:.0f},{y:.1f}" for x, y in zip(across, up, strict=True))
     line = element("polyline", points=points, fill="none", stroke="currentColor")

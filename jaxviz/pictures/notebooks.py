@@ -18,7 +18,7 @@ from jaxviz.reports.report import Report
 from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import Visualization
 
-__all__ = ["html", "numbers", "pictures", "told"]
+__all__ = ["block", "html", "numbers", "pictures", "told"]
 
 _MOST_TILES = 256
 _MOST_CHARACTERS = 2_000_000  # of tiles, so that a notebook with many of them stays one that opens
@@ -37,13 +37,16 @@ def html(value: object) -> str:
     raise JaxvizError(f"a {type(value).__name__} has no view for notebooks")
 
 
-def pictures(visualization: Visualization, *, most: int | None = None, details: bool = True) -> Iterator[Markup]:
+def pictures(
+    visualization: Visualization, *, most: int | None = None, details: bool = True, of: int | None = None
+) -> Iterator[Markup]:
     """Yields each image with its caption; images that are dead or became NaN are marked.
 
     Args:
       visualization: whose images.
       most: larger images are reduced to this many pixels; None to leave them.
       details: whether score and score curve stand below.
+      of: how many steps there will be, for curves of ascents on their way; as many as the curves have when None.
 
     Raises:
       JaxvizError: they are of a shape that cannot be drawn.
@@ -56,7 +59,7 @@ def pictures(visualization: Visualization, *, most: int | None = None, details: 
         yield figure(
             picture(image, label, most),
             f"{caption} {marked[place]}".strip(),
-            *((f"score {score}", curve(visualization.scores[place])) if details else ()),
+            *((f"score {score}", curve(visualization.scores[place], of)) if details else ()),
             title=f"{label}, score {score}",
             state="nan" if broken[place] else "dead" if dead[place] else "alive",
         )
@@ -74,7 +77,7 @@ def _visualization(value: Visualization) -> str:
             drawn.append(one)
     left_out = len(value) - len(drawn)
     more = element("p", f"and {left_out} more, which are not shown") if left_out else Markup("")
-    return _block(told(value), element("div", *drawn, class_="tiles"), more)
+    return block(told(value), element("div", *drawn, class_="tiles"), more)
 
 
 def told(visualization: Visualization) -> str:
@@ -94,18 +97,18 @@ def _model(value: Model) -> str:
         for layer in value.layers
     ]
     headings = ("layer", "class", "output", "channels")
-    return _block(f"{value!r}, {count:,} parameters", *_bounded(headings, rows, headings[2:], _MOST_ROWS))
+    return block(f"{value!r}, {count:,} parameters", *_bounded(headings, rows, headings[2:], _MOST_ROWS))
 
 
 @html.register(Recipe)
 def _recipe(value: Recipe) -> str:
     values = {field.name: str(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    return _block(f"Recipe {values.pop('name')}", facts(values))
+    return block(f"Recipe {values.pop('name')}", facts(values))
 
 
 @html.register(Report)
 def _report(value: Report) -> str:
-    return _block(repr(value), *numbers(value, most=_MOST_ROWS))
+    return block(repr(value), *numbers(value, most=_MOST_ROWS))
 
 
 def numbers(report: Report, *, most: int | None = None) -> tuple[Markup, ...]:
@@ -131,5 +134,6 @@ def _bounded(
     return (shown, element("p", f"and {left_out} more rows, which are not shown")) if left_out > 0 else (shown,)
 
 
-def _block(line: str, *parts: Markup) -> str:
+def block(line: str, *parts: Markup) -> str:
+    """Returns a line and what stands below it, with the style that all views share."""
     return element("div", element("style", Markup(STYLE)), element("p", line), *parts, class_="jaxviz")

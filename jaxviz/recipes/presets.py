@@ -172,7 +172,7 @@ PRESETS = {recipe.name: recipe for recipe in (JAXVIZ, QUICK, *_PUBLISHED, *_OURS
 
 
 def find(recipe: "str | Recipe") -> Recipe:
-    """Returns a recipe by its name; a recipe is returned as it is.
+    """Returns a recipe by its name; a recipe is returned unchanged.
 
     Raises:
       JaxvizError: there is no such preset; the message lists all presets.

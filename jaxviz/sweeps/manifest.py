@@ -90,7 +90,7 @@ class Manifest:
             layers = tuple(NetworkLayer(**_frozen(layer)) for layer in told.pop("network"))
             found = cls(**_frozen(told), canvas=Canvas(**_frozen(canvas)), network=layers)
             if not set(found.swept) <= {layer.name for layer in layers} or not set(found.aspects) <= set(ASPECTS):
-                raise ValueError("it names what there is not")
+                raise ValueError("it names layers or recipes that do not exist")
             if not found.recipes or not all(isinstance(facts, dict) for facts in found.recipes.values()):
                 raise ValueError("it names no recipe")
             return found

@@ -27,6 +27,7 @@ from jaxviz.sweeps.planning import planned
 from jaxviz.sweeps.recipe_facts import found, preset_of
 from jaxviz.sweeps.results import Sweep
 from jaxviz.sweeps.runs import STOPPED, Run, SweepProgress, meet
+from jaxviz.values import displays
 from jaxviz.values.errors import JaxvizError, JaxvizWarning
 
 __all__ = ["sweep"]
@@ -78,8 +79,9 @@ def sweep(
       observer: another network that decides which real images are closer to the pictures, see
         `jaxviz.reports.interpretability`.
       source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
-        take it: FILE, be it a file or ``module:attribute``, and the options that describe it.
-      precision: the precision of the network's computation, ``"float32"`` or ``"bfloat16"``.
+        take it: FILE, a file or ``module:attribute``, and the options that describe it.
+      precision: the precision of the network's computation, ``"float32"``, ``"tensorfloat32"`` or
+        ``"bfloat16"``.
       chunk: the number of images that each device optimizes together; by default chosen for model and machine.
       progress: called after each chunk.
       stop: called before each chunk, in the thread of the chunk; after it returns True, the current chunks are
@@ -123,9 +125,12 @@ def sweep(
         meet("has read its manifest")
         if first:
             manifest.write(directory)
+        bar = None if progress else displays.bar("pictures")
+        if bar is not None:
+            progress = lambda event: bar.reach(event.total_done, event.total_units)  # noqa: E731
         run = Run(in_precision(model, precision), Sweep(directory, manifest), recipes, key, progress, stop)
         # One sign of life for all that a process does: compiling and measuring take their time.
-        with Store(directory).alive(jax.process_index()):
+        with bar or contextlib.nullcontext(), Store(directory).alive(jax.process_index()):
             for layer, climbed in itertools.product(run.sweep.layers, recipes):
                 for aspect in layer.wanted:
                     run.climb(layer, climbed, aspect)

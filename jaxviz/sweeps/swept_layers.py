@@ -242,7 +242,7 @@ class SweptLayer:
     def _chunk(self, folder: Path) -> int:
         told = (Store.facts_of(folder) or {}).get("chunk", "")
         if not told.isdecimal() or not 0 < int(told) <= 1 << 20:
-            raise JaxvizError(f"{folder / RUN} is damaged; sweep again, which makes its pictures anew")
+            raise JaxvizError(f"{folder / RUN} is damaged; sweep again, which makes its pictures again")
         return int(told)
 
     def _optional(self, name: str) -> dict[str, np.ndarray] | None:

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 
 import jax
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 
 import jaxviz
 from jaxviz import objectives as obj
-from jaxviz.ascent import batches
+from jaxviz.ascent import batches, programs
+from jaxviz.recipes.presets import PRESETS
 
 PROCESS = """
 import os, signal, sys
@@ -140,3 +142,13 @@ def test_other_weights_are_another_run(tiny, tmp_path):
     other = tiny.replace(variables=jax.tree.map(lambda leaf: leaf * 2, tiny.variables))
     digests = {batches.digest(model, ["second:1"]) for model in (tiny, other)}
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize("recipe", PRESETS)
+def test_every_preset_is_exported_for_accelerators(tiny, recipe):
+    objective = obj.channel("second").resolve(tiny)
+    recipe, own = PRESETS[recipe].replace(steps=2), (objective, None)
+    climb = jax.jit(partial(programs._ascend_all, recipe=recipe, frames=None, mesh=None, width=len(objective.labels())))
+    module = jax.export.export(climb, platforms=["cuda", "rocm", "tpu"])((tiny, jax.random.key(0)), own)
+    assert module.platforms == ("cuda", "rocm", "tpu")
+    assert "stablehlo.convolution" in module.mlir_module()

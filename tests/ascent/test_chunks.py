@@ -10,7 +10,7 @@ import pytest
 
 import jaxviz
 from jaxviz import objectives as obj
-from jaxviz.ascent import chunks
+from jaxviz.ascent import chunks, programs
 from jaxviz.networks.layer import Layer
 
 SHARED = """
@@ -71,8 +71,9 @@ def test_larger_images_climb_fewer_at_a_time(mnist, monkeypatch):
 @pytest.mark.parametrize("memory", [1 << 36, 1 << 27, 1 << 10])
 def test_an_accelerator_is_filled_up_to_half_its_memory(mnist, memory):
     numbers = sum(int(np.prod(layer.output_shape)) for layer in mnist.layers)
-    fit = memory // 2 // (numbers * 4 * 4)
-    assert chunks._most(mnist, "gpu", memory) == min(max(fit, 1), 256)
+    for copies in (1, 32):
+        fit = memory // 2 // (numbers * 4 * copies)
+        assert chunks.most(mnist, "gpu", memory, copies) == min(max(fit, 1), 256)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,27 @@ def test_a_run_that_does_not_fit_is_compiled_smaller(tiny, monkeypatch):
     monkeypatch.setattr(chunks, "_memory", lambda device: 1 << 10)
     small = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=3)
     np.testing.assert_allclose(small.images, whole.images, rtol=1e-4)
+
+
+def test_a_compiler_that_refuses_a_program_gets_a_smaller_one(tiny, monkeypatch):
+    whole = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=3)
+    lower, widths = programs._ascend_all.lower, []
+
+    class Small:
+        def lower(self, *arguments, **settings):
+            lowered = lower(*arguments, **settings)
+            widths.append(lowered.out_info.image.shape[0])
+            if widths[-1] > 1:
+                raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm")
+            return lowered
+
+    monkeypatch.setattr(programs, "_ascend_all", Small())
+    small = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=3)
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] == 1 < widths[0]
+    np.testing.assert_allclose(small.images, whole.images, rtol=1e-4)
+    with pytest.raises(jax.errors.JaxRuntimeError):
+        jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=3, chunk=2)
 
 
 def test_what_has_not_begun_when_one_fails_is_never_begun():

@@ -157,10 +157,11 @@ def test_a_sweep_names_its_model_and_options(here, monkeypatch, capsys):
     again = made.layer("classes").command(1).split()[1:]
     code, _, err = run(monkeypatch, capsys, *again)
     assert code == 0, err
-    picture = jaxviz.Visualization.load("pictures/classes.npz")
+    [path] = (here / "pictures").glob("*.npz")
+    picture = jaxviz.Visualization.load(path)
     assert picture.labels == ("classes:1 dog",)
     np.testing.assert_allclose(picture.images[0], made.layer("classes").visualization().images[1], atol=1e-5)
-    code, out, err = run(monkeypatch, capsys, "report", "pictures/classes.npz", "--model", *words)
+    code, out, err = run(monkeypatch, capsys, "report", path, "--model", *words)
     assert code == 0, err
     assert "classes:1 dog" in out
 

@@ -265,7 +265,7 @@ def test_numbers_of_other_pictures_are_refused(tmp_path, monkeypatch, name, chan
     if read is there:
         changed = lambda layer, *recipe: change(read(layer, *recipe))  # noqa: E731
     monkeypatch.setattr(SyntheticLayer, name, changed)
-    message = r".: its numbers are not those of its pictures; sweep again, which makes"
+    message = r".: its numbers do not belong to its pictures; sweep again, which makes"
     with pytest.raises(JaxvizError, match=message):
         jaxviz.gallery(synthetic_sweep({"first": 4, "second": 4}), tmp_path / "site")
     assert not (tmp_path / "site").exists()

@@ -67,7 +67,7 @@ def test_what_h5py_packs_itself_is_unpacked(path, options):
     np.testing.assert_array_equal(read_hdf5(path).arrays["x"], values)
 
 
-LINKS = "is a link to elsewhere; that is not followed"
+LINKS = "is a link to elsewhere, which is not followed"
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ LINKS = "is a link to elsewhere; that is not followed"
         (lambda file: file.__setitem__("a", np.float64([1e300])), "'a' holds 1 values that are NaN or infinite"),
         (
             lambda file: file.create_virtual_dataset("a", h5py.VirtualLayout((3,), "f4")),
-            "'a' keeps its numbers in another file; that is not followed",
+            "'a' stores its numbers in another file, which is not read",
         ),
         (
             lambda file: file.create_dataset("a", (3,), "f4", external=[("/etc/passwd", 0, 12)]),
-            "'a' keeps its numbers in another file; that is not followed",
+            "'a' stores its numbers in another file, which is not read",
         ),
         (lambda file: file.create_dataset("a", (1 << 40,), "f4"), "'a' claims 4,398,046,511,104 bytes and stores 0"),
         (
@@ -187,7 +187,7 @@ def test_the_entries_of_an_archive(path):
 @pytest.mark.parametrize(
     ("entries", "options", "message"),
     [
-        ([("../x", b"")], {}, "its entry '../x' leads out of the archive; that is not followed"),
+        ([("../x", b"")], {}, "its entry '../x' leads out of the archive, which is not allowed"),
         ([("a/../../x", b"")], {}, "its entry 'a/../../x' leads out of the archive"),
         ([("/etc/x", b"")], {}, "its entry '/etc/x' leads out of the archive"),
         ([("C:\\x", b"")], {}, "its entry 'C:\\\\x' leads out of the archive"),
@@ -206,7 +206,7 @@ def test_entries_that_are_links_or_encrypted(path):
     link.external_attr = 0o120777 << 16
     with zipfile.ZipFile(path, "w") as file:
         file.writestr(link, "/etc/passwd")
-    assert refusal(path, read) == "its entry 'link' is a link; that is not followed"
+    assert refusal(path, read) == "its entry 'link' is a link, which is not followed"
     data = bytearray(archive(path, [("x", b"x")]).read_bytes())
     data[data.index(b"PK\1\2") + 8] |= 1
     path.write_bytes(data)

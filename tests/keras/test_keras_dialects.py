@@ -172,9 +172,9 @@ def test_unknown_functions_of_tensorflow_are_refused_at_once():
         (
             [entry("ReLU", "a", [["b", 0, 0, {}]]), entry("ReLU", "b", [["a", 0, 0, {}]])],
             [["a", 0, 0]],
-            "a, b read what never",
+            "a, b cannot be computed",
         ),
-        ([entry("ReLU", "a", [["gone", 0, 0, {}]])], [["a", 0, 0]], "a read what never comes"),
+        ([entry("ReLU", "a", [["gone", 0, 0, {}]])], [["a", 0, 0]], "a cannot be computed"),
         ([entry("ReLU", "a", [["image", 0, 3, {}]])], [["a", 0, 0]], "output 3 of call 0 of layer 'image' is read"),
         ([entry("ReLU", "a", [["image", 0, 0, {}]])], [["a", 4, 0]], "output 0 of call 4 of layer 'a' is read"),
         ([entry("ReLU", "a", [["image", 0, 0, {}]], 7)], [["a", 0, 0]], "layer 'a': an argument of it is '7'"),

@@ -192,7 +192,7 @@ def test_a_named_function_is_given_by_its_name(file):
         (0, "kernel_size", [3], "layer 'conv' (Conv2D): kernel_size is [3], not two positive whole numbers"),
         (0, "kernel_size", [9, 9], "layer 'conv' does not fit what it is given"),
         (0, "use_bias", "false", "layer 'conv' (Conv2D): use_bias is 'false', neither true nor false"),
-        (1, "name", "dense/preactivation", "is kept for what it says"),
+        (1, "name", "dense/preactivation", "is reserved"),
         (1, "name", "", "has a layer without a name"),
         (0, "activation", "snake", "layer 'conv' (Conv2D): unknown activation 'snake'"),
         (0, "data_format", "sideways", "layer 'conv' (Conv2D): data_format is 'sideways'"),
@@ -268,7 +268,7 @@ def test_links_to_elsewhere_are_not_followed(file, tmp_path):
         f["model_weights/conv/conv/kernel:0"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "secret")
 
     damage(file, change)
-    assert "'model_weights/conv/conv/kernel:0' is a link to elsewhere; that is not followed" in refusal(file)
+    assert "'model_weights/conv/conv/kernel:0' is a link to elsewhere, which is not followed" in refusal(file)
 
 
 def test_external_storage_is_not_followed(file, tmp_path):
@@ -281,7 +281,7 @@ def test_external_storage_is_not_followed(file, tmp_path):
         )
 
     damage(file, change)
-    assert "'model_weights/conv/conv/kernel:0' keeps its numbers in another file; that is not followed" in refusal(file)
+    assert "'model_weights/conv/conv/kernel:0' stores its numbers in another file, which is not read" in refusal(file)
 
 
 def test_bombs_are_not_unpacked(file):

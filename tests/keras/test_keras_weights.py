@@ -253,7 +253,7 @@ def test_groups_that_do_not_fit():
         "layer 'a' has no place for '1' (2, 2)",
     }
     twice = numbered(layers=group(dense=group(kernel(1))), _layers=group(dense=group(kernel(2))))
-    assert "it holds layers in layers and in _layers" in refusal(twice, [dense("a")])
+    assert "it has layers in layers and in _layers" in refusal(twice, [dense("a")])
 
 
 def test_random_states_are_no_weights():

@@ -152,7 +152,9 @@ def test_what_cannot_be_told_apart_is_refused(file):
     same = {"params": {name: {"kernel": jnp.zeros((2, 2))} for name in ("left", "right")}}
     stored = keras.Sequential([layers.Input((2,)), *[layers.Dense(2, use_bias=False) for _ in range(2)]])
     stored.save(file.parent / "twins.keras")
-    with pytest.raises(ModelFileError, match="left, right take weights of the same shapes; call them as the file's"):
+    with pytest.raises(
+        ModelFileError, match="left, right take weights of the same shapes; give them the names of the file's"
+    ):
         jaxviz.keras.load_weights(file.parent / "twins.keras", into=same)
 
 

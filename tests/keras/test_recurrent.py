@@ -143,3 +143,13 @@ def test_masks_are_refused():
     looked_up = keras.Sequential([layers.Input((6,)), layers.Embedding(5, 3, mask_zero=True), layers.LSTM(2)])
     with pytest.raises(ModelFileError, match="mask_zero is not supported"):
         jaxviz.from_keras(looked_up)
+
+
+def test_files_before_keras_3_do_not_describe_the_layer_that_reads_backward(tmp_path):
+    model = keras.Sequential([layers.Input((4, 2)), layers.Bidirectional(layers.SimpleRNN(2), name="both")])
+    config = json.loads(model.to_json())
+    del config["config"]["layers"][1]["config"]["backward_layer"]
+    model.save_weights(tmp_path / "both.weights.h5")
+    ours = jaxviz.keras.load(tmp_path / "both.weights.h5", architecture=config)
+    images = np.random.default_rng(0).uniform(size=(2, 4, 2)).astype(np.float32)
+    np.testing.assert_allclose(ours(images)["both"], model(images), atol=1e-6)

@@ -1,3 +1,5 @@
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,10 +32,48 @@ def test_scores_stay_near(tiny):
     np.testing.assert_allclose(coarse.scores, exact.scores, rtol=0.03, atol=0.03 * exact.scores.max())
 
 
+def linen():
+    import flax.linen as nn
+
+    class Network(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return nn.Dense(2, name="second")(nn.relu(nn.Conv(3, (3, 3))(x)).mean((1, 2)))
+
+    variables = jax.jit(Network().init)(jax.random.key(0), jnp.zeros((1, 6, 6, 1)))
+    return jaxviz.from_linen(Network(), variables, (6, 6, 1))
+
+
+@pytest.mark.parametrize("platform", ["cpu", "cuda", "tpu"])
+@pytest.mark.parametrize("kind", ["keras", "linen"])
+def test_products_have_the_bits_that_were_asked_for(tiny, kind, platform):
+    model = tiny if kind == "keras" else linen()
+
+    def precisions(precision):
+        coarse = in_precision(model, precision)
+        slope = jax.jit(jax.grad(lambda image: coarse.ask(image, lambda activations: activations["second"].sum())))
+        module = jax.export.export(slope, platforms=[platform])(jnp.zeros(model.canvas.shape)).mlir_module()
+        return set(re.findall(r"precision = \[(\w+), \w+\]|#stablehlo<precision (\w+)>", module))
+
+    assert {name for pair in precisions("float32") for name in pair} - {""} == {"HIGHEST"}
+    assert {name for pair in precisions("tensorfloat32") for name in pair} - {""} == {"HIGH"}
+
+
+def test_scores_of_tensorfloat32_end_in_float32(tiny):
+    """On a CPU, which computes products in float32, the images are equal too."""
+    exact = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=4)
+    coarse = jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=4, precision="tensorfloat32")
+    assert coarse.provenance["precision"] == "tensorfloat32"
+    np.testing.assert_allclose(coarse.images, exact.images, rtol=1e-5)
+    np.testing.assert_allclose(coarse.final_scores, exact.final_scores, rtol=1e-5)
+
+
 def test_float32_is_the_model_itself(tiny):
     assert in_precision(tiny, "float32") is tiny
 
 
 def test_unknown(tiny):
-    with pytest.raises(jaxviz.JaxvizError, match=r"^unknown precision 'half'; there are float32, bfloat16$"):
+    with pytest.raises(
+        jaxviz.JaxvizError, match=r"^unknown precision 'half'; there are float32, tensorfloat32, bfloat16$"
+    ):
         jaxviz.visualize(tiny, obj.channel("second"), precision="half")

@@ -114,7 +114,7 @@ def test_random_expressions_are_what_the_algebra_says(mnist):
         ("1e999*a", "objective '1e999*a': 1e999 is too large a number"),
         (
             "a $ b",
-            "objective 'a $ b': '$' at column 3 means nothing; the name of a layer that has it stands in quotes",
+            "objective 'a $ b': '$' at column 3 is not allowed here; put the name of a layer that has it in quotes",
         ),
         ("neuron(a)", "objective 'neuron(a)': ',' and a channel is expected at column 9, not ')'"),
         ("neuron(a,1,x)", "objective 'neuron(a,1,x)': a position is expected at column 12, not 'x)'"),

@@ -197,7 +197,7 @@ jaxviz.unit = (() => {
       tiles.picture(made.folder, sheets, units.places[at], fit(sheets, LARGE), `Picture of ${swept.name}:${unit} by recipe ${made.name}`),
       units.places[at] === null ? "dead: there is no picture" : score(details.final));
     const kinds = [["restarts", "Restarts", "The last image of each restart; the best one is shown above."],
-      ["diversity", "Diversity", "Different images that maximize the unit together; each score includes the penalty for likeness."],
+      ["diversity", "Diversity", "Different images that maximize the unit together. They share one score, which includes the penalty for likeness."],
       ["negative", "Negative", "The image that minimizes the unit, before its activation function; the score is of the negated activation."]]
       .filter(([name]) => details[name]?.some(([place]) => place !== null))
       .map(([name, title, meaning]) => section(title, element("p", { class: "about" }, meaning),

@@ -95,7 +95,7 @@ def _modern(value: object, depth: int = 0) -> object:
         if kind == "__keras_tensor__":
             history = config.get("keras_history") if isinstance(config, Mapping) else None
             if not _is_triple(history):
-                raise ValueError("an argument of it comes from nowhere")
+                raise ValueError("an argument of it has no source")
             return Reference(*history[:3])  # type: ignore[index]
         if kind == "__slice__" and isinstance(config, Mapping):
             return slice(config.get("start"), config.get("stop"), config.get("step"))

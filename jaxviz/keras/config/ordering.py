@@ -44,4 +44,4 @@ def ordered(calls: Mapping[Key, object], known: Collection[Key], path: str) -> I
                 heapq.heappush(ready, (places[reader], reader))
     stuck = sorted({name for (name, _), needs in waits.items() if needs})
     if stuck:
-        raise ModelFileError(f"{path}: {', '.join(stuck[:5])} read what never comes: a cycle, or no such layer")
+        raise ModelFileError(f"{path}: {', '.join(stuck[:5])} cannot be computed: a cycle, or a missing layer")

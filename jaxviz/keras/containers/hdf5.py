@@ -112,7 +112,7 @@ def _names(group: h5py.Group, path: str) -> list[str]:
 
 def _follow(group: h5py.Group, name: str, whole: str) -> h5py.Group | h5py.Dataset:
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-        raise ModelFileError(f"{whole!r} is a link to elsewhere; that is not followed")
+        raise ModelFileError(f"{whole!r} is a link to elsewhere, which is not followed")
     item = group[name]
     if not isinstance(item, h5py.Group | h5py.Dataset):
         raise ModelFileError(f"{whole!r} is neither a group nor an array")
@@ -124,7 +124,7 @@ def _check_array(dataset: h5py.Dataset, whole: str) -> int:
     if dataset.shape is None:
         raise ModelFileError(f"{whole!r} is empty")
     if dataset.is_virtual or dataset.external:
-        raise ModelFileError(f"{whole!r} keeps its numbers in another file; that is not followed")
+        raise ModelFileError(f"{whole!r} stores its numbers in another file, which is not read")
     if dataset.dtype.kind not in "fiub" and not _is_bfloat16(dataset):
         raise ModelFileError(f"{whole!r} holds {dataset.dtype}, not numbers")
     properties = dataset.id.get_create_plist()

@@ -52,9 +52,9 @@ def _check(entry: zipfile.ZipInfo) -> None:
     name = entry.filename
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
-        raise ModelFileError(f"its entry {name!r} leads out of the archive; that is not followed")
+        raise ModelFileError(f"its entry {name!r} leads out of the archive, which is not allowed")
     if stat.S_ISLNK(entry.external_attr >> 16):
-        raise ModelFileError(f"its entry {name!r} is a link; that is not followed")
+        raise ModelFileError(f"its entry {name!r} is a link, which is not followed")
     if entry.flag_bits & _ENCRYPTED:
         raise ModelFileError(f"its entry {name!r} is encrypted; save the model without a password")
     if entry.compress_type not in _METHODS:

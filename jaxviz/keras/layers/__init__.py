@@ -81,6 +81,14 @@ class Node:
     channel_axis: int | None
     slices: Slices | None = None
 
+    @property
+    def reads_channel(self) -> tuple[bool, ...] | None:
+        """For each input, whether one channel of the output needs that channel alone of it.
+
+        None where one channel of the output cannot be computed alone.
+        """
+        return None if self.slices is None else (self.slices == "channelwise",) * len(self.inputs)
+
 
 def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: custom.Custom) -> list[Node]:
     """Returns the nodes of one call of a layer; the last one carries the call's name.
@@ -99,7 +107,7 @@ def nodes_of(call: Call, signals: Sequence[Signal], keras_major: int, given: cus
     """
     layer, settings = call.layer, Settings(call, signals, keras_major, given)
     if call.name.endswith(PREACTIVATION):
-        raise ModelFileError(f"layer {call.name!r}: a name that ends in {PREACTIVATION!r} is kept for what it says")
+        raise ModelFileError(f"layer {call.name!r}: a name that ends in {PREACTIVATION!r} is reserved")
     theirs = custom.find(layer, given)
     if theirs is None and layer.kind == _DISTRIBUTED:
         return _distributed(settings)

@@ -259,7 +259,8 @@ def _bidirectional(settings: Settings) -> Built:
     if settings.has("backward_layer"):
         backward, _ = _inside(settings, settings.get("backward_layer"))
     else:
-        backward = forward.clone(is_backward=not forward.is_backward)
+        backward, _ = _inside(settings, settings.get("layer"))  # made anew: a cell has its own weights
+        backward = backward.clone(is_backward=not forward.is_backward)
     if forward.returns_sequence != backward.returns_sequence:
         raise settings.refuse("its two layers give outputs of different shapes")
     return Bidirectional(forward_layer=forward, backward_layer=backward, merge_mode=merge_mode), axis

@@ -46,7 +46,7 @@ class Resize:
       size: the height and width to reach.
       method: how numbers in between are made up.
       aspect: an image of another aspect is stretched, or cropped or padded at the middle beforehand.
-      fill: what it is padded with.
+      fill: the value of the padding.
       antialias: True to smooth an image before it shrinks.
       channel_axis: where the channels are.
     """

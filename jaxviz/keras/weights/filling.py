@@ -81,7 +81,7 @@ def _places(flat: Mapping[_Path, Array]) -> dict[str, dict[str, _Path]]:
         ordered = sorted(names, key=lambda name: ranks.get(name, len(ranks)))
         if len(names) > 1 and len(ranks) in [ranks.get(name, len(ranks)) for name in names]:
             raise ModelFileError(
-                f"module {module!r} has {', '.join(names)}, in no order that Keras has; fill it yourself"
+                f"module {module!r} has {', '.join(names)}, in no order of Keras; assign them yourself"
             )
         places[module] = {keras_names.get(name, name): names[name] for name in ordered}
     return places
@@ -126,7 +126,9 @@ def _by_shape(wanted: Mapping[str, Wanted], layers: Sequence[FlatLayer], finding
         counted = _alike([layer.name for layer in fitting])
         in_order = counted or _alike([layer.group for layer in fitting])
         if len(fitting) == len(scopes) > 1 and not (in_order and _alike(scopes)):
-            findings.refuse(f"{', '.join(scopes)} take weights of the same shapes; call them as the file's layers are")
+            findings.refuse(
+                f"{', '.join(scopes)} take weights of the same shapes; give them the names of the file's layers"
+            )
         ordered = sorted(fitting, key=lambda layer: _numbers(layer.name)) if counted else fitting
         pairs.update(zip(sorted(scopes, key=_numbers), ordered, strict=False))
     for layer in rest:

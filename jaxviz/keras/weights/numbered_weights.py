@@ -42,7 +42,7 @@ def _groups_of_layers(scope: str, model: WeightGroup, findings: Findings) -> _Gr
         if len(wrapped) == 1 and not scope:
             return _groups_of_layers(wrapped[0], model.children[wrapped[0]], findings)
     if len(lists) > 1:
-        findings.refuse(f"it holds layers in {' and in '.join(lists)}, and no saying which are the model's")
+        findings.refuse(f"it has layers in {' and in '.join(lists)}; which of them are the model's is unclear")
     groups = model.children[lists[0]].children if lists else model.children
     return {name: group for name, group in groups.items() if _holds_weights(group)}
 

@@ -1,35 +1,23 @@
-"""Visualize: model + objectives + recipe + key -> visualization. The entry, with its checks, and its result."""
+"""Visualization: what a batch of ascents leaves: images, scores and what made them."""
 
 import dataclasses
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Bool, Float, Int
 
-from jaxviz import recipes
-from jaxviz.ascent.batches import climb
-from jaxviz.ascent.beginning import checked_key, checked_starts
 from jaxviz.files.arrays import read_arrays
 from jaxviz.files.outputs import staged
-from jaxviz.networks.activations import Activations
-from jaxviz.networks.asking import briefly
 from jaxviz.networks.layer import Canvas
-from jaxviz.networks.model import Model
-from jaxviz.networks.precision import in_precision
-from jaxviz.objectives import Objective
-from jaxviz.objectives.expressions import objective_of
-from jaxviz.parameterizations import Pixels
-from jaxviz.recipes import Recipe
-from jaxviz.recipes.provenance import provenance_of
 from jaxviz.values.displays import Displayed
 from jaxviz.values.errors import JaxvizError, JaxvizWarning
 from jaxviz.values.indices import Which, places_of
 
-__all__ = ["Visualization", "assembled", "visualize"]
+__all__ = ["Visualization", "assembled"]
 
 _ARRAYS = ("images", "starts", "scores", "final_scores", "restarts", "restart_scores", "frames")
 _MOST_NAMED = 5  # images that a warning names
@@ -39,20 +27,20 @@ _ROUNDING = 1e-5  # of the range, by which a value may be beyond its end
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Visualization(Displayed):
-    """What a batch of ascents leaves, and all that is needed to make it again.
+    """The result of a batch of ascents, and all that is needed to make it again.
 
     Attributes:
       images: the last images ``[n, *canvas.shape]`` float32, in the recipe's own units.
-      starts: the first images, likewise.
-      scores: what was climbed before each step, ``[n, steps]`` float32; an image that came to rest keeps its last.
-      final_scores: the objective of the last image as it is, ``[n]`` float32.
-      labels: what each image shows, such as ``conv2d_3:17``; of several images of one objective ``conv2d_3:17#1``.
+      starts: the first images, in the same form.
+      scores: the score before each step, ``[n, steps]`` float32; an image that came to rest keeps its last score.
+      final_scores: the objective of the last image, without transforms, ``[n]`` float32.
+      labels: the name of each image, such as ``conv2d_3:17``; with several images of one objective ``conv2d_3:17#1``.
       canvas: shape, range and layout of the images.
       provenance: recipe, key and versions, as text.
-      restarts: the last images of all restarts ``[n, restarts, *canvas.shape]``; None where there was one.
-      restart_scores: their final scores, ``[n, restarts]``; None likewise.
-      frames: images of the way ``[n, frames, *canvas.shape]``, the first the start and the last the last image; None
-        where none were asked for.
+      restarts: the last images of all restarts ``[n, restarts, *canvas.shape]``; None for a single restart.
+      restart_scores: their final scores, ``[n, restarts]``; None for a single restart.
+      frames: images of the ascent ``[n, frames, *canvas.shape]``, from the start to the last image; None without
+        ``frames=``.
     """
 
     images: Float[np.ndarray, "n ..."]
@@ -99,15 +87,15 @@ class Visualization(Displayed):
 
     @property
     def not_a_number(self) -> Bool[np.ndarray, " n"]:
-        """True where the last image or its final score is NaN or infinite. Such an image is not `dead`."""
+        """True for an image whose last values or final score are NaN or infinite. Such an image is not `dead`."""
         axes = tuple(range(1, self.images.ndim))
         return ~(np.isfinite(self.images).all(axis=axes) & np.isfinite(self.final_scores))
 
     @property
     def nan_from(self) -> Int[np.ndarray, " n"]:
-        """The step from which on the score is NaN or infinite; -1 for an image that is not `not_a_number`.
+        """The first step at which the score is NaN or infinite; -1 for an image that is not `not_a_number`.
 
-        It is 0 where the first image scores so, and the number of steps where only the last image does.
+        It is 0 if this holds for the first image, and the number of steps if it holds only for the last image.
         """
         steps = self.scores.shape[1]
         known = np.isfinite(self.scores)
@@ -121,9 +109,9 @@ class Visualization(Displayed):
 
     @property
     def dead(self) -> Bool[np.ndarray, " n"]:
-        """True where the image never moved, or its final score is 0 and no rise; False where it is `not_a_number`.
+        """True for an image that never changed, or whose final score is 0 without a rise; not for `not_a_number`.
 
-        A score that rises to 0 is no dead one: 0 is where the objective of silencing a unit ends.
+        A score that rises to 0 is not dead: it is the best score when a unit is minimized.
         """
         axes = tuple(range(1, self.images.ndim))
         still = (self.images == self.starts).all(axis=axes)
@@ -138,10 +126,10 @@ class Visualization(Displayed):
         return tuple(label for label, dead in zip(self.labels, self.dead, strict=True) if dead)
 
     def warn_of_nan(self, stacklevel: int = 2) -> None:
-        """Warns once of all images that are `not_a_number`, with the step at which each became so.
+        """Warns once of all images that are `not_a_number`, with the step at which each began.
 
         Args:
-          stacklevel: as of ``warnings.warn``: 2 names the line that calls this method.
+          stacklevel: the ``stacklevel`` of ``warnings.warn``: 2 names the line that calls this method.
         """
         found = [(label, step) for label, step in zip(self.labels, self.nan_from, strict=True) if step >= 0]
         if not found:
@@ -176,7 +164,7 @@ class Visualization(Displayed):
 
     @classmethod
     def concatenate(cls, parts: Sequence["Visualization"]) -> "Visualization":
-        """Joins results of one canvas and one recipe, such as those of parts of a layer."""
+        """Joins results with the same canvas and recipe, such as those of parts of a layer."""
         whole: dict = {
             name: np.concatenate([getattr(part, name) for part in parts])
             for name in _ARRAYS
@@ -186,7 +174,7 @@ class Visualization(Displayed):
         return dataclasses.replace(parts[0], **whole, labels=labels)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Writes everything into one ``.npz`` file; the file appears whole or not at all.
+        """Writes everything to one ``.npz`` file, completely or not at all.
 
         Args:
           path: the file to write; an existing one is replaced.
@@ -218,134 +206,6 @@ class Visualization(Displayed):
         return cls(**arrays, labels=labels, canvas=canvas, provenance=provenance)
 
 
-def visualize(
-    model: Model,
-    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
-    recipe: str | Recipe | None = None,
-    *,
-    key: Array | None = None,
-    start: Float[Array | np.ndarray, "..."] | None = None,
-    steps: int | None = None,
-    restarts: int | None = None,
-    frames: int | None = None,
-    chunk: int | None = None,
-    precision: str = "float32",
-    keep: str | os.PathLike | None = None,
-    progress: Callable[[int], None] | None = None,
-    watch: Callable[[Visualization], None] | bool | str | None = None,
-    watch_every: int | None = None,
-    stop: Callable[[], bool] | None = None,
-) -> Visualization:
-    """Makes the images that units of a network answer to most, all of them in one compiled call.
-
-    Each image has its own key, gradient scale and optimizer state, so it does not depend on what else is in the batch.
-    Another channel, key, or model of the same architecture compiles nothing again.
-
-    Args:
-      model: the network.
-      objective: what to maximise, one or a batch: ``objectives.channel("conv2d_3")``; any function of activations; or
-        a text such as ``"conv2d_3:3 - 0.5*conv2d_4:7"``, as `jaxviz.objectives.expressions` reads it.
-      recipe: how to climb, a ``Recipe`` or the name of one; when left out, the one that suits the model, see
-        `jaxviz.recipes.default_for`.
-      key: the key of all random draws, ``jax.random.key(0)`` when left out. Each image folds in its layer and index.
-      start: explicit starting image ``[*canvas.shape]`` for all, or one for each objective ``[n, *canvas.shape]``.
-      steps: how many steps are made; the recipe's own number when left out.
-      restarts: how many ascents each unit has, of which the best is kept; the recipe's own number when left out.
-      frames: how many images of the way to the last are kept, evenly spaced over the steps, 2 or more: of 9 over 256
-        steps, those after 0, 32, 64 … 256. None for none.
-      chunk: how many images climb together on each device; chosen for the model and the machine when left out.
-      precision: what the network is computed in, ``"float32"`` or ``"bfloat16"``; the image, its score and the
-        optimizer are float32 with either.
-      keep: a directory where each finished chunk is kept, from which the same call goes on after an interruption.
-        Processes of ``jax.distributed`` share it, and what they finished outlives the death of one.
-      progress: called after each chunk with the number of images that it finished.
-      watch: called after each chunk that was climbed, before ``progress``, with what it finished.
-      watch_every: ``watch`` is called during the ascent too, each time so many steps are made, with the images as they
-        are by then and their scores so far ``[n, steps so far]``; chunks that climb at once are shown together. The
-        final scores are the latest known. What is climbed is the same, bit for bit on a CPU. None for no such calls.
-      stop: called before each chunk, from any thread; after it returns True, the current chunks are finished and no
-        others begin.
-
-    Returns:
-      Images, starts and score curves, one for each objective; if stopped, only of those that are finished.
-
-    Raises:
-      JaxvizError: the model has no such layer or channel, the start has another shape or holds NaN, a number is out
-        of its range, or a function fails: then the message names its line, and the cause is what it raised.
-
-    Warns:
-      JaxvizWarning: the score or the image became NaN or infinite; see `Visualization.nan_from`. Or images left the
-        canvas's range though their recipe begins inside it; see `Visualization.out_of_range`.
-
-    Example:
-      >>> import jaxviz
-      >>> some = visualize(jaxviz.default_model(), jaxviz.objectives.channel("conv2d_1", [3, 7]), steps=8)
-      >>> some.images.shape, some.scores.shape
-      ((2, 28, 28, 1), (2, 8))
-    """
-    recipe = recipes.default_for(model) if recipe is None else recipes.find(recipe)
-    changes = {name: value for name, value in (("steps", steps), ("restarts", restarts)) if value is not None}
-    recipe = recipe.replace(**changes) if changes else recipe
-    if chunk is not None and chunk < 1:
-        raise JaxvizError(f"chunk of {chunk}: give 1 or more")
-    most = recipe.steps + 1
-    if frames is not None and not 2 <= frames <= most:
-        raise JaxvizError(f"frames of {frames}: give 2 or more, and at most {most} for {recipe.steps} steps")
-    _check_watch(watch, watch_every)
-    key = checked_key(key)
-    with briefly():
-        objective = objective_of(objective).resolve(model)
-    labels = tuple(objective.labels())
-    starts = None if start is None else checked_starts(start, len(labels), model.canvas)
-    provenance = provenance_of(recipe, key, precision)
-    if model.canvas.is_assumed:
-        provenance["range"] = model.canvas.assumption
-
-    def shown(made: int, rows: np.ndarray, part: dict[str, np.ndarray]) -> None:
-        if callable(watch):
-            part = part | {"scores": part["scores"][:, :made]}
-            watch(assembled(part, tuple(labels[row] for row in rows), objective.group, model.canvas, provenance))
-
-    with briefly():
-        whole, finished = climb(
-            in_precision(model, precision),
-            objective,
-            starts,
-            key,
-            recipe=recipe,
-            frames=frames,
-            width=chunk,
-            keep=keep,
-            facts=provenance,
-            progress=progress,
-            watch=shown,
-            every=watch_every,
-            stop=stop,
-        )
-    result = assembled(whole, labels, objective.group, model.canvas, provenance)
-    if not finished.all():
-        result = result[np.repeat(finished, objective.group)]
-    result.warn_of_nan()
-    if not _has_own_units(recipe):
-        result.warn_of_range()
-    return result
-
-
-def _has_own_units(recipe: Recipe) -> bool:
-    """Tells whether a recipe says in which values its images begin, as `seed` does, whatever range the network has."""
-    return isinstance(recipe.parameterization, Pixels) and recipe.parameterization.low is not None
-
-
-def _check_watch(watch: object, every: int | None) -> None:
-    if watch is not None and not callable(watch):
-        drawn = "lambda seen: jaxviz.figures.collage(seen).savefig('seen.png')"
-        raise JaxvizError(f"watch={watch!r}: give a function of a Visualization, such as {drawn}")
-    if every is not None and watch is None:
-        raise JaxvizError(f"watch_every={every!r} without watch=; give the function that is called, too")
-    if every is not None and every < 1:
-        raise JaxvizError(f"watch_every={every!r}: give a number of steps, 1 or more")
-
-
 def _outside(images: Float[np.ndarray, "n ..."], canvas: Canvas) -> Float[np.ndarray, " n"]:
     slack = _ROUNDING * (canvas.high - canvas.low)
     beyond = (images < canvas.low - slack) | (images > canvas.high + slack)
@@ -369,7 +229,7 @@ def _misfit(arrays: dict[str, np.ndarray], labels: tuple[str, ...], canvas: Canv
 def assembled(
     whole: dict[str, np.ndarray], labels: tuple[str, ...], group: int, canvas: Canvas, provenance: dict[str, str]
 ) -> Visualization:
-    """Makes a result of what the ascents left, the fields of `Ascent`; each image of a group stands for itself."""
+    """Makes a result from the fields of `Ascent`; each image of a group is an image of the result."""
     images, starts, restarts, frames = whole["image"], whole["start"], whole.get("restarts"), whole.get("frames")
     scores, final, restart_scores = whole["scores"], whole["final_score"], whole.get("restart_scores")
     if group > 1:

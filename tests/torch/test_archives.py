@@ -1,0 +1,128 @@
+"""Exported programs, in memory and in files; files are looked through before PyTorch reads them."""
+
+import io
+import json
+import os
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+import jaxviz
+
+
+@pytest.fixture(scope="module")
+def module():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(inplace=True), torch.nn.Softmax(1)).eval()
+
+
+@pytest.fixture(scope="module")
+def path(module, tmp_path_factory):
+    path = tmp_path_factory.mktemp("programs") / "network.pt2"
+    torch.export.save(torch.export.export(module, (torch.zeros(1, 1, 6, 6),)), path)
+    return path
+
+
+def test_a_program_is_the_module_that_it_was_made_of(module, path):
+    image = np.random.default_rng(0).random((1, 1, 6, 6), np.float32)
+    whole = jaxviz.from_torch(module, (1, 6, 6))
+    for source in (torch.export.export(module, (torch.zeros(1, 1, 6, 6),)), path, str(path)):
+        model = jaxviz.from_torch(source)
+        assert model.layers == whole.layers
+        assert model.canvas.shape == (1, 6, 6)
+        assert set(model.variables) == {"0.weight", "0.bias"}
+        np.testing.assert_array_equal(model(image)["2"], whole(image)["2"])
+
+
+def test_a_program_has_its_own_shape(path):
+    with pytest.raises(jaxviz.JaxvizError, match=r"input_shape \(1, 8, 8\): the program was exported for \(1, 6, 6\)"):
+        jaxviz.from_torch(path, (1, 8, 8))
+
+
+def test_dynamic_shapes_and_batches_are_refused(module):
+    batch = torch.export.Dim("batch", min=1, max=8)
+    dynamic = torch.export.export(module, (torch.zeros(2, 1, 6, 6),), dynamic_shapes=({0: batch},))
+    with pytest.raises(jaxviz.JaxvizError, match="exported with dynamic shapes"):
+        jaxviz.from_torch(dynamic)
+    fixed = torch.export.export(module, (torch.zeros(2, 1, 6, 6),))
+    with pytest.raises(jaxviz.JaxvizError, match=r"exported for a batch of shape \(2, 1, 6, 6\)"):
+        jaxviz.from_torch(fixed)
+
+
+def changed(path, tmp_path, change):
+    """Writes the file again, each of its members changed."""
+    made = tmp_path / "changed.pt2"
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(made, "w") as copy:
+        for name in archive.namelist():
+            content = change(name, archive.read(name))
+            if content is not None:
+                copy.writestr(name, content)
+    return made
+
+
+def edited(**changes):
+    """Changes values of the graph, wherever they are, by their keys."""
+
+    def visited(value):
+        if isinstance(value, dict):
+            return {key: changes.get(key, visited(member)) for key, member in value.items()}
+        return [visited(member) for member in value] if isinstance(value, list) else value
+
+    return lambda name, content: (
+        json.dumps(visited(json.loads(content))).encode() if name.endswith("model.json") else content
+    )
+
+
+class Harmful:
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def pickled(value):
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("target", ["torch.load", "os.system", "_operator.methodcaller", "torch.ops.higher_order.cond"])
+def test_a_graph_that_calls_anything_else_is_refused(target, path, tmp_path):
+    with pytest.raises(jaxviz.ModelFileError, match=f"its graph calls '{target}', which is no operation on tensors"):
+        jaxviz.from_torch(changed(path, tmp_path, edited(target=target)))
+
+
+def test_expressions_are_refused(path, tmp_path):
+    expression = {"as_expr": {"expr_str": f"__import__('os').mkdir('{tmp_path / 'done'}')", "hint": None}}
+    with pytest.raises(jaxviz.ModelFileError, match="dynamic shapes"):
+        jaxviz.from_torch(changed(path, tmp_path, edited(storage_offset=expression)))
+    assert not (tmp_path / "done").exists()
+
+
+@pytest.mark.parametrize("member", ["sample_inputs", "weight_0"])
+def test_pickles_of_anything_but_tensors_are_refused_and_not_run(member, path, tmp_path):
+    Harmful.path = str(tmp_path / "done")
+    for content in (pickled((Harmful(),)), pickle.dumps(Harmful())):
+        made = changed(path, tmp_path, lambda name, old, new=content: new if member in name else old)
+        with pytest.raises(jaxviz.ModelFileError, match="in it holds more than tensors"):
+            jaxviz.from_torch(made)
+    assert not (tmp_path / "done").exists()
+
+
+def test_other_files_are_refused(path, tmp_path):
+    other = tmp_path / "other.pt2"
+    other.write_bytes(b"no archive")
+    with pytest.raises(jaxviz.ModelFileError, match=r"is no file of torch\.export\.save"):
+        jaxviz.from_torch(other)
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("network/data/weights/weight_0", b"\0\0\0\0")
+    with pytest.raises(jaxviz.ModelFileError, match="holds no graph"):
+        jaxviz.from_torch(other)
+    with zipfile.ZipFile(other, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("network/models/model.json", b"0" * 1000)
+    with pytest.raises(jaxviz.ModelFileError, match="is compressed"):
+        jaxviz.from_torch(other)
+    without_weights = changed(path, tmp_path, lambda name, old: None if "weights_config" in name else old)
+    with pytest.raises(jaxviz.ModelFileError, match=r"cannot be read by torch\.export\.load"):
+        jaxviz.from_torch(without_weights)

@@ -1,0 +1,275 @@
+"""What becomes of a PyTorch module: layers, channels, redirected relus, other weights, refusals."""
+
+import sys
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+
+import jaxviz
+from jaxviz import objectives as obj
+from jaxviz.networks.wiring import inputs_of, strongest
+
+
+class Digits(torch.nn.Module):
+    """Convolutions, a relu that is called again, one that is a function, and what is shared by two calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = torch.nn.Conv2d(1, 6, 3, bias=False)
+        self.bn1 = torch.nn.BatchNorm2d(6)
+        self.relu = torch.nn.ReLU(inplace=True)
+        self.block = torch.nn.Sequential(torch.nn.Conv2d(6, 6, 3, padding=1, groups=6), torch.nn.ReLU6())
+        self.drop = torch.nn.Dropout(0.5)
+        self.same = torch.nn.Identity()
+        self.fc = torch.nn.Linear(6, 10)
+
+    def forward(self, x):
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.relu(self.same(x) + self.block(x))
+        x = F.relu(self.block(x) - 0.1)
+        return self.fc(self.drop(x.mean((2, 3)))).softmax(-1)
+
+
+@pytest.fixture(scope="module")
+def module():
+    torch.manual_seed(0)
+    made = Digits()
+    made.bn1.running_mean.normal_()
+    made.bn1.running_var.uniform_(0.5, 1.5)
+    return made
+
+
+@pytest.fixture(scope="module")
+def model(module):
+    return jaxviz.from_torch(module, (1, 10, 10))
+
+
+def test_layers_have_the_paths_of_submodules(module, model):
+    assert [(layer.name, layer.description, layer.output_shape, layer.learned) for layer in model.layers] == [
+        ("conv1", "Conv2d", (6, 8, 8), True),
+        ("bn1", "BatchNorm2d (before relu)", (6, 8, 8), False),
+        ("relu", "ReLU", (6, 8, 8), False),
+        ("block.0", "Conv2d (before relu6)", (6, 8, 8), True),
+        ("block.1", "ReLU6", (6, 8, 8), False),
+        ("block", "Sequential", (6, 8, 8), False),
+        ("relu#2", "ReLU", (6, 8, 8), False),
+        ("block.0#2", "Conv2d (before relu6)", (6, 8, 8), True),
+        ("block.1#2", "ReLU6", (6, 8, 8), False),
+        ("block#2", "Sequential", (6, 8, 8), False),
+        ("relu#3", "relu", (6, 8, 8), False),
+        ("drop", "Dropout", (6,), False),
+        ("fc", "Linear (before softmax)", (10,), True),
+        ("fc/softmax", "softmax", (10,), False),
+    ]
+    assert {layer.channel_axis for layer in model.layers} == {0}
+    assert (model.output, model.logits) == ("fc/softmax", "fc")
+    assert (model.canvas.shape, model.canvas.channel_axis) == ((1, 10, 10), 0)
+    assert module.training, "the module stays as it was"
+
+
+def test_what_is_before_an_activation_is_known(model):
+    assert {layer.name: layer.preactivation for layer in model.layers if layer.preactivation} == {
+        "relu": "bn1",
+        "block.1": "block.0",
+        "block": "block.0",
+        "relu#2": "relu#2/preactivation",
+        "block.1#2": "block.0#2",
+        "block#2": "block.0#2",
+        "relu#3": "relu#3/preactivation",
+        "fc/softmax": "fc",
+    }
+    image = jnp.asarray(np.random.default_rng(0).random((1, 10, 10), np.float32))
+    before, after = model.ask(image, lambda activations: (activations["relu#2/preactivation"], activations["relu#2"]))
+    np.testing.assert_array_equal(jax.nn.relu(before), after)
+
+
+def test_layers_are_those_of_pytorch_also_where_they_are_changed_in_place(module, model):
+    found, image = {}, torch.rand(1, 1, 10, 10)
+
+    def noting(path):
+        def note(_, __, out):
+            found.setdefault(path, out.detach().numpy().copy()[0])
+
+        return note
+
+    named = [(path, each) for path, each in module.named_modules() if path and path != "same"]
+    hooks = [each.register_forward_hook(noting(path)) for path, each in named]
+    module.eval()(image)
+    module.train()
+    for hook in hooks:
+        hook.remove()
+    ours = jax.jit(lambda image: model.ask(image, lambda activations: {path: activations[path] for path in found}))
+    for path, array in ours(image[0].numpy()).items():
+        np.testing.assert_allclose(array, found[path], atol=1e-5, err_msg=path)
+
+
+def test_one_channel_is_computed_alone(model):
+    image = jnp.asarray(np.random.default_rng(0).random((1, 10, 10), np.float32))
+
+    def asked(activations):
+        return {
+            layer.name: (activations[layer.name], activations.channel(layer.name, jnp.int32(4)))
+            for layer in model.layers
+        }
+
+    for name, (whole, alone) in jax.jit(lambda image: model.ask(image, asked))(image).items():
+        np.testing.assert_allclose(alone, whole[4:5], atol=1e-6, err_msg=name)
+    traced = str(
+        jax.make_jaxpr(lambda image: model.ask(image, lambda activations: activations.channel("relu", jnp.int32(4))))(
+            image
+        )
+    )
+    assert "f32[3,3,1,1]" in traced
+    assert "f32[1,8,8,6]" not in traced, "the relu and the normalization too"
+
+
+def test_other_weights_compile_nothing(module, model):
+    count = []
+
+    @jax.jit
+    def answer(model, image):
+        count.append(1)
+        return model.ask(image, lambda activations: activations["fc"])
+
+    torch.manual_seed(1)
+    other = Digits()
+    image = jnp.ones((1, 10, 10), jnp.float32)
+    again = jaxviz.torch.load_state_dict(other.state_dict(), into=model)
+    first, second = answer(model, image), answer(again, image)
+    third = answer(jaxviz.from_torch(other, (1, 10, 10)), image)
+    assert len(count) == 1
+    assert not np.allclose(first, second)
+    np.testing.assert_array_equal(second, third)
+    assert set(model.variables) == set(module.state_dict())
+
+
+class Twin(nn.Module):
+    """The same network in Linen."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.Conv(6, (3, 3), padding="VALID", name="conv")(x))
+        return nn.Dense(4, name="fc")(x.mean((1, 2)))
+
+
+def test_an_ascent_is_that_of_the_same_network_in_linen():
+    class Small(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, 6, 3)
+            self.fc = torch.nn.Linear(6, 4)
+
+        def forward(self, x):
+            return self.fc(F.relu(self.conv(x)).mean((2, 3)))
+
+    torch.manual_seed(0)
+    module = Small()
+    ours = jaxviz.from_torch(module, (3, 8, 8))
+    params = {
+        "conv": {"kernel": ours.variables["conv.weight"], "bias": ours.variables["conv.bias"]},
+        "fc": {"kernel": ours.variables["fc.weight"], "bias": ours.variables["fc.bias"]},
+    }
+    theirs = jaxviz.from_linen(Twin(), {"params": params}, (8, 8, 3))
+    images = np.random.default_rng(0).random((2, 3, 8, 8), np.float32)
+    np.testing.assert_allclose(ours(images)["fc"], theirs(images.transpose(0, 2, 3, 1))["fc"], atol=1e-6)
+    key = jax.random.key(0)
+    for layer in ("conv", "fc"):
+        mine = jaxviz.visualize(ours, obj.channel(layer, [0, 3]), steps=4, key=key)
+        linen = jaxviz.visualize(theirs, obj.channel(layer, [0, 3]), steps=4, key=key)
+        assert mine.images.shape == (2, 3, 8, 8)
+        np.testing.assert_allclose(mine.images.transpose(0, 2, 3, 1), linen.images, atol=1e-4)
+
+
+def test_relus_are_redirected():
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.ReLU6(), torch.nn.Hardtanh(0, 1))
+    with torch.no_grad():
+        module[0].weight.fill_(-1.0)
+        module[0].bias.fill_(-1.0)
+    model = jaxviz.from_torch(module, (1, 6, 6))
+    for layer in ("1", "2", "3"):
+        made = jaxviz.visualize(model, obj.channel(layer, 0), steps=3)
+        assert np.abs(np.diff(made.scores)).max() > 0 or made.images.std() > 0
+    assert [layer.activation for layer in model.layers] == ["relu", "relu6", "hardtanh", None]
+
+
+def test_the_wiring_is_told(model):
+    assert inputs_of(model)["relu#2"] == ("relu", "block.1")
+    assert inputs_of(model)["conv1"] == ()
+    assert inputs_of(model)["fc"] == ("drop",)
+    found = strongest(model, "fc", 2)
+    assert found is not None
+    assert (found.layer, found.channels.shape) == ("block.0#2", (10, 2))
+
+
+def test_unknown_operations_are_refused_all_at_once():
+    class Odd(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 1), torch.nn.Fold(8, 2))
+
+        def forward(self, x):
+            x = torch.special.i0(x) + torch.linalg.inv(x)
+            return self.inner[0](x) + x.bernoulli()
+
+    message = (
+        r"operations of PyTorch are not supported: special_i0 \(in the network itself\), "
+        r"linalg_inv \(in the network itself\), .*bernoulli"
+    )
+    with pytest.raises(jaxviz.JaxvizError, match=message):
+        jaxviz.from_torch(Odd(), (1, 8, 8))
+
+
+def test_what_pytorch_cannot_export_gives_its_reason_in_one_line():
+    class Branching(torch.nn.Module):
+        def forward(self, x):
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(jaxviz.JaxvizError, match=r"Branching cannot be exported .* \(1, 4, 4\): .+") as refusal:
+        jaxviz.from_torch(Branching(), (1, 4, 4))
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "shape", "message"),
+    [
+        (torch.nn.ReLU(), (0, 3), r"input_shape \(0, 3\): give channels, height and width"),
+        (torch.nn.ReLU(), (), r"input_shape \(\): give channels"),
+        (3, (3, 4, 4), r"from_torch\(int\): give a torch.nn.Module, an ExportedProgram or the path of a .pt2"),
+        (torch.nn.Conv2d(1, 2, 9), (1, 4, 4), r"Conv2d cannot be exported"),
+        ("no.pt2", None, r"no.pt2: there is no such file"),
+    ],
+)
+def test_wrong_arguments(argument, shape, message):
+    with pytest.raises(jaxviz.JaxvizError, match=message):
+        jaxviz.from_torch(argument, shape)
+
+
+def test_a_module_says_how_its_images_were_prepared():
+    module = torch.nn.Conv2d(3, 2, 1)
+    module.pretrained_cfg = {"mean": (0.5, 0.5, 0.4), "std": (0.5, 0.5, 0.2)}
+    model = jaxviz.from_torch(module, (3, 4, 4))
+    image = jnp.full((3, 4, 4), 0.5)
+    expected = module(torch.tensor([0.0, 0.0, 0.5])[None, :, None, None].expand(1, 3, 4, 4))[0].detach()
+    np.testing.assert_allclose(model.ask(image, lambda activations: activations["output"]), expected, atol=1e-6)
+    plain = jaxviz.from_torch(module, (3, 4, 4), preprocessing="-1-1")
+    assert (plain.canvas.low, plain.preprocess) == (-1, None)
+
+
+def test_half_precision_becomes_float32():
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.Softmax(1)).to(torch.bfloat16)
+    model = jaxviz.from_torch(module, (1, 6, 6))
+    assert model.variables["0.weight"].dtype == jnp.float32
+    image = jnp.ones((1, 6, 6))
+    expected = module.float()(torch.ones(1, 1, 6, 6))[0].detach()
+    np.testing.assert_allclose(model.ask(image, lambda activations: activations["1"]), expected, atol=1e-6)
+
+
+def test_without_pytorch_one_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(jaxviz.JaxvizError, match=r"PyTorch is not installed; pip install 'jaxviz-optvis\[torch\]'"):
+        jaxviz.from_torch(object(), (1, 4, 4))
