@@ -145,8 +145,8 @@ def summary(results: list[dict]) -> str:
         fair = [result for result in own if 1e-5 < result.get("difference", 1) <= 5e-5]
         refused = [result for result in own if "error" in result]
         lines.append(
-            f"{len(own)} of the {count} networks of {library} were compared: {len(good)} agree within 1e-5 at every submodule, "
-            f"{len(fair)} more within 5e-5; {len(refused)} are refused."
+            f"{len(own)} of the {count} networks of {library} were compared: {len(good)} agree within 1e-5 at every "
+            f"submodule, {len(fair)} more within 5e-5; {len(refused)} are refused."
         )
     return "\n".join(lines)
 
