@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Bool, PyTree
 
 from jaxviz.ascent import chunks, programs
 from jaxviz.ascent.ascent import Ascent, turns
@@ -40,8 +40,9 @@ def climb(
     progress: Callable[[int], None] | None = None,
     watch: Callable[[int, np.ndarray, Arrays], None] | None = None,
     every: int | None = None,
-) -> Arrays:
-    """Runs every ascent of a batch of objectives; returns the fields of their ``Ascent``, each ``[n, …]``.
+    stop: Callable[[], bool] | None = None,
+) -> tuple[Arrays, Bool[np.ndarray, " n"]]:
+    """Runs every ascent of a batch of objectives.
 
     Under ``jax.distributed`` each process makes its share of the chunks, and each returns all of them.
 
@@ -58,6 +59,10 @@ def climb(
       progress: called after each chunk with the number of images that it finished.
       watch: called with steps made, rows and what they leave ``[k, …]``: after each chunk that was climbed.
       every: how many steps lie between two calls of ``watch``; None for no calls on the way.
+      stop: asked as each chunk would begin; once it says True, those at work are finished and no others begin.
+
+    Returns:
+      The fields of their ``Ascent``, each ``[n, …]``, and which of them are finished: all, unless it was stopped.
     """
     batch = compiled(model, objective, starts, key, recipe=recipe, frames=frames, width=width, staged=every is not None)
     store = None
@@ -74,13 +79,15 @@ def climb(
 
     # Room for all, chunk after chunk; each is written to its place as it comes.
     whole = {name: np.zeros((len(owners), *leaf.shape), leaf.dtype) for name, leaf in batch.outputs.items()}
+    finished = np.zeros(len(owners), bool)
 
     def put(chunk: int, part: Arrays) -> None:
         for name, array in part.items():
             whole[name][chunk] = array
+        finished[chunk] = True
 
-    finished = ((recipe.steps, {chunk: part}) for chunk, part in batch.made(unmade))
-    stages = finished if every is None else batch.seen(unmade, every)
+    climbed = ((recipe.steps, {chunk: part}) for chunk, part in batch.made(unmade, stop))
+    stages = climbed if every is None else batch.seen(unmade, every, stop)
     with store.alive(jax.process_index()) if store else contextlib.nullcontext():
         for steps, parts in stages:
             if steps == recipe.steps:
@@ -94,12 +101,14 @@ def climb(
                 for chunk in parts:
                     report(batch.size(chunk))
     if store:
-        store.wait(owners)
-        for chunk in owners.keys() - set(unmade):
-            put(chunk, store.read(chunk))
+        store.wait(owners, stop or (lambda: False))
+        for chunk in owners:
+            if not finished[chunk] and store.has(chunk):
+                put(chunk, store.read(chunk))
     elif jax.process_count() > 1:
-        _exchange(whole, owners)
-    return {name: array.reshape(-1, *array.shape[2:])[: batch.count] for name, array in whole.items()}
+        _exchange({**whole, "finished": finished}, owners)
+    rows = {name: array.reshape(-1, *array.shape[2:])[: batch.count] for name, array in whole.items()}
+    return rows, np.repeat(finished, batch.chunk)[: batch.count]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,25 +157,28 @@ class Batch:
         """
         return chunks.in_parallel(lambda chunk: (chunk, self._climbed(chunk)), some, self.plan.workers, stop)
 
-    def seen(self, some: Iterable[int], every: int) -> Iterator[tuple[int, dict[int, Arrays]]]:
+    def seen(
+        self, some: Iterable[int], every: int, stop: Callable[[], bool] | None = None
+    ) -> Iterator[tuple[int, dict[int, Arrays]]]:
         """Climbs some chunks of a batch that was compiled in stages; those at work at once keep pace with each other.
 
         Args:
           some: which.
           every: after how many steps they are shown.
+          stop: as of `made`.
 
         Yields:
           The steps made, and what the chunks at work have left by then, by their numbers.
         """
         assert isinstance(self.programs, Stages)
         last = self.recipe.steps
-        stops = [*range(every, last, every), turns(self.recipe)]
-        coming = iter(some)
-        while together := list(itertools.islice(coming, self.plan.workers)):
-            ways = [self.programs.shown(*self._inputs(chunk), stops) for chunk in together]
-            for stop in stops:
+        looks = [*range(every, last, every), turns(self.recipe)]
+        coming, stopped = iter(some), stop or (lambda: False)
+        while together := [chunk for chunk in itertools.islice(coming, self.plan.workers) if not stopped()]:
+            ways = [self.programs.shown(*self._inputs(chunk), looks) for chunk in together]
+            for look in looks:
                 seen = chunks.in_parallel(lambda way: _arrays(next(way)), ways, self.plan.workers)
-                yield min(stop, last), dict(zip(together, seen, strict=True))
+                yield min(look, last), dict(zip(together, seen, strict=True))
 
     def joined(self, parts: Mapping[int, Arrays]) -> tuple[np.ndarray, Arrays]:
         """Returns the row numbers of some chunks, and what these leave, without what only fills a chunk up."""

@@ -1,17 +1,16 @@
 """Relus: a function -> the same function, whose gradient also passes through dead relus."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
+from jax.extend.core import JaxprEqn, Literal
 from jaxtyping import Array, Bool, PyTree
 
-__all__ = ["redirect_relus"]
+from jaxviz.networks.traces import CALLS, as_usual, evaluate, inside
 
-# Calls that stand for the equations inside them.
-_CALLS = {"jit", "pjit", "closed_call"}
+__all__ = ["redirect_relus"]
 
 
 def redirect_relus(function: Callable[[Array], PyTree], active: Bool[Array, ""] | bool) -> Callable[[Array], PyTree]:
@@ -39,7 +38,16 @@ def redirect_relus(function: Callable[[Array], PyTree], active: Bool[Array, ""] 
 
     def redirected(argument: Array) -> PyTree:
         traced, shape = jax.make_jaxpr(function, return_shape=True)(argument)
-        values = _evaluate(traced.jaxpr, traced.consts, [argument], jnp.asarray(active))
+
+        def override(equation: JaxprEqn, operands: list) -> list | None:
+            place = _relu_input(equation)
+            if place is None:
+                return None
+            usual = as_usual(traced.jaxpr, equation)
+            before, after = operands[:place], operands[place + 1 :]
+            return [_redirected(lambda x: usual(*before, x, *after)[0], operands[place], jnp.asarray(active))]
+
+        values = evaluate(traced, [argument], override)
         return jax.tree.unflatten(jax.tree.structure(shape), values)
 
     return redirected
@@ -68,47 +76,21 @@ def _redirected(relu: Callable[[Array], Array], x: Array, active: Array) -> Arra
     return applied(x, active)
 
 
-def _evaluate(jaxpr: Jaxpr, constants: Sequence, arguments: Sequence, active: Array) -> list:
-    """Runs a jaxpr with its relus replaced."""
-    values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*constants, *arguments], strict=True))
-
-    def read(variable):
-        return variable.val if isinstance(variable, Literal) else values[variable]
-
-    for equation in jaxpr.eqns:
-        operands = [read(variable) for variable in equation.invars]
-        results = _apply(jaxpr, equation, operands, active)
-        values.update(zip(equation.outvars, results, strict=True))
-    return [read(variable) for variable in jaxpr.outvars]
+def _relu_input(equation: JaxprEqn) -> int | None:
+    """Returns which operand a relu reads; None for an equation that is no relu, and for calls, which are walked."""
+    places = [place for place, variable in enumerate(equation.invars) if not isinstance(variable, Literal)]
+    if len(places) != 1 or equation.primitive.name in CALLS or not _is_relu(equation):
+        return None
+    return places[0]
 
 
-def _apply(whole: Jaxpr, equation, operands: list, active: Array) -> list:
-    if equation.primitive.name in _CALLS:
-        inner = _inside(equation)
-        return _evaluate(inner.jaxpr, inner.consts, operands, active)
-    # How a primitive is bound differs between versions of JAX; how a jaxpr is called does not.
-    pairs = zip(equation.invars, operands, strict=True)
-    given = {variable: operand for variable, operand in pairs if not isinstance(variable, Literal)}
-    alone = whole.replace(constvars=[], invars=list(given), outvars=equation.outvars, eqns=[equation])
-    as_it_is = jaxpr_as_fun(ClosedJaxpr(alone, []))
-    if _is_relu(equation):
-        (x,) = given.values()
-        return [_redirected(lambda x: as_it_is(x)[0], x, active)]
-    return as_it_is(*given.values())
-
-
-def _is_relu(equation) -> bool:
+def _is_relu(equation: JaxprEqn) -> bool:
     """Tells whether an equation is a maximum with 0, or what stands for one: with a cap on it, inside of calls."""
     name = equation.primitive.name
     if name == "max":
         zeros = [isinstance(one, Literal) and np.ndim(one.val) == 0 and not one.val for one in equation.invars]
         return zeros.count(True) == 1
-    if name not in {"custom_jvp_call", *_CALLS}:
+    if name not in {"custom_jvp_call", *CALLS}:
         return False
-    first, *rest = _inside(equation).jaxpr.eqns or [None]
+    first, *rest = inside(equation).jaxpr.eqns or [None]
     return first is not None and _is_relu(first) and all(one.primitive.name == "min" for one in rest)
-
-
-def _inside(equation) -> ClosedJaxpr:
-    """Returns what a call calls."""
-    return equation.params["jaxpr" if "jaxpr" in equation.params else "call_jaxpr"]

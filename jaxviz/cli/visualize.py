@@ -169,7 +169,7 @@ def _climbed(
     keep: Path | None,
     watch: Path | None,
 ) -> "Visualization":
-    """Makes the images; a press of Ctrl-C ends this after a chunk where chunks are kept, else at once."""
+    """Makes the images; where chunks are kept, Ctrl-C lets those at work finish; else it ends this at once."""
     import jaxviz
     from jaxviz.cli.progress import progress_bar
 
@@ -177,27 +177,26 @@ def _climbed(
     with progress_bar() as bars, watching(watch) as pictures, stopping as stop:
         bar = bars.task(name, len(objective.labels()), recipe.steps)
 
-        def progress(count: int) -> None:
-            bar(count)
-            if stop() and bar.pace.done < bar.pace.total:
-                done = f"{bar.pace.done} of {bar.pace.total}"
-                raise Stopped(f"stopped: {done} pictures are kept in {keep}; the same command goes on")
-
-        def show(made: "Visualization") -> None:
-            pictures.add(made.labels, made.images, made.canvas)
+        def show(seen: "Visualization") -> None:
+            pictures.add(seen.labels, seen.images, seen.canvas)
 
         every = None if watch is None else max(1, recipe.steps // _LOOKS)
-        return jaxviz.visualize(
+        made = jaxviz.visualize(
             model,
             objective,
             recipe,
             key=key,
             keep=keep,
-            progress=progress,
+            progress=bar,
             watch=show,
             watch_every=every,
+            stop=stop,
             **settings,
         )
+    done, count = len(made) // objective.group, len(objective.labels())
+    if done < count:
+        raise Stopped(f"stopped: {done} of {count} pictures are kept in {keep}; the same command goes on")
+    return made
 
 
 def _described(result: "Visualization", files: PictureFiles, pictures: list[Path], model: str) -> dict[str, object]:

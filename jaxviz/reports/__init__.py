@@ -2,7 +2,5 @@
 
 from jaxviz.reports.explanations import Interpretability, interpretability
 from jaxviz.reports.observers import Observer
-from jaxviz.reports.report import Report
-from jaxviz.reports.reporting import report
 
-__all__ = ["Interpretability", "Observer", "Report", "interpretability", "report"]
+__all__ = ["Interpretability", "Observer", "interpretability"]

@@ -1,6 +1,8 @@
 """State dicts: the numbers of a PyTorch checkpoint -> the variables of a model."""
 
 import os
+import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -95,8 +97,6 @@ def _safetensors(path: Path) -> "Mapping[str, torch.Tensor]":
 
 def _pickled(path: Path) -> "Mapping[str, torch.Tensor]":
     """Reads tensors alone: PyTorch's reader of weights refuses all else that a pickle may hold."""
-    import pickle
-
     import torch
 
     if zipfile.is_zipfile(path):
@@ -109,7 +109,9 @@ def _pickled(path: Path) -> "Mapping[str, torch.Tensor]":
         if packed:
             raise ModelFileError(f"{path}: {packed[0]!r} in it is compressed, which torch.save never does")
     try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles that are not its own, which are refused
+            held = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = next((line.strip() for line in str(error).splitlines() if "GLOBAL" in line), "")
         raise ModelFileError(

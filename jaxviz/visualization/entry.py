@@ -44,6 +44,7 @@ def visualize(
     progress: Callable[[int], None] | None = None,
     watch: Callable[[Visualization], None] | bool | str | None = None,
     watch_every: int | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Visualization:
     """Makes images that strongly activate units of a network, all of them in one compiled call.
 
@@ -74,9 +75,11 @@ def visualize(
       watch_every: ``watch`` is also called during the ascent, each time this number of steps is made, with the images
         at that step and their scores so far ``[n, steps so far]``; chunks that run at the same time are shown together.
         The final scores are the latest known. The result is the same, bit for bit on a CPU. None for no such calls.
+      stop: called before each chunk, from any thread; after it returns True, the current chunks are finished and no
+        others begin.
 
     Returns:
-      Images, starts and score curves, one for each objective.
+      Images, starts and score curves, one for each objective; if stopped, only of those that are finished.
 
     Raises:
       JaxvizError: the model has no such layer or channel, the start has another shape or holds NaN, a number is out
@@ -118,7 +121,7 @@ def visualize(
             watcher(assembled(part, tuple(labels[row] for row in rows), objective.group, model.canvas, provenance))
 
     with briefly(), _shown(progress, watcher is not None, len(labels)) as told:
-        whole = climb(
+        whole, finished = climb(
             in_precision(model, precision),
             objective,
             starts,
@@ -131,8 +134,11 @@ def visualize(
             progress=told,
             watch=shown,
             every=watch_every,
+            stop=stop,
         )
     result = assembled(whole, labels, objective.group, model.canvas, provenance)
+    if not finished.all():
+        result = result[np.repeat(finished, objective.group)]
     result.warn_of_nan()
     if not _has_own_units(recipe):
         result.warn_of_range()

@@ -209,7 +209,7 @@ class Visualization(Displayed):
 def _outside(images: Float[np.ndarray, "n ..."], canvas: Canvas) -> Float[np.ndarray, " n"]:
     slack = _ROUNDING * (canvas.high - canvas.low)
     beyond = (images < canvas.low - slack) | (images > canvas.high + slack)
-    return beyond.reshape(len(images), -1).mean(axis=1)
+    return beyond.mean(axis=tuple(range(1, images.ndim)))
 
 
 def _misfit(arrays: dict[str, np.ndarray], labels: tuple[str, ...], canvas: Canvas) -> str | None:

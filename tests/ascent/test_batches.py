@@ -1,3 +1,4 @@
+import itertools
 import os
 import socket
 import subprocess
@@ -99,6 +100,23 @@ def test_an_interrupted_run_goes_on(tiny, tmp_path):
     assert (tmp_path / "chunk-00000.npz").exists()
     resumed = jaxviz.visualize(tiny, objective, "seed", steps=3, chunk=1, keep=tmp_path)
     assert_equal(resumed, jaxviz.visualize(tiny, objective, "seed", steps=3, chunk=1))
+
+
+@pytest.mark.parametrize("looks", [{}, {"watch": lambda seen: None, "watch_every": 2}], ids=["whole", "watched"])
+def test_told_to_stop_it_keeps_what_is_at_work_and_begins_nothing_else(tiny, tmp_path, looks):
+    asked, settings = itertools.count(), {"steps": 3, "chunk": 1}
+    objective = obj.channel("second")
+    half = jaxviz.visualize(
+        tiny, objective, "seed", **settings, **looks, keep=tmp_path, stop=lambda: next(asked) not in (0, 1)
+    )
+    whole = jaxviz.visualize(tiny, objective, "seed", **settings)
+    assert len(half) == 2 < len(whole)
+    assert_equal(half, whole[list(half.labels)])
+    kept = sorted(path.stem for path in tmp_path.glob("chunk-*"))
+    assert kept == [f"chunk-{whole.labels.index(label):05}" for label in half.labels]
+    none = jaxviz.visualize(tiny, objective, "seed", **settings, stop=lambda: True)
+    assert (len(none), none.labels) == (0, ())
+    assert_equal(jaxviz.visualize(tiny, objective, "seed", **settings, keep=tmp_path), whole)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,13 @@ def test_other_maxima_are_left_alone():
         np.testing.assert_array_equal(pulled(redirect_relus(other, True), x, [-1, -1]), pulled(other, x, [-1, -1]))
 
 
+def test_a_relu_whose_cap_is_computed_is_left_alone():
+    capped = jax.custom_jvp(lambda x, cap: jnp.minimum(jnp.maximum(x, 0.0), cap))
+    capped.defjvps(lambda tangent, _, x, cap: tangent, None)
+    x = jnp.array([-1.0, -2.0])
+    np.testing.assert_array_equal(pulled(redirect_relus(lambda x: capped(x, x.max() + 9), True), x, [-1, 1]), [-1, 1])
+
+
 def test_any_tree_comes_back():
     found = redirect_relus(lambda x: {"a": x + 1, "b": (jax.nn.relu(x), 2.0)}, True)(jnp.array([-1.0]))
     assert found["a"] == 0

@@ -1,6 +1,8 @@
 """The commands as a user types them: their files, and one line and exit code 2 for errors that a user can correct."""
 
+import contextlib
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -69,6 +71,19 @@ def test_visualize_replaces_no_earlier_pictures_unless_told(monkeypatch, capsys,
         assert (tmp_path / "out" / "conv2d_1.npz").read_bytes() == first
     assert run(monkeypatch, capsys, *command, "--channels", "3", "--overwrite")[0] == 0
     assert jaxviz.Visualization.load("out/conv2d_1.npz").labels == ("conv2d_1:3",)
+
+
+def test_visualize_that_is_told_to_stop_says_what_is_kept(monkeypatch, capsys, tmp_path):
+    module = sys.modules["jaxviz.cli.visualize"]
+    monkeypatch.setattr(module, "interrupts", lambda: contextlib.nullcontext(lambda: True))
+    monkeypatch.setattr("os._exit", sys.exit)  # by which a stopped command leaves
+    command = ["visualize", FILE, "--layer", "conv2d_1", "--channels", "0:4", "--steps", 1, "--out", tmp_path / "out"]
+    code, out, err = run(monkeypatch, capsys, *command, "--keep", tmp_path / "kept")
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1] == (
+        f"stopped: 0 of 4 pictures are kept in {tmp_path / 'kept'}; the same command goes on"
+    )
+    assert not list((tmp_path / "out").glob("*"))
 
 
 def test_visualize_leaves_an_animation_a_page_and_a_file_of_each_picture(monkeypatch, capsys, tmp_path):

@@ -148,15 +148,22 @@ def test_functions_of_tensorflow():
     assert model.layers[-1].output_shape == (1, 2, 1)
 
 
-def test_unknown_functions_of_tensorflow_are_refused():
+def test_unknown_functions_of_tensorflow_are_refused_at_once():
     config = functional(
         INPUT,
         entry("TFOpLambda", "tf.io.read_file", ["image", 0, 0, {}], function="io.read_file"),
+        entry("Capsule", "capsule", [["tf.io.read_file", 0, 0, {}]]),
+        entry("TFOpLambda", "tf.math.cumsum_1", ["capsule", 0, 0, {}], function="math.cumsum"),
         inputs=[["image", 0, 0]],
-        outputs=[["tf.io.read_file", 0, 0]],
+        outputs=[["tf.math.cumsum_1", 0, 0]],
     )
-    with pytest.raises(ModelFileError, match=r"tf\.io\.read_file is not supported; give what it computes: custom="):
+    with pytest.raises(ModelFileError) as error:
         convert(stored(config))
+    assert str(error.value) == (
+        "layer 'tf.io.read_file' (TFOpLambda): tf.io.read_file is not supported; give what it computes: "
+        "custom={'tf.io.read_file': function}, called with the activations of one image: (2, 2, 1); so must be given "
+        "'capsule' (Capsule), 'tf.math.cumsum_1' (TFOpLambda)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from jaxviz.keras.config.graph import LayerConfig
 from jaxviz.keras.layers import operations
 from jaxviz.keras.layers.computation import Built
 from jaxviz.keras.layers.settings import Settings
 
-__all__ = ["BUILDERS"]
+__all__ = ["BUILDERS", "unknown_function"]
 
 # TensorFlow's name of a function -> Keras's, and its names of arguments -> Keras's.
 _FUNCTIONS: dict[str, tuple[str, dict[str, str]]] = {
@@ -55,16 +56,24 @@ _FUNCTIONS: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
+def unknown_function(layer: LayerConfig) -> str | None:
+    """Returns the name of the function that a layer calls, such as ``tf.io.read_file``, if it is not supported."""
+    function = _function(layer)
+    return f"tf.{function}" if layer.kind in BUILDERS and function not in _FUNCTIONS else None
+
+
 def _of_tensorflow(settings: Settings) -> Built:
     """Builds a function of TensorFlow that tf.keras saved as a layer."""
-    function = str(settings.get("function")).removeprefix("tf.")
-    if function not in _FUNCTIONS:
-        name = settings.layer.scope
-        raise settings.refuse(f"tf.{function} is not supported; give what it computes: custom={{{name!r}: function}}")
-    name, renamed = _FUNCTIONS[function]
+    if unknown := unknown_function(settings.layer):
+        raise settings.refuse(f"{unknown} is not supported")
+    name, renamed = _FUNCTIONS[_function(settings.layer)]
     keywords = {renamed.get(key, key): value for key, value in settings.call.keywords.items()}
     keywords = {key: value for key, value in keywords.items() if key and value is not None}
     return operations.build(settings, name, settings.call.arguments, keywords)
+
+
+def _function(layer: LayerConfig) -> str:
+    return str(layer.settings.get("function")).removeprefix("tf.")
 
 
 BUILDERS: dict[str, Callable[[Settings], Built]] = {"SlicingOpLambda": _of_tensorflow, "TFOpLambda": _of_tensorflow}

@@ -8,6 +8,7 @@ from jaxviz.keras.layers.activations import find
 from jaxviz.keras.layers.custom import Custom, names_of
 from jaxviz.keras.layers.elementwise import function_name
 from jaxviz.keras.layers.settings import Signal
+from jaxviz.keras.layers.tensorflow import unknown_function
 from jaxviz.values.errors import ModelFileError
 
 __all__ = ["check_names", "lacking", "refusal"]
@@ -53,6 +54,7 @@ def lacking(
         name = given_as(layer) if layer.kind in activated or layer.kind == "Lambda" else None
         is_theirs = layer.kind == "Lambda" and isinstance(layer.settings.get("function"), str)  # as Keras 2 names it
         is_unknown = name is not None and name not in custom and (is_theirs or find(name, keras_major) is None)
+        is_unknown = is_unknown or unknown_function(layer) is not None
         if layer.custom or layer.kind not in kinds or is_unknown:
             found[call.name] = call
     return found
@@ -89,6 +91,11 @@ def refusal(calls: Sequence[Call], kinds: Set[str], signals: Mapping[str, Signal
             f"layer {layer.scope!r} (Lambda): {why}, which is not run; give what it computes: "
             f"custom={{{by!r}: function}}, or custom={{'Lambda': function}} for every Lambda, called with the "
             f"activations of one image: {shapes}"
+        )
+    elif function := unknown_function(layer):
+        said = (
+            f"layer {layer.scope!r} ({layer.kind}): {function} is not supported; give what it computes: "
+            f"custom={{{by!r}: function}}, called with the activations of one image: {shapes}"
         )
     else:
         said = (
