@@ -28,16 +28,16 @@ TABLE = Path(__file__).parent.parent / "docs" / "torch-networks.md"
 SIDE = 96  # pixels
 HEAD = """# PyTorch networks
 
-This page shows that the classification architectures of torchvision, and one network of each family in timm, become
-models in jaxviz that compute what PyTorch computes.
+This page compares classification architectures of torchvision and timm in jaxviz with PyTorch. The table names every
+architecture that was compared.
 
 PyTorch {torch}, torchvision {torchvision} and timm {timm} built each architecture with random weights.
 `jaxviz.from_torch` converted it, and the output of every submodule that returns a tensor was compared with PyTorch's on
 one image, of {side} x {side} pixels where the architecture takes it, else of its own size. A relative difference is the
 largest absolute difference of a submodule's output divided by its largest absolute value. The table gives the submodule
-with the largest relative difference. Where that is above 1e-5, "float32" tells how far PyTorch's own float32 is from
-its float64, there where that is largest. "Convert" is the time of `jaxviz.from_torch`, most of which is `torch.export`.
-Other work ran on the machine's 2 cores: it is an upper bound.
+with the largest relative difference. Where that is above 1e-5, the column "float32" has the largest relative difference
+between PyTorch in float32 and PyTorch in float64. "Convert" is the time of `jaxviz.from_torch`, most of which is
+`torch.export`. Other work ran on the same 2 cores, so these times are upper bounds.
 
 ```sh
 python -m experiments.torch_networks
@@ -145,8 +145,8 @@ def summary(results: list[dict]) -> str:
         fair = [result for result in own if 1e-5 < result.get("difference", 1) <= 5e-5]
         refused = [result for result in own if "error" in result]
         lines.append(
-            f"Of {len(own)} of the {count} networks of {library}, {len(good)} agree within 1e-5 at every submodule and "
-            f"{len(fair)} more within 5e-5; {len(refused)} are refused."
+            f"{len(own)} of the {count} networks of {library} were compared: {len(good)} agree within 1e-5 at every "
+            f"submodule, {len(fair)} more within 5e-5; {len(refused)} are refused."
         )
     return "\n".join(lines)
 
