@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["read"]
 
 _LARGEST_GRAPH = 1 << 28  # bytes of a graph's text; a network of thousands of operations has some millions
-_OPERATION = re.compile(r"torch\.ops\.aten\.\w+\.\w+|_operator\.(getitem|add|sub|mul|floordiv)")
-_PLAIN = re.compile(r"(.*/)?(data/(weights|constants)/[\w.-]+|archive_format|archive_version|byteorder|\.data/\w+|"
-                    r"version|extra/[\w./-]+)")  # fmt: skip
+_OPERATION = re.compile(r"torch\.ops\.aten\.(?!from_file\b)\w+\.\w+|_operator\.(getitem|add|sub|mul|floordiv)")
+# How PyTorch's reader takes a member depends on its name: numbers as they are, pickled tensors, or a text.
+_NUMBERS = re.compile(r"([^/]+/)?(data/weights/weight_\d+|data/constants/tensor_\d+|archive_format|archive_version|"
+                      r"byteorder|\.data/\w+|version|extra/[\w./-]+)")  # fmt: skip
+_TENSORS = re.compile(r"([^/]+/)?(data/(weights|constants|sample_inputs)/[\w.-]+|serialized_\w+)\.pt")
+_TEXT = re.compile(r"([^/]+/)?((models|data/(weights|constants))/[\w.-]+|serialized_\w+)\.json")
+_CONTENT = re.compile(r"(weight|tensor)_\d+")
+_IMPORTING = re.compile(r"__enum__|default_factory|\\u")  # in a text that tells the type of a container
 
 
 def read(path: Path) -> "torch.export.ExportedProgram":
@@ -37,39 +42,59 @@ def read(path: Path) -> "torch.export.ExportedProgram":
         raise ModelFileError(f"{path}: there is no such file")
     if not zipfile.is_zipfile(path):
         raise ModelFileError(f"{path} is no file of torch.export.save, which are zip archives")
-    content = path.read_bytes()  # what is looked through is what is read, whatever becomes of the file
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        graphs = 0
+    content = path.read_bytes()
+    checked = io.BytesIO()  # what is looked through is what is read, however else the file may be taken apart
+    graphs, names = 0, set()
+    with _opened(path, content) as archive, zipfile.ZipFile(checked, "w") as copy:
         for member in archive.infolist():
-            graphs += _look_through(path, archive, member)
+            name = member.filename
+            if name.lower() in names:
+                raise ModelFileError(f"{path}: {name!r} is in it twice")
+            names.add(name.lower())
+            held = _stored(path, archive, member)
+            graphs += _look_through(path, name, held)
+            copy.writestr(name, held)
     if not graphs:
         raise ModelFileError(f"{path} holds no graph of torch.export.save")
+    checked.seek(0)
     try:
-        return torch.export.load(io.BytesIO(content))
+        return torch.export.load(checked)
     except Exception as error:  # of many kinds, as many as there are versions of the format
         reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise ModelFileError(f"{path} cannot be read by torch.export.load: {reason}") from error
 
 
-def _look_through(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
-    """Refuses a member that is not what it should be; returns whether it is a graph."""
-    name = member.filename
+def _opened(path: Path, content: bytes) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(content))
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise ModelFileError(f"{path} is a damaged archive: {error}") from error
+
+
+def _stored(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Returns the content of a member; refuses one that would take more memory than the file."""
     if member.compress_type != zipfile.ZIP_STORED:
-        raise ModelFileError(f"{path}: {name!r} in it is compressed, which torch.export.save never does")
-    if name.endswith(".json"):
-        if member.file_size > _LARGEST_GRAPH:
-            raise ModelFileError(f"{path}: {name!r} in it has {member.file_size} bytes, more than {_LARGEST_GRAPH}")
-        return _check_text(path, name, archive.read(member))
-    content = archive.read(member)
-    if _is_pickled(content):
-        _check_tensors(path, name, content)
-    elif not _PLAIN.fullmatch(name):
-        raise ModelFileError(f"{path}: {name!r} in it is no part of an exported program")
+        raise ModelFileError(f"{path}: {member.filename!r} in it is compressed, which torch.export.save never does")
+    try:
+        return archive.read(member)
+    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
+        raise ModelFileError(f"{path}: {member.filename!r} in it cannot be read: {error}") from error
+
+
+def _look_through(path: Path, name: str, content: bytes) -> bool:
+    """Refuses a member that is not what it should be; returns whether it is a graph."""
+    if _TEXT.fullmatch(name):
+        if len(content) > _LARGEST_GRAPH:
+            raise ModelFileError(f"{path}: {name!r} in it has {len(content)} bytes, more than {_LARGEST_GRAPH}")
+        return _check_text(path, name, content)
+    if _TENSORS.fullmatch(name):
+        if content:
+            _check_tensors(path, name, content)
+    elif not _NUMBERS.fullmatch(name):
+        raise ModelFileError(
+            f"{path}: {name!r} in it is no part of an exported program; give a file of torch.export.save"
+        )
     return False
-
-
-def _is_pickled(content: bytes) -> bool:
-    return content[:2] == b"PK" or content[:1] == b"\x80"
 
 
 def _check_tensors(path: Path, name: str, content: bytes) -> None:
@@ -93,9 +118,15 @@ def _check_text(path: Path, name: str, content: bytes) -> bool:
             raise ModelFileError(f"{path}: its graph calls {value!r}, which is no operation on tensors")
         if key == "expr_str" or (key == "guards_code" and value):
             raise ModelFileError(f"{path}: it was exported with dynamic shapes; export it without dynamic_shapes")
-        if key == "use_pickle" and value and "weights" not in name:
-            raise ModelFileError(f"{path}: {name!r} in it names objects that are no tensors")
+        if (key == "use_pickle" and value) or (key == "path_name" and not _is_name(value)):
+            raise ModelFileError(f"{path}: {name!r} in it names objects that are no plain tensors")
+        if key in ("in_spec", "out_spec") and _IMPORTING.search(str(value)):
+            raise ModelFileError(f"{path}: the network takes or gives a container that is no tuple, list or dict")
     return is_graph
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(_CONTENT.fullmatch(value))
 
 
 def _entries(held: object) -> Iterator[tuple[str, object]]:

@@ -100,8 +100,12 @@ def _pickled(path: Path) -> "Mapping[str, torch.Tensor]":
     import torch
 
     if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            packed = [member.filename for member in archive.infolist() if member.compress_type != zipfile.ZIP_STORED]
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = archive.infolist()
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            raise ModelFileError(f"{path} is a damaged archive: {error}") from error
+        packed = [member.filename for member in members if member.compress_type != zipfile.ZIP_STORED]
         if packed:
             raise ModelFileError(f"{path}: {packed[0]!r} in it is compressed, which torch.save never does")
     try:
@@ -114,7 +118,7 @@ def _pickled(path: Path) -> "Mapping[str, torch.Tensor]":
             f"{path} holds more than tensors{f' ({reason})' if reason else ''}; "
             "save a state dict alone: torch.save(module.state_dict(), path)"
         ) from error
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError, AttributeError, TypeError, AssertionError) as error:
+    except Exception as error:  # of many kinds, as many as there are ways to damage a pickle
         raise ModelFileError(f"{path} is no file of torch.save: {error}") from error
     if isinstance(held, Mapping) and isinstance(held.get("state_dict"), Mapping):
         held = held["state_dict"]

@@ -87,7 +87,16 @@ def pickled(value):
     return file.getvalue()
 
 
-@pytest.mark.parametrize("target", ["torch.load", "os.system", "_operator.methodcaller", "torch.ops.higher_order.cond"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "torch.load",
+        "os.system",
+        "_operator.methodcaller",
+        "torch.ops.higher_order.cond",
+        "torch.ops.aten.from_file.default",
+    ],
+)
 def test_a_graph_that_calls_anything_else_is_refused(target, path, tmp_path):
     with pytest.raises(jaxviz.ModelFileError, match=f"its graph calls '{target}', which is no operation on tensors"):
         jaxviz.from_torch(changed(path, tmp_path, edited(target=target)))
@@ -100,14 +109,68 @@ def test_expressions_are_refused(path, tmp_path):
     assert not (tmp_path / "done").exists()
 
 
-@pytest.mark.parametrize("member", ["sample_inputs", "weight_0"])
-def test_pickles_of_anything_but_tensors_are_refused_and_not_run(member, path, tmp_path):
+def test_pickles_of_anything_but_tensors_are_refused_and_not_run(path, tmp_path):
     Harmful.path = str(tmp_path / "done")
-    for content in (pickled((Harmful(),)), pickle.dumps(Harmful())):
-        made = changed(path, tmp_path, lambda name, old, new=content: new if member in name else old)
+    for content in (pickled((Harmful(),)), pickle.dumps(Harmful()), pickle.dumps(Harmful(), protocol=0)):
+        made = changed(path, tmp_path, lambda name, old, new=content: new if "sample_inputs" in name else old)
         with pytest.raises(jaxviz.ModelFileError, match="in it holds more than tensors"):
             jaxviz.from_torch(made)
     assert not (tmp_path / "done").exists()
+
+
+@pytest.mark.parametrize("folder", ["weights", "constants"])
+@pytest.mark.parametrize("place", ["model.pt", "opaque_obj_0", "custom_obj_0", "weight_0"])
+def test_pickles_in_the_place_of_numbers_are_refused_and_not_run(folder, place, path, tmp_path):
+    """PyTorch unpickles some members because of their names, and others because a table says so."""
+    Harmful.path = str(tmp_path / "done")
+    number = {"as_int": 1}
+    layout = {"sizes": [number], "strides": [number], "storage_offset": {"as_int": 0}, "layout": 7}
+    meta = {"dtype": 1, "requires_grad": False, "device": {"type": "cpu", "index": None}, **layout}
+    entry = {"path_name": place, "is_param": False, "use_pickle": place == "weight_0", "tensor_meta": meta}
+    content = pickle.dumps(Harmful(), protocol=0)  # which begins as numbers may
+    made = changed(
+        path,
+        tmp_path,
+        lambda name, old: (
+            json.dumps({"config": {"0.weight": entry}}).encode()
+            if f"{folder}_config" in name
+            else None
+            if name.endswith(f"{folder}/{place}")
+            else old
+        ),
+    )
+    with zipfile.ZipFile(made, "a") as archive:
+        archive.writestr(f"network/data/{folder}/{place}", content)
+    with pytest.raises(jaxviz.ModelFileError):
+        jaxviz.from_torch(made)
+    assert not (tmp_path / "done").exists()
+
+
+def test_weights_may_begin_with_any_bytes(tmp_path):
+    """Their first bytes may be those of a pickle or an archive by chance."""
+    for first in (b"\x80\x02\x80\x3f", b"PK\x03\x04"):
+        module = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1))
+        weight = torch.from_numpy(np.frombuffer(first, np.float32).reshape(1, 1, 1, 1).copy())
+        module[0].weight = torch.nn.Parameter(weight)
+        torch.export.save(torch.export.export(module.eval(), (torch.zeros(1, 1, 6, 6),)), tmp_path / "network.pt2")
+        model = jaxviz.from_torch(tmp_path / "network.pt2")
+        assert np.asarray(model.variables["0.weight"]).tobytes() == first
+
+
+def test_containers_that_import_modules_are_refused(path, tmp_path):
+    key = json.dumps([{"__enum__": True, "fqn": "antigravity:x", "name": "y"}])
+    spec = json.dumps([1, {"type": "builtins.dict", "context": key, "children_spec": []}])
+    with pytest.raises(jaxviz.ModelFileError, match="no tuple, list or dict"):
+        jaxviz.from_torch(changed(path, tmp_path, edited(out_spec=spec)))
+
+
+def test_members_of_other_names_are_refused(path, tmp_path):
+    for name in ("network/data/aotinductor/../../../done.json", "network/data/aotinductor/model/code.pt"):
+        made = changed(path, tmp_path, lambda name, old: old)
+        with zipfile.ZipFile(made, "a") as archive:
+            archive.writestr(name, b"{}")
+        with pytest.raises(jaxviz.ModelFileError, match="is no part of an exported program"):
+            jaxviz.from_torch(made)
 
 
 def test_other_files_are_refused(path, tmp_path):
@@ -122,6 +185,10 @@ def test_other_files_are_refused(path, tmp_path):
     with zipfile.ZipFile(other, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("network/models/model.json", b"0" * 1000)
     with pytest.raises(jaxviz.ModelFileError, match="is compressed"):
+        jaxviz.from_torch(other)
+    content = path.read_bytes()
+    other.write_bytes(content.replace(b"PK\x01\x02", b"PK\x01\x03"))
+    with pytest.raises(jaxviz.ModelFileError, match="is a damaged archive"):
         jaxviz.from_torch(other)
     without_weights = changed(path, tmp_path, lambda name, old: None if "weights_config" in name else old)
     with pytest.raises(jaxviz.ModelFileError, match=r"cannot be read by torch\.export\.load"):

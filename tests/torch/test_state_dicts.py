@@ -83,6 +83,14 @@ def test_other_files_are_refused(name, content, message, model, tmp_path):
         load_state_dict(path, into=model)
 
 
+def test_a_damaged_archive_is_refused(model, tmp_path):
+    path = tmp_path / "a.pth"
+    torch.save(network(1).state_dict(), path)
+    path.write_bytes(path.read_bytes().replace(b"PK\x01\x02", b"PK\x01\x03"))
+    with pytest.raises(jaxviz.ModelFileError, match="is a damaged archive"):
+        load_state_dict(path, into=model)
+
+
 def test_misfits_are_all_listed(model):
     state = network(1, channels=5).state_dict()
     state["more"] = state.pop("1.running_mean")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxviz.torch.operations.computation import EACH, Call, Channels, Number, Operation, along
-from jaxviz.torch.tensors import Tensor, together
+from jaxviz.torch.tensors import Tensor
 
 __all__ = ["OPERATIONS", "PROBABILITIES"]
 
@@ -88,11 +88,6 @@ def _prelu_channels(call: Call) -> Channels:
 
 def _glu(x: Tensor, axis: int = -1) -> Tensor:
     return x.like(jax.nn.glu(x.array, axis=x.place(axis)))
-
-
-def _gated(x: Tensor, gate: Tensor) -> Tensor:
-    (a, b), order = together(x, gate)
-    return Tensor(a * jax.nn.sigmoid(b), order)
 
 
 PROBABILITIES = frozenset({"sigmoid", "softmax", "_softmax", "log_softmax", "_log_softmax"})

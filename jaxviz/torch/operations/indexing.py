@@ -1,5 +1,6 @@
 """Indexing: parts of a tensor, tensors side by side, rolled, flipped, and put into another."""
 
+import itertools
 from collections.abc import Sequence
 
 import jax
@@ -8,6 +9,7 @@ from jax import lax
 from jaxtyping import Array
 
 from jaxviz.torch.operations.computation import Call, Channels, Operation, Read, along, whole
+from jaxviz.torch.operations.shaping import expanded
 from jaxviz.torch.tensors import Tensor
 
 __all__ = ["OPERATIONS"]
@@ -39,7 +41,9 @@ def _chunk(x: Tensor, count: int, axis: int = 0) -> tuple[Tensor, ...]:
     return _split(x, -(-x.shape[axis] // count), axis)
 
 
-def _tensor_split(x: Tensor, count: int, axis: int = 0) -> tuple[Tensor, ...]:
+def _tensor_split(x: Tensor, count: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+    if not isinstance(count, int):  # where the parts begin
+        return tuple(_slice(x, axis, *ends) for ends in itertools.pairwise((0, *count, x.shape[axis])))
     size, rest = divmod(x.shape[axis], count)
     return _split(x, [size + (place < rest) for place in range(count)], axis)
 
@@ -128,7 +132,7 @@ def _index_put(x: Tensor, indices: Sequence[Tensor | None], values: Tensor, accu
 
 
 def _copy(x: Tensor, source: Tensor, *_) -> Tensor:
-    return x.like(jnp.broadcast_to(source.ordered(x.order), x.array.shape)) if source.ndim == x.ndim else source
+    return expanded(source, x.shape)
 
 
 def _unfold(x: Tensor, axis: int, size: int, step: int) -> Tensor:

@@ -67,8 +67,10 @@ def _norm(x: Tensor, order: Number | None = 2, axes=None, keep: bool = False, *_
     def length(array: Array, **axis) -> Array:
         if order in (None, 2):
             return jnp.sqrt(jnp.sum(jnp.square(array), **axis))
-        if order == float("inf"):
-            return jnp.max(jnp.abs(array), **axis)
+        if abs(order) == float("inf"):
+            return (jnp.max if order > 0 else jnp.min)(jnp.abs(array), **axis)
+        if order == 0:
+            return jnp.sum((array != 0).astype(array.dtype), **axis)
         if order == 1:
             return jnp.sum(jnp.abs(array), **axis)
         return jnp.sum(jnp.abs(array) ** order, **axis) ** (1 / order)

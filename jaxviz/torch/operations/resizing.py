@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from jaxviz.layers.resampling import weigh
 from jaxviz.torch.operations.computation import Call, Number, Operation, along
@@ -104,11 +104,7 @@ def _resized(x: Tensor, sizes: Sequence[int], ratios: Sequence[float | None], we
         jnp.asarray(weights(side, view, 1 / ratio if ratio else side / view, flag), pictures.dtype)
         for side, view, ratio in zip(sides, sizes, ratios, strict=True)
     ]
-    return Tensor(jnp.stack([_weighed(picture, matrices) for picture in pictures]), order)
-
-
-def _weighed(picture: Array, matrices: Sequence[Array]) -> Array:
-    return weigh(picture, matrices)
+    return Tensor(jnp.stack([weigh(picture, matrices) for picture in pictures]), order)
 
 
 def _by_size(weights: Weights, rank: int, *, has_flag: bool, exact: bool = False) -> dict[str, Callable[..., Tensor]]:

@@ -10,7 +10,7 @@ from jaxtyping import Array
 from jaxviz.torch.operations.computation import EACH, Call, Channels, Operation, on_channel, whole
 from jaxviz.torch.tensors import Tensor
 
-__all__ = ["OPERATIONS", "reshaped"]
+__all__ = ["OPERATIONS", "expanded", "reshaped"]
 
 
 def reshaped(x: Tensor, shape: Sequence[int]) -> Tensor:
@@ -61,10 +61,6 @@ def _runs(before: Sequence[int], after: Sequence[int]) -> Iterator[tuple[list[in
                 right *= after[j]
                 j += 1
         yield sources, targets
-
-
-def _view(x: Tensor, shape: Sequence[int]) -> Tensor:
-    return reshaped(x, shape)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +171,8 @@ def _unsqueezing(call: Call) -> Channels:
     return Channels(x.axis + (call.arguments[1] % len(call.shape) <= x.axis), ("channel",))
 
 
-def _expand(x: Tensor, shape: Sequence[int] | Tensor, *_settings) -> Tensor:
+def expanded(x: Tensor, shape: Sequence[int] | Tensor, *_settings) -> Tensor:
+    """Repeats the axes of length 1 that are longer in another shape; -1 leaves one as it is."""
     wanted = shape.shape if isinstance(shape, Tensor) else tuple(shape)
     for _ in range(len(wanted) - x.ndim):
         x = _unsqueeze(x, 0)
@@ -184,6 +181,7 @@ def _expand(x: Tensor, shape: Sequence[int] | Tensor, *_settings) -> Tensor:
 
 
 def _repeat(x: Tensor, times: Sequence[int]) -> Tensor:
+    times = (*[1] * (x.ndim - len(times)), *times)
     for _missing in range(len(times) - x.ndim):
         x = _unsqueeze(x, 0)
     return x.like(jnp.tile(x.array, [times[axis] for axis in x.order]))
@@ -221,16 +219,16 @@ def _channel_shuffle(x: Tensor, groups: int) -> Tensor:
 
 
 _SAME = Operation(_same, EACH)
-_VIEW = Operation(_view, _reshaping)
+_VIEW = Operation(reshaped, _reshaping)
 
 OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(("alias", "alpha_dropout", "clone", "contiguous", "detach", "detach_", "dropout"), _SAME),
     **dict.fromkeys(("feature_alpha_dropout", "feature_dropout", "lift_fresh_copy", "native_dropout"), _SAME),
     **dict.fromkeys(("view", "reshape", "_unsafe_view", "_reshape_alias", "view_copy"), _VIEW),
-    "broadcast_to": Operation(_expand, whole),
+    "broadcast_to": Operation(expanded, whole),
     "channel_shuffle": Operation(_channel_shuffle, whole),
-    "expand": Operation(_expand, whole),
-    "expand_as": Operation(_expand, whole),
+    "expand": Operation(expanded, whole),
+    "expand_as": Operation(expanded, whole),
     "flatten": Operation(_flatten, _reshaping),
     "movedim": Operation(_moveaxis, lambda call: _moved(_moved_axes(len(call.shape), *call.arguments[1:3]), call)),
     "native_channel_shuffle": Operation(_channel_shuffle, whole),
