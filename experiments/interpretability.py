@@ -4,7 +4,7 @@ Command:  python -m experiments.interpretability --data mnist.npz --out out     
           python -m experiments.interpretability --photographs FOLDER --out out       photographs
 Time:     half an hour for digits and two hours for photographs on 2 cores; --channels, --classes, --steps and
           --recipes for less. Photographs need `pip install '.[photographs]'`.
-Expected: the default above the other presets in most layers; docs/recipes.md has the tables.
+Expected: on photographs the default explains about as much as lucid; docs/recipes.md has tables for other units.
 
 For each layer some units are drawn at random by a seed, and the pictures of each recipe, of so many steps each, are
 measured: the share of pairs of real images that the observer tells right by the picture (0.5 is guessing), beside what

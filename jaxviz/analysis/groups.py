@@ -32,7 +32,7 @@ class Groups:
     negative: float
 
     def objective(self, *, power: float = 2.0) -> Objective:
-        """Returns what a picture of each group maximises: the group's direction."""
+        """Returns what a picture of each group maximizes: the group's direction."""
         return direction(self.layer, self.directions, power=power)
 
     def strongest(self, count: int = 8) -> Int[np.ndarray, "groups count"]:

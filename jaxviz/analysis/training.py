@@ -77,7 +77,7 @@ def history(
 
     Args:
       models: the states, in order; ``model.replace(variables=…)`` makes one of another checkpoint.
-      objective: what to maximise, one or a batch; as of `jaxviz.visualize`.
+      objective: what to maximize, one or a batch; as of `jaxviz.visualize`.
       recipe: how to climb; the one that suits the first state when None.
       names: what each state is called, such as ``"epoch 3"``; their numbers from 0 when None.
       steps: how many steps are made in each state; the recipe's own number when None.

@@ -1,4 +1,4 @@
-"""Objectives: one image's activations -> a scalar to be maximised.
+"""Objectives: one image's activations -> a scalar to be maximized.
 
 An objective is a pytree: layer names are static, numbers are leaves. A batch of objectives is an objective whose leaves
 have a leading axis, so that one compiled program serves every filter. Objectives add, subtract and multiply exactly:

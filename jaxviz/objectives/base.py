@@ -27,7 +27,7 @@ _MANY = 8  # terms alike that are computed one by one; more are computed at once
 
 
 class Objective(abc.ABC):
-    """What is maximised: a pytree and a callable.
+    """What is maximized: a pytree and a callable.
 
     ``resolve`` fits it to a model. Every leaf of a resolved objective has a leading axis, of length 1 or the number of
     ``labels``. When the objective is called, under ``vmap``, the leaves no longer have this axis.

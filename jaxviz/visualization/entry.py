@@ -53,7 +53,7 @@ def visualize(
 
     Args:
       model: the network.
-      objective: what to maximise, one or a batch: ``objectives.channel("conv2d_3")``; any function of activations; or
+      objective: what to maximize, one or a batch: ``objectives.channel("conv2d_3")``; any function of activations; or
         a text such as ``"conv2d_3:3 - 0.5*conv2d_4:7"``; `jaxviz.objectives.expressions` describes its form.
       recipe: a ``Recipe`` or the name of one; by default the one that suits the model, see
         `jaxviz.recipes.default_for`.

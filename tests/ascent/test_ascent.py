@@ -262,7 +262,7 @@ def test_a_linear_filter_s_picture_is_its_kernel():
 
 FULL = Recipe(
     name="full",
-    parameterization=Pixels(),
+    parameterization=Pixels(clip=True),
     optimizer=deferred(optax.adam, deferred(optax.cosine_decay_schedule, 0.1, Steps())),
     steps=4,
     transforms=(Pad(1, 0.5), Jitter(2), Noise(deferred(optax.linear_schedule, 0.1, 0.0, Steps()))),
