@@ -84,12 +84,13 @@ def groups(
     import warnings
 
     found = layer_with_positions(model, layer)
-    if not 0 < count <= (found.channels or 0):
-        raise JaxvizError(
-            f"{count} groups of layer {layer!r}: give from 1 to {found.channels}, as many as it has units"
-        )
     activations = activations_of(model, checked_images(images, model), found)
     rows = activations.reshape(-1, activations.shape[-1])
+    if not 0 < count <= min(rows.shape):
+        raise JaxvizError(
+            f"{count} groups of layer {layer!r}: give from 1 to {min(rows.shape)}; it has {rows.shape[1]} units, and "
+            f"{rows.shape[0]} positions in these images"
+        )
     positive = np.maximum(rows, 0)
     length = np.linalg.norm(rows)
     if not positive.any():

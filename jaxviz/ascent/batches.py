@@ -67,7 +67,8 @@ def climb(
     batch = compiled(model, objective, starts, key, recipe=recipe, frames=frames, width=width, staged=every is not None)
     store = None
     if keep is not None:
-        told = {"weights, objectives and starts": digest(model, objective.labels(), (objective, starts))}
+        told = {"range": _range(model)}  # of the images, and what is done to them: the weights do not tell
+        told |= {"weights, objectives and starts": digest(model, objective.labels(), (objective, starts))}
         told |= {} if frames is None else {"frames": str(frames)}
         store = Store(keep, {**facts, **told, "chunk": str(batch.chunk)})
     owners = batch.owners
@@ -244,6 +245,14 @@ def digest(model: Model, labels: Sequence[str] = (), more: PyTree = None) -> str
         hashed.update(f"{array.dtype} {array.shape}".encode())
         hashed.update(np.ascontiguousarray(array).tobytes())
     return hashed.hexdigest()
+
+
+def _range(model: Model) -> str:
+    function = model.preprocess
+    # A function's name, as of an objective: its place in memory is another in each process.
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    told = repr(function) if dataclasses.is_dataclass(function) else name
+    return f"{model.canvas.low:g} to {model.canvas.high:g}" + ("" if function is None else f", then {told}")
 
 
 def _bytes(programs: Whole | Stages) -> int:

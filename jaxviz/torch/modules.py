@@ -11,7 +11,7 @@ from jaxtyping import Array
 
 from jaxviz.networks.layer import Canvas, unknown_layer
 from jaxviz.networks.model import Model
-from jaxviz.networks.preprocessing import Preprocessing
+from jaxviz.networks.preprocessing import Preprocessing, unstated
 from jaxviz.torch.archives import read
 from jaxviz.torch.conversion import convert
 from jaxviz.torch.exporting import export
@@ -49,8 +49,8 @@ def from_torch(
         made; or the path of the ``.pt2`` file that ``torch.export.save`` wrote.
       input_shape: channels, height and width of the image; ``(3, 224, 224)`` when left out. A program has its own.
       preprocessing: the range of the images, and what stands between them and the network; see
-        `jaxviz.Preprocessing`. When left out, what the module says of itself (timm's networks do), or else images of
-        0 to 1 as they are; torchvision's networks take ``"torch"``.
+        `jaxviz.Preprocessing`. When left out, what the module says of itself (timm's networks do), or else 0 to 1
+        is assumed; torchvision's networks take ``"torch"``.
       output: the last layer; what the network returns when None, the first where it returns several.
       logits: what the last layer is the softmax or sigmoid of; found when None and there is one.
 
@@ -103,7 +103,7 @@ def from_torch(
         output=output or naming.output,
         logits=logits or (output if output else naming.logits),
     )
-    return model.with_preprocessing(preprocessing or _own_preprocessing(module, shape) or "0-1")
+    return model.with_preprocessing(preprocessing or _own_preprocessing(module, shape) or unstated(shape[0]))
 
 
 def _torch():

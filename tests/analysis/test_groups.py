@@ -15,7 +15,8 @@ IMAGES[RNG.random(IMAGES.shape) < 0.5] = 0  # else other groups would explain th
 
 
 def network(variables, image):
-    return {"mixed": image @ variables, "shifted": image @ variables - 1.0, "one": (image @ variables).mean((0, 1))}
+    mixed = image @ variables
+    return {"mixed": mixed, "shifted": mixed - 1.0, "few": mixed[:1, :2], "one": mixed.mean((0, 1))}
 
 
 def model():
@@ -45,7 +46,8 @@ def test_what_is_negative_is_left_out_and_said():
 @pytest.mark.parametrize(
     ("layer", "images", "count", "message"),
     [
-        ("mixed", IMAGES, 7, "7 groups of layer 'mixed': give from 1 to 6, as many as it has units"),
+        ("mixed", IMAGES, 7, "7 groups of layer 'mixed': give from 1 to 6; it has 6 units, and 100 "),
+        ("few", IMAGES[:1], 3, "3 groups of layer 'few': give from 1 to 2; it has 6 units, and 2 positions in these"),
         ("mixed", 0 * IMAGES, 2, "no unit of layer 'mixed' is active on these images; give others"),
         ("one", IMAGES, 2, "layer 'one' .* has no positions; name a convolution or a pool"),
     ],

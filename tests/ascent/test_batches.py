@@ -138,6 +138,14 @@ def test_another_run_is_refused_with_the_difference_named(tiny, tmp_path, change
         jaxviz.visualize(tiny, obj.channel("second"), "seed", **settings | change)
 
 
+@pytest.mark.parametrize("preprocessing", ["0-255", jaxviz.Preprocessing(function=lambda image: 2 * image - 1)])
+def test_another_range_or_conversion_of_the_images_is_another_run(tiny, tmp_path, preprocessing):
+    settings = {"steps": 3, "chunk": 1, "keep": tmp_path}
+    jaxviz.visualize(tiny.with_preprocessing("0-1"), obj.channel("second", 0), "seed", **settings)
+    with pytest.raises(jaxviz.JaxvizError, match="keeps another run: its range is 0 to 1, not 0 to "):
+        jaxviz.visualize(tiny.with_preprocessing(preprocessing), obj.channel("second", 0), "seed", **settings)
+
+
 def test_other_weights_are_another_run(tiny, tmp_path):
     other = tiny.replace(variables=jax.tree.map(lambda leaf: leaf * 2, tiny.variables))
     digests = {batches.digest(model, ["second:1"]) for model in (tiny, other)}

@@ -258,6 +258,12 @@ def test_a_module_says_how_its_images_were_prepared():
     np.testing.assert_allclose(model.ask(image, lambda activations: activations["output"]), expected, atol=1e-6)
     plain = jaxviz.from_torch(module, (3, 4, 4), preprocessing="-1-1")
     assert (plain.canvas.low, plain.preprocess) == (-1, None)
+    assert not model.canvas.is_assumed
+
+
+def test_a_range_that_nobody_states_is_an_assumption():
+    assert jaxviz.from_torch(torch.nn.Conv2d(3, 2, 1), (3, 4, 4)).canvas.is_assumed
+    assert not jaxviz.from_torch(torch.nn.Conv2d(3, 2, 1), (3, 4, 4), preprocessing="0-1").canvas.is_assumed
 
 
 def test_half_precision_becomes_float32():
