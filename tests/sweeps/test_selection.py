@@ -1,6 +1,7 @@
 """Which layers are swept, and why others are not."""
 
 import json
+from pathlib import Path
 
 import flax.linen as nn
 import jax
@@ -122,7 +123,7 @@ def test_images_that_differ_need_positions(tmp_path):
 
 def test_the_command_line_says_what_is_left_out(monkeypatch, capsys, tmp_path, ordinary, tiny):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(jaxviz.keras, "load", lambda *_, **__: {"a.h5": ordinary, "b.h5": tiny}[_[0].name])
+    monkeypatch.setattr(jaxviz.keras, "load", lambda *_, **__: {"a.h5": ordinary, "b.h5": tiny}[Path(_[0]).name])
     for name in ("a.h5", "b.h5"):
         (tmp_path / name).touch()
     _, out, _ = run(monkeypatch, capsys, "sweep", "a.h5", "--steps", 1, "--out", "a")
