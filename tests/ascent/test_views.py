@@ -124,6 +124,7 @@ def test_layouts():
     assert in_layout(IMAGE, CANVAS) is IMAGE
 
 
+@pytest.mark.filterwarnings("ignore:.*left the range:jaxviz.JaxvizWarning")
 @pytest.mark.parametrize("group", [1, 2])
 def test_channels_first_is_the_same_picture_turned(group):
     """The same network in both layouts: the same noise, the same views, the same picture."""
