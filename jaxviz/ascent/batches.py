@@ -238,8 +238,12 @@ def compiled(
 
 
 def digest(model: Model, labels: Sequence[str] = (), more: PyTree = None) -> str:
-    """Returns what tells two runs apart besides their recipe: weights, labels (a function's is its name), and more."""
+    """Returns what tells two runs apart besides recipe and range: weights, conversion of images, labels, and more.
+
+    A function is told by its name.
+    """
     hashed = hashlib.sha256(repr((model.layers, list(labels))).encode())
+    hashed.update((_conversion(model) or "").encode())
     for leaf in jax.tree.leaves((model.variables, more)):
         array = np.asarray(leaf)
         hashed.update(f"{array.dtype} {array.shape}".encode())
@@ -248,11 +252,16 @@ def digest(model: Model, labels: Sequence[str] = (), more: PyTree = None) -> str
 
 
 def _range(model: Model) -> str:
+    conversion = _conversion(model)
+    return f"{model.canvas.low:g} to {model.canvas.high:g}" + ("" if conversion is None else f", then {conversion}")
+
+
+def _conversion(model: Model) -> str | None:
+    """Names what converts images to the network's input: a function by its name, one with settings by these too."""
     function = model.preprocess
-    # A function's name, as of an objective: its place in memory is another in each process.
-    name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    told = repr(function) if dataclasses.is_dataclass(function) else name
-    return f"{model.canvas.low:g} to {model.canvas.high:g}" + ("" if function is None else f", then {told}")
+    if function is None or dataclasses.is_dataclass(function):
+        return None if function is None else repr(function)
+    return getattr(function, "__qualname__", None) or type(function).__qualname__
 
 
 def _bytes(programs: Whole | Stages) -> int:

@@ -41,7 +41,7 @@ class Manifest:
       model: the network's name.
       source: the path, as given, and the sha256 of the ``file`` that it came from, or ``module:attribute``, and the
         ``options`` that describe it; empty where it came from none.
-      weights: a sha256 of its layers and variables.
+      weights: a sha256 of its layers, its variables and the name of what converts images to its input.
       canvas: shape, range and layout of the images.
       facts: key, precision and versions, as text, which all recipes share.
       recipes: the values of each recipe, as text, by its name; at least one.

@@ -148,8 +148,9 @@ def test_another_range_or_conversion_of_the_images_is_another_run(tiny, tmp_path
 
 def test_other_weights_are_another_run(tiny, tmp_path):
     other = tiny.replace(variables=jax.tree.map(lambda leaf: leaf * 2, tiny.variables))
-    digests = {batches.digest(model, ["second:1"]) for model in (tiny, other)}
-    assert len(digests) == 2
+    converted = tiny.with_preprocessing(jaxviz.Preprocessing(function=lambda image: 2 * image - 1))
+    digests = {batches.digest(model, ["second:1"]) for model in (tiny, other, converted)}
+    assert len(digests) == 3
 
 
 @pytest.mark.parametrize("recipe", PRESETS)
