@@ -102,8 +102,10 @@ def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
         return "missing"
     try:
         there = layer.report_of(recipe)
-        if there is None or there.labels != layer.labels(np.arange(layer.channels)):
+        if there is None or not _is_of_units(there.labels, layer):
             return "damaged"
+        if there.labels != layer.labels(np.arange(layer.channels)):
+            return "missing"  # its classes have other names by now
         digest, wired = there.facts.get(_DIGEST), there.facts.get(_WIRED, "nothing known")
         best, weights, alike = layer.real, layer.strongest, layer.alike
     except (JaxvizError, TypeError, KeyError):  # damaged, or something else
@@ -118,6 +120,14 @@ def condition(layer: SweptLayer, recipe: str, real: Given | None) -> Condition:
     known = len(weights.channels) == layer.channels if weights is not None else wired == "nothing known"
     ordered = _ALIKE not in there.facts or (alike is not None and len(alike) == layer.channels)
     return "sound" if shown and known and ordered else "damaged"
+
+
+def _is_of_units(labels: Sequence[str], layer: SweptLayer) -> bool:
+    """Tells whether labels are those of a layer's units, in order, whatever the units are called."""
+    units = [f"{layer.name}:{number}" for number in range(layer.channels)]
+    return len(labels) == len(units) and all(
+        label == unit or label.startswith(f"{unit} ") for label, unit in zip(labels, units, strict=True)
+    )
 
 
 def measure(model: Model, layer: SweptLayer, recipe: Recipe, real: Given | None) -> None:
