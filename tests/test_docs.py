@@ -65,6 +65,7 @@ def python_of(page):
     return [block for block in blocks(page) if block.language == "python" and block.reason is None]
 
 
+@pytest.mark.filterwarnings("ignore:.*left the range:jaxviz.JaxvizWarning")  # as published recipes do
 @pytest.mark.parametrize("page", [page for page in PAGES if python_of(page)], ids=lambda page: page.stem)
 def test_python_runs_from_top_to_bottom(page, desk, few_steps, capsys):
     names = {"__name__": "__main__"}

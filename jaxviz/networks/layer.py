@@ -78,8 +78,8 @@ def unknown_layer(name: str, names: Sequence[str]) -> UnknownNameError:
     """Returns the error for a layer that a model does not have, with the names that it does have, or the nearest.
 
     Example:
-      >>> print(unknown_layer("conv9", ["conv1", "conv2", "dense"]))
-      unknown layer 'conv9' (did you mean 'conv1'?); this model has conv1, conv2, dense
+      >>> print(unknown_layer("conv9", ["conv1", "pool", "dense"]))
+      unknown layer 'conv9' (did you mean 'conv1'?); this model has conv1, pool, dense
     """
     if len(names) <= _MOST_NAMED:
         close = difflib.get_close_matches(str(name), names, n=1)
