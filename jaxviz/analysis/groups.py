@@ -1,6 +1,7 @@
 """Groups: model + images -> units of a layer that are active together."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -81,7 +82,6 @@ def groups(
         from sklearn.exceptions import ConvergenceWarning
     except ImportError as error:
         raise JaxvizError("groups need scikit-learn; run pip install '.[analysis]'") from error
-    import warnings
 
     found = layer_with_positions(model, layer)
     activations = activations_of(model, checked_images(images, model), found)
