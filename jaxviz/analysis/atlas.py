@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -28,6 +29,23 @@ from jaxviz.visualization import visualize
 __all__ = ["atlas"]
 
 _EMBEDDED = 20_000  # points that the embedding places itself
+
+
+class _Asked(NamedTuple):
+    """What decides which cells there are."""
+
+    grids: tuple[int, ...]
+    positions: int
+    fewest: int
+    patches: int
+    seed: int
+
+    def check(self) -> None:
+        if not self.grids or min(self.grids) < 1:
+            raise JaxvizError(f"grids {self.grids}: give one or more numbers of cells, each 1 or more")
+        for name, least in (("positions", 1), ("fewest", 1), ("patches", 1), ("seed", 0)):
+            if (number := getattr(self, name)) < least:
+                raise JaxvizError(f"{name} of {number}: give {least} or more")
 
 
 def atlas(
@@ -96,18 +114,18 @@ def atlas(
       ((4, 28, 28, 1), 192)
     """
     found = layer_with_positions(model, layer)
-    asked = {"grids": tuple(grids), "positions": positions, "fewest": fewest, "patches": patches, "seed": seed}
-    _check(**asked)
+    asked = _Asked(tuple(grids), positions, fewest, patches, seed)
+    asked.check()
     smaller = model if side is None else resized(model, layer, side)
     chosen = default_for(smaller, quick=True) if recipe is None else find(recipe)
     chosen = chosen if steps is None else chosen.replace(steps=steps)
     if keep is None:
-        mapped = _mapped(model, found, images, embed, **asked)
+        mapped = _mapped(model, found, images, embed, asked)
     else:
         told = {"layer": layer, "images": digest_of(model, images), "network": digest(model)}
-        store = Store(Path(keep) / "cells", told | {name: str(value) for name, value in asked.items()})
+        store = Store(Path(keep) / "cells", told | {name: str(value) for name, value in asked._asdict().items()})
         if not store.has(0):
-            store.write(0, _mapped(model, found, images, embed, **asked).arrays())
+            store.write(0, _mapped(model, found, images, embed, asked).arrays())
         mapped = Atlas.of_arrays(store.read(0))
 
     done, total = 0, sum(len(level) for level in mapped.levels)
@@ -133,43 +151,18 @@ def atlas(
             stop=stop,
         )
         levels.append(level.with_pictures(made, objective.resolve(smaller).labels()))
-    return dataclasses.replace(mapped, levels=tuple(levels), recipe=f"{chosen.name}, {chosen.steps} steps")
+    made_by = f"{chosen.name}, {chosen.steps} steps"
+    return dataclasses.replace(mapped, levels=tuple(levels), recipe=made_by, class_names=model.class_names)
 
 
-def _check(*, grids: Sequence[int], positions: int, fewest: int, patches: int, seed: int) -> None:
-    for name, number, least in (
-        ("positions", positions, 1),
-        ("fewest", fewest, 1),
-        ("patches", patches, 1),
-        ("seed", seed, 0),
-    ):
-        if number < least:
-            raise JaxvizError(f"{name} of {number}: give {least} or more")
-    if not grids or min(grids) < 1:
-        raise JaxvizError(f"grids {tuple(grids)}: give one or more numbers of cells, each 1 or more")
-
-
-def _mapped(
-    model: Model,
-    layer: Layer,
-    images: ImageSource,
-    embed: Embed | None,
-    *,
-    grids: Sequence[int],
-    positions: int,
-    fewest: int,
-    patches: int,
-    seed: int,
-) -> Atlas:
+def _mapped(model: Model, layer: Layer, images: ImageSource, embed: Embed | None, asked: _Asked) -> Atlas:
     """Returns an atlas without pictures: everything that comes before the climbing."""
-    embed = embed or umap(seed)  # which says at once if it is not installed
-    survey = drawn(model, layer, images, positions=positions, seed=seed)
+    embed = embed or umap(asked.seed)  # which says at once if it is not installed
+    survey = drawn(model, layer, images, positions=asked.positions, seed=asked.seed)
     features = whitened(survey.vectors)
-    places = placed(features, embed, most=_EMBEDDED, seed=seed)
-    cells = [
-        binned(places, survey.vectors, features, survey.images, side=side, fewest=fewest, members=patches)
-        for side in grids
-    ]
+    places = placed(features, embed, most=_EMBEDDED, seed=asked.seed)
+    settings: dict = {"fewest": asked.fewest, "members": asked.patches}
+    cells = [binned(places, survey.vectors, features, survey.images, side=side, **settings) for side in asked.grids]
     points = np.unique(np.concatenate([of_side.members.ravel() for of_side in cells]))
     points = points[points >= 0]
     attributed = class_attributions(model, layer, images, survey, points)

@@ -77,14 +77,10 @@ class Atlas:
         try:
             levels = []
             for number in numbers:
-                of_level = {name: arrays[f"{number}/{name}"] for name in _names()}
+                of_level: dict = {name: arrays[f"{number}/{name}"] for name in _names()}
                 levels.append(Level(**{**of_level, "side": int(of_level["side"])}))
-            return Atlas(
-                **{name: str(arrays[name]) for name in _TEXTS},
-                class_names=tuple(map(str, arrays["class_names"])),
-                levels=tuple(levels),
-                **{name: arrays[name] for name in _OF_ALL},
-            )
+            of_all: dict = {name: str(arrays[name]) for name in _TEXTS} | {name: arrays[name] for name in _OF_ALL}
+            return Atlas(class_names=tuple(map(str, arrays["class_names"])), levels=tuple(levels), **of_all)
         except KeyError as error:
             raise JaxvizError(f"no atlas: it has no array {error}") from error
 
