@@ -15,7 +15,8 @@ from experiments import mnist_filters
 from jaxviz import cli
 from jaxviz.keras.default import default_path
 
-COMMANDS = ["layers", "convert", "visualize", "sweep", "gallery", "atlas", "report", "recipes", "bench"]
+COMMANDS = ["layers", "convert", "visualize", "sweep", "gallery", "report", "recipes", "bench"]
+COMMANDS += ["atlas", "attribution", "circuit", "history"]
 FILE = str(ROOT / "weights" / "mnist_cnn.hdf5")
 
 
