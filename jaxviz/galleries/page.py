@@ -15,6 +15,7 @@ _SITE = resources.files(__package__) / "site"
 _THEME = "theme.js"  # runs before the first paint
 _SCRIPTS = (
     *("base.js", "tiles.js", "curve.js", "histogram.js", "pictures.js", "network.js", "wall.js", "layer.js", "unit.js"),
+    *("map.js", "atlas.js"),
     *("search.js", "main.js"),
 )
 _STYLE = "gallery.css"
