@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from jaxviz.cli.atlas import atlas
 from jaxviz.cli.attribution import attribution
 from jaxviz.cli.bench import bench
 from jaxviz.cli.circuit import circuit
@@ -53,6 +54,10 @@ _COMMANDS: dict[Callable[..., None], list[str]] = {
     ],
     relate: ["jaxviz relate mnist --images weights/mnist_test_1000.npz"],
     gallery: ["jaxviz gallery mnist"],
+    atlas: [
+        "jaxviz atlas weights/mnist_cnn.hdf5 --layer conv2d_4 --images weights/mnist_test_1000.npz --out atlas",
+        "jaxviz atlas networks.py:trained --layer block11 --images photographs --side 128 --zoom 1 --out atlas",
+    ],
     report: [
         "jaxviz report mnist --layer conv2d_3 --sort selectivity",
         "jaxviz report pictures/conv2d_3.npz --model weights/mnist_cnn.hdf5 --images weights/mnist_test_1000.npz",
