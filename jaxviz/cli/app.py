@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from jaxviz.cli.atlas import atlas
 from jaxviz.cli.attribution import attribution
 from jaxviz.cli.bench import bench
 from jaxviz.cli.circuit import circuit
@@ -18,6 +19,7 @@ from jaxviz.cli.interrupts import STOPPED, interrupts
 from jaxviz.cli.layers import layers
 from jaxviz.cli.options import examples
 from jaxviz.cli.recipes import recipes
+from jaxviz.cli.relate import relate
 from jaxviz.cli.report import report
 from jaxviz.cli.running import run
 from jaxviz.cli.sweep import sweep
@@ -50,7 +52,12 @@ _COMMANDS: dict[Callable[..., None], list[str]] = {
         "jaxviz sweep weights/mnist_cnn.hdf5 --out mnist --images weights/mnist_test_1000.npz",
         "jaxviz sweep vgg16.h5 --layer 'block?_conv*' --out vgg --watch vgg.png",
     ],
+    relate: ["jaxviz relate mnist --images weights/mnist_test_1000.npz"],
     gallery: ["jaxviz gallery mnist"],
+    atlas: [
+        "jaxviz atlas weights/mnist_cnn.hdf5 --layer conv2d_4 --images weights/mnist_test_1000.npz --out atlas",
+        "jaxviz atlas networks.py:trained --layer block11 --images photographs --side 128 --zoom 1 --out atlas",
+    ],
     report: [
         "jaxviz report mnist --layer conv2d_3 --sort selectivity",
         "jaxviz report pictures/conv2d_3.npz --model weights/mnist_cnn.hdf5 --images weights/mnist_test_1000.npz",
