@@ -14,9 +14,10 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, PyTree
 
 from jaxviz.ascent import chunks, programs
-from jaxviz.ascent.ascent import Ascent, turns
 from jaxviz.ascent.programs import Stages, Whole
+from jaxviz.ascent.states import Ascent
 from jaxviz.ascent.store import Store
+from jaxviz.ascent.way import turns
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.recipes import Recipe

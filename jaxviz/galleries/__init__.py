@@ -11,6 +11,7 @@ from jaxviz.galleries.details import TOGETHER
 from jaxviz.galleries.drawing import lines
 from jaxviz.galleries.layers import Reader, write_layer
 from jaxviz.galleries.publication import published
+from jaxviz.galleries.relations import neighbours
 from jaxviz.galleries.scripts import number, safe, write_script
 from jaxviz.networks.layer import unknown_layer
 from jaxviz.reports.findings import STATUSES
@@ -63,7 +64,7 @@ def gallery(
     directory = Path(out) if out is not None else Path(sweep.directory) / "gallery"
     for layer in sweep.layers:
         check_layer(layer)
-    readers = _readers(sweep)
+    readers, after = _readers(sweep), neighbours(sweep.layers)
     maps = [one if isinstance(one, Atlas) else Atlas.load(one) for one in atlases]
     for one in maps:
         if one.layer not in (names := [layer.name for layer in sweep.network]):
@@ -74,7 +75,8 @@ def gallery(
             folder = files / f"{place:03d}-{safe(layer.name)}"
             folder.mkdir()
             advance = progress or (lambda _: None)
-            swept.append(write_layer(layer, sweep.canvas, folder, readers=readers.get(layer.name, {}), advance=advance))
+            known: dict = {"readers": readers.get(layer.name, {}), "after": after.get(layer.name, {})}
+            swept.append(write_layer(layer, sweep.canvas, folder, **known, advance=advance))
         data = files / "data"
         data.mkdir()
         written = [write_atlas(one, files, place) for place, one in enumerate(maps)]
