@@ -144,6 +144,10 @@ def window(browser):
     assert said == []
 
 
+def heading(page, text):
+    page.wait_for_function("text => document.querySelector('h1')?.textContent === text", arg=text)
+
+
 def colour(page, x, y):
     """Returns the colour of the map at a place, in pixels from the corner inside its border."""
     with Image.open(io.BytesIO(page.locator(".map").screenshot())) as shown:
@@ -172,7 +176,7 @@ class TestInChromium:
     def test_from_the_layer_to_a_cell_and_its_unit(self, window, sites):
         page = window(f"{sites['gallery']}#/second")
         page.click("text=its atlas")
-        page.wait_for_function("document.querySelector('h1').textContent === 'Atlas of second'")
+        heading(page, "Atlas of second")
         assert "144 cells on grids of 4 and 12" in page.locator(".summary").first.inner_text()
         page.locator(".map").scroll_into_view_if_needed()
         x, y = self.middle(page, 12, 6, 2)  # a large window begins with the finer level
@@ -190,14 +194,14 @@ class TestInChromium:
         page.reload()
         page.wait_for_selector(".cell h2")
         page.click(f".cell a[href='#/second/{cell % 9}']")
-        page.wait_for_function(f"document.querySelector('h1').textContent === 'second:{cell % 9}'")
+        heading(page, f"second:{cell % 9}")
         page.go_back()
         page.wait_for_selector(".cell h2")
         page.keyboard.press("Escape")
         page.wait_for_selector(".cell", state="hidden")
         assert page.evaluate("document.activeElement.className") == "map"
         page.keyboard.press("Escape")
-        page.wait_for_function("document.querySelector('h1').textContent === 'second'")
+        heading(page, "second")
 
     def test_keys(self, window, sites):
         page = window(sites["alone"])
