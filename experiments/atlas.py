@@ -17,12 +17,16 @@ import time
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 import jaxviz
 from experiments.materials import efficientnet_lite
 from jaxviz import analysis, cli
 from jaxviz.cli.progress import progress_bar
+from jaxviz.files.outputs import staged
+from jaxviz.galleries import atlas_page
 from jaxviz.reports.real_images import read_real_images
+from jaxviz.values.errors import JaxvizError
 
 DIGITS = Path(__file__).parent.parent / "weights" / "mnist_test_1000.npz"
 LAYERS = {"digits": "conv2d_4", "photographs": "block11/expanded"}
@@ -52,19 +56,25 @@ def main(argv: list[str] | None = None) -> None:
             keep=arguments.out / "kept",
             progress=report,
         )
-    made.save(arguments.out / "atlas.npz")
     [level] = made.levels
+    sheet = level.mosaic()
+    with staged(arguments.out) as stage:
+        made.save(stage / "atlas.npz")
+        Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet).save(stage / "atlas.png")
+    atlas_page(made, arguments.out, model=arguments.network)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{len(level)} cells of {level.side} x {level.side}, {len(made.points)} activations of {len(images)} images")
-    print(
-        f"{time.perf_counter() - wall:.0f} s, {time.process_time() - begin:.0f} s of all cores, at most {memory:.0f} MB"
-    )
+    cells = f"{len(level)} cells on a grid of {level.side} x {level.side}"
+    print(f"{arguments.out}: {cells}, {len(made.points)} activations of {len(images)} images")
+    took, worked = time.perf_counter() - wall, time.process_time() - begin
+    print(f"{took:.0f} s, {worked:.0f} s of all cores together, at most {memory:.0f} MB")
 
 
 def _material(arguments: argparse.Namespace) -> tuple[jaxviz.Model, np.ndarray | analysis.Photographs]:
     if arguments.network == "digits":
         model = jaxviz.default_model()
         return model, read_real_images(arguments.images or DIGITS, model.canvas)[0]
+    if arguments.images is None:
+        raise JaxvizError("no photographs; give their folder by --images")
     model = efficientnet_lite.load(0).with_class_names("imagenet")
     return model, analysis.Photographs(arguments.images, model.canvas)
 

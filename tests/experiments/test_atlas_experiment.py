@@ -1,0 +1,33 @@
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from experiments import atlas
+from jaxviz.values.errors import JaxvizError
+
+
+class Stub:
+    """The first two features in the place of UMAP, which compiles for a minute."""
+
+    def __init__(self, **settings):
+        pass
+
+    def fit_transform(self, features):
+        return features[:, :2]
+
+
+def test_an_atlas_of_digits(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Stub))
+    with np.load(atlas.DIGITS) as digits:
+        np.savez(tmp_path / "few.npz", images=digits["images"][:12])
+    few = ["--grid", "2", "--steps", "2", "--images", str(tmp_path / "few.npz")]
+    atlas.main(["--out", str(tmp_path / "out"), *few])
+    assert {"atlas.npz", "atlas.png", "index.html", "kept"} <= {path.name for path in (tmp_path / "out").iterdir()}
+    assert "of 12 images" in capsys.readouterr().out
+
+
+def test_photographs_are_named(tmp_path):
+    with pytest.raises(JaxvizError, match="no photographs; give their folder by --images"):
+        atlas.main(["--network", "photographs", "--out", str(tmp_path)])
