@@ -36,8 +36,8 @@ PyTorch {torch}, torchvision {torchvision} and timm {timm} built each architectu
 one image, of {side} x {side} pixels where the architecture takes it, else of its own size. A relative difference is the
 largest absolute difference of a submodule's output divided by its largest absolute value. The table gives the submodule
 with the largest relative difference. Where that is above 1e-5, the column "float32" has the largest relative difference
-between PyTorch in float32 and PyTorch in float64. "Convert" is the time of `jaxviz.from_torch`, most of which is
-`torch.export`. Other work ran on the same 2 cores, so these times are upper bounds.
+between PyTorch in float32 and PyTorch in float64. "Convert" is the processor time of `jaxviz.from_torch`, most of which is
+`torch.export`, on one of the 2 cores of an AMD EPYC.
 
 ```sh
 python -m experiments.torch_networks
@@ -45,7 +45,7 @@ python -m experiments.torch_networks
 
 {summary}
 
-| architecture | pixels | submodules | parameters | largest relative difference | at | float32 | convert, seconds |
+| architecture | pixels | submodules | parameters | largest relative difference | at | float32 | convert, CPU seconds |
 | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 
@@ -54,9 +54,9 @@ def compare(name: str, side: int) -> dict:
     """Converts one architecture and compares every submodule."""
     module, shape = build(name, side)
     image = randomize(module, shape)
-    start = time.perf_counter()
+    start = time.process_time()
     model = jaxviz.from_torch(module, shape).replace(preprocess=None)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     expected = outputs(module, image)
     known = {layer.name for layer in model.layers}
     compared = [layer for layer in expected if layer in known]
