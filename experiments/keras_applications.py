@@ -1,7 +1,7 @@
 """Does every architecture of keras.applications convert, and compute what Keras computes at every layer?
 
 Command:  KERAS_BACKEND=jax python -m experiments.keras_applications          (one alone: --only ResNet50; without
-          files in between: --live)
+          files in between: --live; each result is appended to the file of --results, and a second run goes on)
 Time:     about 40 minutes on 2 cores and up to 8 GB of memory; each architecture in a process of its own.
 Expected: docs/keras-applications.md with a line for each; no difference above 1e-5 of a layer's largest output.
 
@@ -35,8 +35,23 @@ its largest absolute difference divided by its largest absolute output. The tabl
 relative difference. "Convert" is the time of `jaxviz.keras.load` on 2 cores.
 
 ```sh
+KERAS_BACKEND=jax python -m experiments.keras_applications
+```
 
 | architecture | layers | parameters | largest relative difference | at layer | convert, seconds |
+| --- | --- | --- | --- | --- | --- |
+"""
+LIVE = """
+## Live models
+
+Here `jaxviz.from_keras` took each model from memory, and no file was written. Keras {keras} built the models, and the
+comparison is the same. "Convert" is the processor time of `jaxviz.from_keras`, summed over the cores.
+
+```sh
+KERAS_BACKEND=jax python -m experiments.keras_applications --live
+```
+
+| architecture | layers | parameters | largest relative difference | at layer | convert, seconds of a processor |
 | --- | --- | --- | --- | --- | --- |
 """
 
@@ -103,9 +118,10 @@ def compare(name: str, side: int, folder: str, live: bool) -> dict:
     path = os.path.join(folder, f"{name}.h5")
     if not live:
         model.save(path)
-    start = time.perf_counter()
+    clock = time.process_time if live else time.perf_counter
+    start = clock()
     ours = jaxviz.from_keras(model) if live else jaxviz.keras.load(path)
-    seconds = time.perf_counter() - start
+    seconds = clock() - start
     ours = ours.replace(preprocess=None)  # Keras's network takes preprocessed images
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     reference = keras.Model(model.inputs[0], [layer.output for layer in layers])(image[None], training=False)
@@ -153,7 +169,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", help="run these architectures; default: all, which also writes the table")
     parser.add_argument("--side", type=int, default=SIDE, help="side of the image, in pixels")
-    parser.add_argument("--live", action="store_true", help="convert models in memory; writes no table")
+    parser.add_argument("--live", action="store_true", help="convert models in memory")
+    parser.add_argument("--results", type=Path, help="a file of results, which is appended to; those in it are kept")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -163,12 +180,30 @@ def main(arguments: list[str] | None = None) -> None:
         return
     import keras
 
-    rows = []
+    results: dict[str, dict] = {}
+    if options.results and options.results.exists():
+        results = {(one := json.loads(line))["architecture"]: one for line in options.results.read_text().splitlines()}
     for name in options.only or architectures():
-        rows.append(row(run_alone(name, options.side, options.live)))
-        print(rows[-1], flush=True)
-    if not options.only and not options.live:
-        TABLE.write_text(HEAD.format(keras=keras.__version__, side=options.side) + "\n".join(rows) + "\n")
+        if name in results and "error" not in results[name]:
+            continue
+        results[name] = run_alone(name, options.side, options.live)
+        print(row(results[name]), flush=True)
+        if options.results:
+            with options.results.open("a") as file:
+                file.write(json.dumps(results[name]) + "\n")
+    if not options.only:
+        write([row(results[name]) for name in architectures()], keras.__version__, options.side, options.live)
+
+
+def write(rows: list[str], version: str, side: int, live: bool) -> None:
+    """Writes one of the two tables of the page, and keeps the other."""
+    start = LIVE.partition("{")[0]  # the heading of the second, before anything that changes
+    files, _, second = TABLE.read_text().partition(start)
+    if live:
+        TABLE.write_text(files + LIVE.format(keras=version) + "\n".join(rows) + "\n")
+    else:
+        table = HEAD.format(keras=version, side=side) + "\n".join(rows) + "\n"
+        TABLE.write_text(table + (start + second if second else ""))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ Expected: docs/torch-networks.md with a line for each; no difference above 1e-5 
           5e-5 where PyTorch's own float32 is as far from its float64.
 
 The weights are random, with statistics that keep activations near 1: see `experiments.materials.torch_architectures`.
-Every submodule that returns a tensor is compared, each of its calls, on one image.
+Every submodule that returns a tensor is compared, each of its calls, on one image. A submodule that stands in several
+places goes by the path that it is called by, as PyTorch's exported graph notes it.
 """
 
 import argparse
@@ -89,21 +90,33 @@ def compare(name: str, side: int) -> dict:
 
 
 def outputs(module: torch.nn.Module, image: torch.Tensor) -> dict[str, np.ndarray]:
-    """Returns what each submodule gives, by its path and the number of the call from the second on."""
+    """Returns what each submodule gives, by the path it is called by and the number of the call from the second on.
+
+    A submodule that stands in several places has several paths. A call has the shortest one below the submodule that
+    calls it.
+    """
     found: dict[str, np.ndarray] = {}
     calls: Counter[str] = Counter()
+    paths: dict[torch.nn.Module, list[str]] = {}
+    for path, each in module.named_modules(remove_duplicate=False):
+        paths.setdefault(each, []).append(path)
+    around = [""]
 
-    def after(path: str):
-        def note(_, __, output) -> None:
-            calls[path] += 1
-            if isinstance(output, torch.Tensor) and output.is_floating_point():
-                name = path if calls[path] == 1 else f"{path}#{calls[path]}"
-                array = output.detach().numpy().copy()  # others may change it in its place
-                found[name] = array[0] if array.shape[:1] == (1,) else array
+    def before(each, _) -> None:
+        inside = [path for path in paths[each] if path.startswith(f"{around[-1]}." if around[-1] else "")]
+        around.append(min(inside or paths[each], key=lambda path: (path.count("."), calls[path])))
 
-        return note
+    def after(_, __, output) -> None:
+        path = around.pop()
+        calls[path] += 1
+        if isinstance(output, torch.Tensor) and output.is_floating_point():
+            name = path if calls[path] == 1 else f"{path}#{calls[path]}"
+            array = output.detach().numpy().copy()  # others may change it in its place
+            found[name] = array[0] if array.shape[:1] == (1,) else array
 
-    hooks = [each.register_forward_hook(after(path)) for path, each in module.named_modules() if path]
+    inner = [each for each in paths if each is not module]
+    hooks = [each.register_forward_pre_hook(before) for each in inner]
+    hooks += [each.register_forward_hook(after) for each in inner]
     with torch.no_grad():
         module(image)
     for hook in hooks:

@@ -25,6 +25,7 @@ NOT_RUN = {
     ("scaling.md", "takes two machines"),
     ("keras-files.md", "takes a file of weights"),
     ("command-line.md", "takes a file networks.py"),
+    ("command-line.md", "takes checkpoints of a training"),
     ("scaling.md", "takes several machines"),
 }
 

@@ -1,20 +1,27 @@
 """Attribution: model + objective + images -> how much of the objective comes from each unit and position of a layer."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
+from matplotlib.figure import Figure
 
 from jaxviz.analysis.images import checked_images
 from jaxviz.networks.activations import Activations
 from jaxviz.networks.cuts import cut
 from jaxviz.networks.model import Model
-from jaxviz.objectives import Objective, function
+from jaxviz.objectives import Objective
+from jaxviz.objectives.expressions import objective_of
+from jaxviz.pictures.figures import tiles_figure
+from jaxviz.pictures.images import coloured
+from jaxviz.pictures.maps import overlaid
+from jaxviz.pictures.tiles import of_images, tiles
 from jaxviz.values.errors import JaxvizError
+from jaxviz.visualization import Visualization
 
 __all__ = ["METHODS", "Attribution", "attribution"]
 
@@ -50,21 +57,60 @@ class Attribution:
         """The attribution of each position: the sum over units, ``[images, *positions]``."""
         return self.values.sum(axis=-1)
 
+    def strongest(self, count: int = 8) -> Int[np.ndarray, "images count"]:
+        """Returns for each image the units with the largest attribution of either sign, the largest first."""
+        return np.argsort(-np.abs(self.units), axis=1, kind="stable")[:, :count]
+
     @property
     def gaps(self) -> Float[np.ndarray, " images"]:
         """How far the attribution is from complete: its sum minus the rise of the objective from the baseline."""
         return self.values.reshape(len(self.values), -1).sum(axis=1) - (self.scores - self.base_scores)
 
+    def figure(
+        self,
+        images: Float[Array | np.ndarray, "images ..."],
+        units: Int[np.ndarray, " n"],
+        pictures: Visualization,
+        *,
+        count: int = 4,
+        names: Sequence[str] | None = None,
+    ) -> Figure:
+        """Draws a row for each image: the image, the map over it, and the pictures of the units it comes from most.
+
+        Args:
+          images: those that the attribution is of, or the first of them.
+          units: the units that the pictures are of; all that are among the strongest of an image.
+          pictures: one for each of the units.
+          count: how many units stand in a row.
+          names: what each image is called; its number when None.
+        """
+        shown = coloured(of_images(np.asarray(images, np.float32), pictures.canvas))
+        rows, captions = [], []
+        found = {int(unit): tile for unit, tile in zip(units, coloured(tiles(pictures)), strict=True)}
+        for place, image in enumerate(shown):
+            rows.append(image)
+            captions.append(str(place) if names is None else names[place])
+            if self.values.ndim > 2:
+                rows.append(overlaid(image, self.maps[place]))
+                captions.append(f"{self.scores[place]:.3g}")
+            for unit in self.strongest(count)[place].tolist():
+                rows.append(found[unit])
+                captions.append(f"{unit}: {self.units[place, unit]:+.2g}")
+        columns = len(rows) // len(shown)
+        title = f"{self.labels[0] if len(set(self.labels)) == 1 else 'attribution'} from {self.layer}"
+        return tiles_figure(np.stack(rows), captions=captions, title=title, columns=columns)
+
 
 def attribution(
     model: Model,
-    objective: Objective | Callable[[Activations], Float[Array, ""]],
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
     images: Float[Array | np.ndarray, "images ..."],
     layer: str,
     *,
     method: str = "gradient",
     steps: int = 32,
     baseline: Float[Array | np.ndarray, "..."] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Attribution:
     """Attributes an objective, such as a class, to the units and positions of a layer.
 
@@ -78,12 +124,13 @@ def attribution(
 
     Args:
       model: the network.
-      objective: one for all images, or a batch with one for each; or a function of activations.
+      objective: one for all images, or a batch with one for each; as of `jaxviz.visualize`.
       images: ``[images, *canvas.shape]`` in the canvas's range.
       layer: the layer's name; one before those that the objective reads.
       method: one of `METHODS`.
       steps: into how many parts the way is divided; for ``"integrated"``.
       baseline: an activation of the layer, ``[*output_shape]``; zeros when None.
+      progress: called after each image with 1.
 
     Raises:
       JaxvizError: the images have another shape than the model's, the objective does not depend on the layer or is one
@@ -97,7 +144,7 @@ def attribution(
       ((2, 64), (2, 7, 7))
     """
     given = checked_images(images, model)
-    resolved = (objective if isinstance(objective, Objective) else function(objective)).resolve(model)
+    resolved = objective_of(objective).resolve(model)
     labels = resolved.labels()
     if resolved.group > 1 or len(labels) not in (1, len(given)):
         raise JaxvizError(
@@ -113,8 +160,13 @@ def attribution(
     if base.shape != found.output_shape:
         raise JaxvizError(f"baseline of shape {base.shape}: layer {layer!r} gives {found.output_shape}")
     points = np.ones(1, np.float32) if method == "gradient" else (np.arange(steps, dtype=np.float32) + 0.5) / steps
-    rows = [_attributed(model, resolved.one(place), image, base, points, layer) for place, image in enumerate(given)]
-    values, scores, base_scores = (np.stack([np.asarray(row[part]) for row in rows]) for part in range(3))
+    rows = []
+    for place, image in enumerate(given):
+        found_here = _attributed(model, resolved.one(place), image, base, points, layer)
+        rows.append([np.asarray(part) for part in found_here])
+        if progress is not None:
+            progress(1)
+    values, scores, base_scores = (np.stack(parts) for parts in zip(*rows, strict=True))
     if found.channel_axis not in (None, -1):
         values = np.moveaxis(values, found.channel_axis + 1, -1)
     return Attribution(

@@ -1,226 +1,154 @@
-"""Circuits: model + two layers -> how strongly each unit of one excites or inhibits each unit of the other."""
+"""Circuits: model + objective + layers -> the units that an answer comes from, back through the layers."""
 
 import dataclasses
-import itertools
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
+from matplotlib.figure import Figure
 
 from jaxviz.analysis.attribution import attribution
-from jaxviz.networks.cuts import cut
+from jaxviz.analysis.paths import Path, paths
+from jaxviz.analysis.weights import attribution_between, weights_between, weights_to
+from jaxviz.networks.activations import Activations
 from jaxviz.networks.model import Model
-from jaxviz.objectives import Indices, channel
-from jaxviz.objectives.arguments import indices, layer_with_channels, whole_numbers
+from jaxviz.objectives import Objective, channel
+from jaxviz.objectives.arguments import layer_with_channels
+from jaxviz.objectives.expressions import objective_of
+from jaxviz.pictures.graphs import graph
+from jaxviz.pictures.tiles import tiles
+from jaxviz.recipes import Recipe
 from jaxviz.values.errors import JaxvizError
+from jaxviz.visualization import Visualization, visualize
 
-__all__ = ["Path", "WeightsBetween", "attribution_between", "paths", "weights_between"]
-
-_DRAWS = 16  # of activations, where the path between two layers is not linear by itself
-_SAME = 1e-4  # two kernels that differ by no more, of the largest weight, are one
+__all__ = ["Circuit", "circuit"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class WeightsBetween:
-    """How one layer acts on another.
+class Circuit:
+    """An answer, and the units of some layers that it comes from.
 
     Attributes:
-      source: the name of the earlier layer.
-      target: the name of the later layer.
-      kernel: ``[targets, *positions, sources]``: what one number of the source adds to a unit of the target at its
-        central position. The positions are those of the source that reach it.
-      is_linear: whether the path is linear once activation functions are passed by; else the kernel is the mean of
-        several, which differ in what max-pooling and the like let through.
+      layers: the names of the layers, the one nearest to the answer first.
+      units: the units of each layer, those that carry most first.
+      shares: how much of each unit of a layer, or of the answer, comes from each unit of the layer before,
+        ``[targets, sources]`` for each layer: above 0 what excites, below 0 what inhibits. Over all units of a layer
+        the sizes sum to 1.
+      pictures: of the answer, and of the units of each layer.
     """
 
-    source: str
-    target: str
-    kernel: Float[np.ndarray, "targets ... sources"]
-    is_linear: bool
+    layers: tuple[str, ...]
+    units: tuple[Int[np.ndarray, " _"], ...]
+    shares: tuple[Float[np.ndarray, "_ _"], ...]
+    pictures: tuple[Visualization, ...]
 
-    @property
-    def weights(self) -> Float[np.ndarray, "targets sources"]:
-        """The sum of the kernel over positions: what the source adds where it is active everywhere."""
-        return self._over_positions(self.kernel)
+    def paths(self, count: int = 8) -> tuple[Path, ...]:
+        """Returns the strongest ways back from the answer.
 
-    @property
-    def excitation(self) -> Float[np.ndarray, "targets sources"]:
-        """The sum of the weights above 0."""
-        return self._over_positions(np.maximum(self.kernel, 0))
+        Each has a unit of each layer, and the share of the answer that comes this way.
+        """
+        found = paths(self.shares, 0, count)
+        named = [tuple(int(self.units[at][place]) for at, place in enumerate(path.units[1:])) for path in found]
+        return tuple(dataclasses.replace(path, units=units) for path, units in zip(found, named, strict=True))
 
-    @property
-    def inhibition(self) -> Float[np.ndarray, "targets sources"]:
-        """The sum of the weights below 0."""
-        return self._over_positions(np.minimum(self.kernel, 0))
-
-    def _over_positions(self, kernel: np.ndarray) -> np.ndarray:
-        return kernel.reshape(len(kernel), -1, kernel.shape[-1]).sum(axis=1)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Path:
-    """A way from a unit back through earlier layers.
-
-    Attributes:
-      units: the units, the last layer's first.
-      weight: the product of the weights between them.
-    """
-
-    units: tuple[int, ...]
-    weight: float
+    def figure(self) -> Figure:
+        """Draws a graph of pictures, the earliest layer on the left and the answer on the right."""
+        answer = self.pictures[0].labels[0]
+        captions = [[answer], *([str(unit) for unit in units] for units in self.units)]
+        return graph(
+            [tiles(pictures) for pictures in reversed(self.pictures)],
+            list(reversed(self.shares)),
+            captions=captions[::-1],
+            titles=["", *self.layers][::-1],
+        )
 
 
-def weights_between(
-    model: Model, source: str, target: str, *, units: Indices = None, key: Array | None = None
-) -> WeightsBetween:
-    """Returns the weights from the units of a layer to those of a later one; of classes, to what their softmax is of.
+def circuit(
+    model: Model,
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
+    through: str | Sequence[str],
+    *,
+    images: Float[Array | np.ndarray, "images ..."] | None = None,
+    count: int = 4,
+    recipe: str | Recipe | None = None,
+    steps: int | None = None,
+    key: Array | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Circuit:
+    """Finds the units that an answer comes from, in a layer, in the layer before it, and so on, and their pictures.
 
-    Between adjacent layers they are the kernel, with strides, groups and batch normalization as the network applies
-    them. Between layers farther apart they are the expanded weights: those of the linear path between the layers, in
-    which activation functions pass on what they are given. Max-pooling has no linear path; the mean over what it lets
-    through of random activations is taken.
+    Of each layer those units are kept that carry most of what was kept so far: the largest sums of shares, whatever
+    their sign. Without images a share is one of the weights (`weights_to`, `weights_between`), so it says what the
+    network would do with any image. With images it is one of the attribution on them (`attribution`,
+    `attribution_between`), so a unit that is never active there has none.
 
-    Sources: Voss et al., "Visualizing Weights", Distill 2021, https://distill.pub/2020/circuits/visualizing-weights;
-    Olah et al., "Zoom In: An Introduction to Circuits", Distill 2020, https://distill.pub/2020/circuits/zoom-in
+    Source: Olah et al., "Zoom In: An Introduction to Circuits", Distill 2020,
+    https://distill.pub/2020/circuits/zoom-in
 
     Args:
       model: the network.
-      source: the name of the earlier layer.
-      target: the name of the later layer.
-      units: of the target; all when None.
-      key: of the random activations, ``jax.random.key(0)`` when None.
+      objective: the answer, such as ``class_logit(3)``; as of `jaxviz.visualize`.
+      through: the names of layers, in any order.
+      images: ``[images, *canvas.shape]`` in the canvas's range.
+      count: how many units of each layer are kept.
+      recipe: how to climb; the one that suits the model when None.
+      steps: how many steps are made; the recipe's own number when None.
+      key: the key of all random draws, ``jax.random.key(0)`` when None.
+      progress: called after the pictures of each layer with their number.
 
     Raises:
-      JaxvizError: a layer has no channels, a unit is out of range, or the target does not depend on the source.
+      JaxvizError: there is more than one answer, or no layer, a layer has no channels, or what comes after it does not
+        depend on it.
 
     Example:
       >>> import jaxviz
-      >>> found = weights_between(jaxviz.default_model(), "conv2d_1", "conv2d_2", units=[3, 5])
-      >>> found.kernel.shape, found.weights.shape, found.is_linear
-      ((2, 3, 3, 32), (2, 32), True)
+      >>> model = jaxviz.default_model()
+      >>> found = circuit(model, "logit(3)", ["conv2d_2", "conv2d_3", "conv2d_4"], count=2, steps=2)
+      >>> found.layers, [share.shape for share in found.shares]
+      (('conv2d_4', 'conv2d_3', 'conv2d_2'), [(1, 2), (2, 2), (2, 2)])
     """
-    before, after = (layer_with_channels(model, name) for name in (source, target))
-    chosen = indices(whole_numbers(units), after.channels or 0, f"unit of {target!r}")
-    keys = jax.random.split(jax.random.key(0) if key is None else key, _DRAWS)
-    first, second = (_kernel(model, one, chosen, source, target) for one in keys[:2])
-    largest = max(np.abs(first).max(), np.finfo(np.float32).tiny)
-    is_linear = bool(np.abs(first - second).max() <= _SAME * largest)
-    kernel = (
-        first
-        if is_linear
-        else np.mean([first, second, *(_kernel(model, k, chosen, source, target) for k in keys[2:])], 0)
-    )
-    axis = before.channel_axis
-    if axis not in (None, -1):
-        kernel = np.moveaxis(kernel, axis + 1, -1)
-    return WeightsBetween(source=source, target=target, kernel=_cropped(kernel), is_linear=is_linear)
+    resolved = objective_of(objective).resolve(model)
+    if len(resolved.labels()) != 1 or resolved.group > 1:
+        raise JaxvizError(f"{len(resolved.labels())} objectives of {resolved.group} images; a circuit is of one")
+    layers = _ordered(model, [through] if isinstance(through, str) else through)
+    if count < 1:
+        raise JaxvizError(f"count of {count}: give how many units of each layer, 1 or more")
+    kept: list[np.ndarray] = []
+    shares: list[np.ndarray] = []
+    carried = np.ones(1)
+    for place, layer in enumerate(layers):
+        if place:
+            whole = _between(model, layer, layers[place - 1], images, kept[-1])
+        elif images is None:
+            whole = weights_to(model, resolved, layer)[None]
+        else:
+            whole = attribution(model, resolved, images, layer).units.mean(axis=0)[None]
+        whole = whole / np.maximum(np.abs(whole).sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        flow = carried @ np.abs(whole)
+        strongest = np.argsort(-flow, kind="stable")[:count]
+        kept.append(strongest)
+        shares.append(whole[:, strongest])
+        carried = flow[strongest]
+    pictures = []
+    for asked in (resolved, *(channel(layer, units) for layer, units in zip(layers, kept, strict=True))):
+        pictures.append(visualize(model, asked, recipe, key=key, steps=steps))
+        if progress is not None:
+            progress(len(pictures[-1]))
+    return Circuit(layers=tuple(layers), units=tuple(kept), shares=tuple(shares), pictures=tuple(pictures))
 
 
-def attribution_between(
-    model: Model, source: str, target: str, images: Float[Array | np.ndarray, "images ..."], *, units: Indices = None
+def _ordered(model: Model, names: Sequence[str]) -> list[str]:
+    """Returns layers with channels, the last to be computed first."""
+    places = {layer.name: place for place, layer in enumerate(model.layers)}
+    wanted = {layer_with_channels(model, name).name for name in names}
+    if not wanted:
+        raise JaxvizError("no layer to go through; name one or more")
+    return sorted(wanted, key=lambda name: -places[name])
+
+
+def _between(
+    model: Model, source: str, target: str, images: Float[Array | np.ndarray, "images ..."] | None, units: np.ndarray
 ) -> Float[np.ndarray, "targets sources"]:
-    """Returns how much of each unit of a layer comes from each unit of an earlier one, on average over images.
-
-    It is the mean of `attribution`, gradient times activation, of the unit's mean over positions: what the weights
-    come to on real images, activation functions and all.
-
-    Args:
-      model: the network.
-      source: the name of the earlier layer.
-      target: the name of the later layer.
-      images: ``[images, *canvas.shape]`` in the canvas's range.
-      units: of the target; all when None.
-
-    Raises:
-      JaxvizError: a layer has no channels, a unit is out of range, or the target does not depend on the source.
-    """
-    after = [layer_with_channels(model, name) for name in (source, target)][-1]
-    chosen = indices(whole_numbers(units), after.channels or 0, f"unit of {target!r}")
-    return np.stack([attribution(model, channel(target, int(k)), images, source).units.mean(axis=0) for k in chosen])
-
-
-def paths(weights: Sequence[np.ndarray], unit: int, count: int = 8) -> tuple[Path, ...]:
-    """Finds the strongest ways from a unit back through several layers: those with the largest products of weights.
-
-    Args:
-      weights: of each step back, ``[targets, sources]``, the unit's own layer first: `WeightsBetween.weights` of all
-        units of a layer, or `attribution_between`. The sources of one step are the targets of the next.
-      unit: of the last layer.
-      count: how many ways.
-
-    Returns:
-      The ways, the strongest first, fewer where there are fewer.
-
-    Raises:
-      JaxvizError: the steps do not go together, or the unit is out of range.
-
-    Example:
-      >>> back = paths([np.array([[1.0, -3.0]]), np.array([[2.0, 0.5], [1.0, -1.0]])], unit=0, count=2)
-      >>> [(path.units, path.weight) for path in back]
-      [((0, 1, 0), -3.0), ((0, 1, 1), 3.0)]
-    """
-    if not len(weights) or count < 1:
-        raise JaxvizError(f"{len(weights)} steps and {count} paths: give one or more of each")
-    for place, (step, following) in enumerate(itertools.pairwise(weights)):
-        if step.shape[1] != len(following):
-            raise JaxvizError(
-                f"step {place} ends at {step.shape[1]} units and step {place + 1} begins at {len(following)}; give the "
-                "weights of all units of each layer between"
-            )
-    if not 0 <= unit < len(weights[0]):
-        raise JaxvizError(f"unit {unit} is out of range; there are 0 to {len(weights[0]) - 1}")
-    # The best ways to each unit are made of the best ways to those behind it, since lengths multiply.
-    reached: dict[int, list[Path]] = {unit: [Path(units=(unit,), weight=1.0)]}
-    for step in weights:
-        onward: dict[int, list[Path]] = {}
-        for place, ways in reached.items():
-            for source in np.flatnonzero(step[place]):
-                onward.setdefault(int(source), []).extend(
-                    Path(units=(*way.units, int(source)), weight=way.weight * float(step[place, source]))
-                    for way in ways
-                )
-        reached = {source: _best(ways, count) for source, ways in onward.items()}
-    return tuple(_best([way for ways in reached.values() for way in ways], count))
-
-
-def _best(ways: list[Path], count: int) -> list[Path]:
-    return sorted(ways, key=lambda way: (-abs(way.weight), way.units))[:count]
-
-
-@partial(jax.jit, static_argnames=("source", "target"))
-def _kernels(model: Model, key: Array, units: Array, source: str, target: str) -> Array:
-    layer, after = model.layer(source), model.layer(target)
-    middle = jnp.zeros(model.canvas.shape)
-    read = model.logits if target == model.output else target
-
-    def centres(activations) -> Array:
-        values = activations[read]
-        values = values if after.channel_axis in (None, -1) else jnp.moveaxis(values, after.channel_axis, -1)
-        return values[tuple(side // 2 for side in values.shape[:-1])]
-
-    halves = cut(model, source, centres, middle, linear=True)
-    drawn = jax.random.normal(key, layer.output_shape)
-    _, pull_back = jax.vjp(halves.rest, drawn)
-
-    def of_unit(unit: Array) -> Array:
-        (gradient,) = pull_back(jax.nn.one_hot(unit, after.channels or 0))
-        return gradient
-
-    return jax.lax.map(of_unit, units)
-
-
-def _kernel(model: Model, key: Array, units: np.ndarray, source: str, target: str) -> np.ndarray:
-    return np.asarray(_kernels(model, key, jnp.asarray(units), source, target))
-
-
-def _cropped(kernel: Float[np.ndarray, "targets ... sources"]) -> Float[np.ndarray, "targets ... sources"]:
-    """Leaves out the positions at the sides from which nothing comes."""
-    for axis in range(1, kernel.ndim - 1):
-        others = tuple(place for place in range(kernel.ndim) if place != axis)
-        reached = np.flatnonzero(kernel.any(axis=others))
-        first, last = (reached[0], reached[-1]) if len(reached) else (0, 0)
-        kernel = np.take(kernel, np.arange(first, last + 1), axis=axis)
-    return kernel
+    if images is None:
+        return weights_between(model, source, target, units=units).weights
+    return attribution_between(model, source, target, images, units=units)

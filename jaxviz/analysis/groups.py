@@ -5,11 +5,17 @@ import warnings
 
 import numpy as np
 from jaxtyping import Array, Float, Int
+from matplotlib.figure import Figure
 
 from jaxviz.analysis.images import activations_of, checked_images, layer_with_positions
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective, direction
+from jaxviz.pictures.figures import tiles_figure
+from jaxviz.pictures.images import coloured
+from jaxviz.pictures.maps import overlaid
+from jaxviz.pictures.tiles import of_images, tiles
 from jaxviz.values.errors import JaxvizError
+from jaxviz.visualization import Visualization
 
 __all__ = ["Groups", "groups"]
 
@@ -39,6 +45,27 @@ class Groups:
     def strongest(self, count: int = 8) -> Int[np.ndarray, "groups count"]:
         """Returns the units that belong most strongly to each group, the strongest first."""
         return np.argsort(-self.directions, axis=1, kind="stable")[:, :count]
+
+    def figure(self, images: Float[Array | np.ndarray, "images ..."], pictures: Visualization) -> Figure:
+        """Draws a column for each group: its picture, and below it where it is active in each image.
+
+        A group's maps have one scale, so that its images can be compared.
+
+        Args:
+          images: those that the groups are of, or the first of them; they stand on the left.
+          pictures: of `objective`, one for each group.
+        """
+        shown = coloured(of_images(np.asarray(images, np.float32), pictures.canvas))
+        drawn = coloured(tiles(pictures))
+        rows, captions = [np.zeros_like(drawn[0]), *drawn], [""]
+        captions += [" ".join(map(str, units)) for units in self.strongest(3).tolist()]
+        for place, image in enumerate(shown):
+            for group in range(-1, len(drawn)):
+                found = self.maps[..., group]
+                rows.append(image if group < 0 else overlaid(image, found[place], float(found.max())))
+                captions.append(str(place) if group < 0 else "")
+        title = f"groups of {self.layer}, with their strongest units"
+        return tiles_figure(np.stack(rows), captions=captions, title=title, columns=1 + len(drawn))
 
 
 def groups(

@@ -1,5 +1,7 @@
 """Images: what callers give -> a checked batch of images of a model, and the activations that they excite."""
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -7,9 +9,18 @@ from jaxviz.networks.layer import Layer
 from jaxviz.networks.model import Model
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["activations_of", "checked_images", "layer_with_positions"]
+__all__ = ["ImageSource", "activations_of", "checked_images", "layer_with_positions"]
 
 _AT_ONCE = 1 << 28  # bytes of activations that are computed together
+
+
+@runtime_checkable
+class ImageSource(Protocol):
+    """Images that are read a few at a time: an array ``[images, *canvas.shape]``, or what can be sliced like one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, some: slice, /) -> Float[Array | np.ndarray, "some ..."]: ...
 
 
 def checked_images(images: Float[Array | np.ndarray, "images ..."], model: Model) -> Float[np.ndarray, "images ..."]:

@@ -5,11 +5,15 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Array, Float, Int
+from matplotlib.figure import Figure
 
 from jaxviz.analysis.images import activations_of, checked_images
 from jaxviz.networks.activations import Activations
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
+from jaxviz.pictures.figures import tiles_figure
+from jaxviz.pictures.images import coloured
+from jaxviz.pictures.tiles import films, tiles
 from jaxviz.recipes import Recipe
 from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import Visualization, visualize
@@ -39,6 +43,16 @@ class History:
         """The final scores of all states."""
         return np.stack([state.final_scores for state in self.states])
 
+    def figure(self) -> Figure:
+        """Draws a strip for each unit: its pictures in all states, from left to right."""
+        last, count = self.states[-1], len(self.states)
+        # One brightness for the whole strip: the frames of a unit are rendered together.
+        shown = films(self.film())
+        labels = [label if place == 0 else "" for label in last.labels for place in range(count)]
+        names = [*self.names, *[""] * (count * (len(last) - 1))]
+        captions = [" ".join(filter(None, pair)) for pair in zip(names, labels, strict=True)]
+        return tiles_figure(shown.reshape(-1, *shown.shape[2:]), captions=captions, title="", columns=count)
+
     def film(self) -> Visualization:
         """Returns the last state's pictures with those of all states as their frames, fit for `jaxviz.animations`."""
         return dataclasses.replace(self.states[-1], frames=np.moveaxis(self.images, 0, 1))
@@ -58,10 +72,30 @@ class Correspondences:
     units: Int[np.ndarray, " units"]
     correlations: Float[np.ndarray, " units"]
 
+    def strongest(self, count: int = 8) -> Int[np.ndarray, " count"]:
+        """Returns the units of the first layer that correspond best, the best first."""
+        return np.argsort(-self.correlations, kind="stable")[:count]
+
+    def figure(self, units: Int[np.ndarray, " n"], first: Visualization, second: Visualization) -> Figure:
+        """Draws pairs side by side: a unit of the first network, and the one of the second that corresponds to it.
+
+        Args:
+          units: of the first layer.
+          first: the pictures of these units.
+          second: the pictures of those that correspond to them.
+        """
+        pairs = [one for pair in zip(coloured(tiles(first)), coloured(tiles(second)), strict=True) for one in pair]
+        captions = []
+        for unit in units.tolist():
+            captions += [str(unit), f"{self.units[unit]}, r {self.correlations[unit]:.2f}"]
+        first_name, second_name = self.layers
+        title = first_name if first_name == second_name else f"{first_name} and {second_name}"
+        return tiles_figure(np.stack(pairs), captions=captions, title=title, columns=2 * max(1, len(units) // 4))
+
 
 def history(
     models: Sequence[Model],
-    objective: Objective | Callable[[Activations], Float[Array, ""]],
+    objective: Objective | Callable[[Activations], Float[Array, ""]] | str,
     recipe: str | Recipe | None = None,
     *,
     names: Sequence[str] | None = None,

@@ -8,9 +8,13 @@ from typing import Annotated
 
 import typer
 
+from jaxviz.cli.atlas import atlas
+from jaxviz.cli.attribution import attribution
 from jaxviz.cli.bench import bench
+from jaxviz.cli.circuit import circuit
 from jaxviz.cli.convert import convert
 from jaxviz.cli.gallery import gallery
+from jaxviz.cli.history import history
 from jaxviz.cli.interrupts import STOPPED, interrupts
 from jaxviz.cli.layers import layers
 from jaxviz.cli.options import examples
@@ -48,9 +52,27 @@ _COMMANDS: dict[Callable[..., None], list[str]] = {
         "jaxviz sweep vgg16.h5 --layer 'block?_conv*' --out vgg --watch vgg.png",
     ],
     gallery: ["jaxviz gallery mnist"],
+    atlas: [
+        "jaxviz atlas weights/mnist_cnn.hdf5 --layer conv2d_4 --images weights/mnist_test_1000.npz --out atlas",
+        "jaxviz atlas networks.py:trained --layer block11 --images photographs --side 128 --zoom 1 --out atlas",
+    ],
     report: [
         "jaxviz report mnist --layer conv2d_3 --sort selectivity",
         "jaxviz report pictures/conv2d_3.npz --model weights/mnist_cnn.hdf5 --images weights/mnist_test_1000.npz",
+    ],
+    attribution: [
+        "jaxviz attribution weights/mnist_cnn.hdf5 'logit(3)' --images weights/mnist_test_1000.npz --layer conv2d_4 "
+        "--out why",
+    ],
+    circuit: [
+        "jaxviz circuit weights/mnist_cnn.hdf5 'logit(3)' --through conv2d_4 --through conv2d_3 --through conv2d_2 "
+        "--out why",
+    ],
+    history: [
+        "jaxviz history weights/mnist_cnn.hdf5 run/step-100 run/step-200 run/step-400 --objective conv2d_3:0:8 "
+        "--out film",
+        "jaxviz history first.keras first.keras second.keras --objective conv2d_3:0:8 --match conv2d_3 "
+        "--images digits.npz --out two",
     ],
     recipes: ["jaxviz recipes", "jaxviz recipes lucid"],
     bench: ["jaxviz bench", "jaxviz bench vgg16.h5 --layer 'block?_conv1' --json"],

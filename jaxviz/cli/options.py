@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Architecture",
     "AsJson",
+    "Asked",
     "ClassNames",
     "Coordinator",
     "Custom",
@@ -22,10 +23,13 @@ __all__ = [
     "Images",
     "InputShape",
     "ModelFile",
+    "Out",
+    "Overwrite",
     "Precision",
     "PreprocessingName",
     "Process",
     "Processes",
+    "RealImages",
     "RecipeName",
     "RecipeNames",
     "Restarts",
@@ -96,6 +100,16 @@ ModelFile = Annotated[
         "jaxviz.Model or a function that returns one; this runs the code of the module.",
     ),
 ]
+Asked = Annotated[
+    str,
+    typer.Argument(
+        metavar="OBJECTIVE",
+        help="A class, a unit or an expression, such as 'logit(3)', 'logit(tabby)' or conv2d_4:17; as --objective of "
+        "`jaxviz visualize`.",
+    ),
+]
+Out = Annotated[Path, typer.Option(metavar="DIRECTORY", help="Where to write the files.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier files of the same names.")]
 Architecture = Annotated[
     Path | None,
     typer.Option(
@@ -175,6 +189,10 @@ Images = Annotated[
         metavar="FILE",
         help="Real images to compare with: .npy, or .npz with images (or x), and optionally labels (or y).",
     ),
+]
+RealImages = Annotated[
+    Path,
+    typer.Option("--images", metavar="FILE", help="Real images: .npy, or .npz with the images as images (or x)."),
 ]
 Watched = Annotated[
     Path | None,

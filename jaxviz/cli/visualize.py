@@ -20,6 +20,7 @@ from jaxviz.cli.options import (
     Distributed,
     InputShape,
     ModelFile,
+    Overwrite,
     Precision,
     PreprocessingName,
     Process,
@@ -102,7 +103,7 @@ def visualize(
     html: Annotated[
         bool, typer.Option("--html", help="Also write one page with everything, NAME.html, that needs no other file.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace earlier files of the same names.")] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Make pictures of units of a network: a sheet, and a file with their numbers."""

@@ -11,7 +11,7 @@ from orbax.checkpoint import v1 as ocp
 from jaxviz.networks.model import Model
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["load", "save"]
+__all__ = ["is_checkpoint", "load", "save"]
 
 
 def save(directory: str | os.PathLike, variables: PyTree) -> None:
@@ -22,7 +22,7 @@ def save(directory: str | os.PathLike, variables: PyTree) -> None:
       variables: a tree of arrays, ``model.variables``.
     """
     target = Path(directory).absolute()
-    if target.exists() and not (target.is_dir() and (not any(target.iterdir()) or _is_checkpoint(target))):
+    if target.exists() and not (target.is_dir() and (not any(target.iterdir()) or is_checkpoint(target))):
         raise JaxvizError(f"{target} exists and is no checkpoint; give another directory")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def load(directory: str | os.PathLike, model: Model) -> Model:
       JaxvizError: there is no checkpoint, or it is of another architecture.
     """
     source = Path(directory).absolute()
-    if not _is_checkpoint(source):
+    if not is_checkpoint(source):
         raise JaxvizError(f"no Orbax checkpoint at {directory}")
     wanted = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), model.variables
@@ -60,6 +60,7 @@ def load(directory: str | os.PathLike, model: Model) -> Model:
     return model.replace(variables=variables)
 
 
-def _is_checkpoint(directory: Path) -> bool:
+def is_checkpoint(directory: Path) -> bool:
+    """Tells whether a directory is an Orbax checkpoint."""
     # Orbax's own test takes any directory for a checkpoint that may be one of an old kind.
     return (directory / "_CHECKPOINT_METADATA").is_file()

@@ -15,7 +15,7 @@ from jaxviz.reports.findings import STATUSES
 from jaxviz.reports.report import Report
 from jaxviz.visualization import Visualization
 
-__all__ = ["collage", "report", "scores", "tiles_figure"]
+__all__ = ["Shown", "collage", "report", "scores", "tiles_figure"]
 
 _MARGIN = 2  # pixels of an image between two tiles
 _CAPTION = 9  # more pixels above each row, for the captions
@@ -141,7 +141,7 @@ def scores(visualization: Visualization, *, title: str = "") -> Figure:
       visualization: the images.
       title: the figure's title.
     """
-    figure = _Shown(figsize=(7, 4), layout="constrained")
+    figure = Shown(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for label, curve in zip(visualization.labels, visualization.scores, strict=True):
         axes.plot(curve, lw=0.8, label=label)
@@ -164,7 +164,7 @@ def report(report: Report, *, title: str | None = None) -> Figure:
     heights = report.ratio if compared else report.reached
     layer, captions = titled(report.labels)
     places = np.arange(len(report))
-    figure = _Shown(figsize=(min(14.0, max(7.5, 2 + 0.2 * len(report))), 4), layout="constrained")
+    figure = Shown(figsize=(min(14.0, max(7.5, 2 + 0.2 * len(report))), 4), layout="constrained")
     axes = figure.subplots()
     for status, colour in _STATUS_COLOURS.items():
         mine = np.array([one == status for one in report.status])
@@ -187,7 +187,7 @@ def report(report: Report, *, title: str | None = None) -> Figure:
     return figure
 
 
-class _Shown(Figure):
+class Shown(Figure):
     """A figure that a notebook shows, whether or not pyplot was imported there."""
 
     def _repr_png_(self) -> bytes:
@@ -202,7 +202,7 @@ def _sheet_figure(sheet: UInt8[np.ndarray, "height width channels"], scale: int,
     side = 8
     width = max(sheet.shape[1] * scale, _LETTER * len(title)) + 2 * side
     height = sheet.shape[0] * scale + head + side
-    figure = _Shown(figsize=(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH, facecolor="black")
+    figure = Shown(figsize=(width / _DOTS_PER_INCH, height / _DOTS_PER_INCH), dpi=_DOTS_PER_INCH, facecolor="black")
     axes = figure.add_axes(
         (side / width, side / height, sheet.shape[1] * scale / width, sheet.shape[0] * scale / height)
     )

@@ -12,6 +12,7 @@ from jaxviz.values.errors import JaxvizError
 __all__ = [
     "channels_last",
     "collage",
+    "coloured",
     "deaverage",
     "grey_or_colour",
     "grid_shape",
@@ -95,6 +96,12 @@ def channels_last(batch: Float[np.ndarray, "n ..."], channel_axis: int) -> Float
 def grey_or_colour(tiles: UInt8[np.ndarray, "... channels"]) -> UInt8[np.ndarray, "... shown"]:
     """Returns tiles of 1 channel (grey) or 3 (colour) unchanged, and averages any other number to grey."""
     return tiles if tiles.shape[-1] in (1, 3) else tiles.mean(axis=-1, keepdims=True).astype(np.uint8)
+
+
+def coloured(tiles: UInt8[np.ndarray, "... channels"]) -> UInt8[np.ndarray, "... 3"]:
+    """Returns tiles of any number of channels as colours, grey ones in three equal channels."""
+    shown = grey_or_colour(tiles)
+    return np.ascontiguousarray(np.broadcast_to(shown, (*shown.shape[:-1], 3)))
 
 
 def deaverage(image: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

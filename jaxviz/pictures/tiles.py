@@ -11,7 +11,7 @@ from jaxviz.pictures import images
 from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import Visualization
 
-__all__ = ["films", "marks", "tiles", "titled"]
+__all__ = ["films", "marks", "of_images", "tiles", "titled"]
 
 _UNIT = re.compile(r"(?P<layer>[^ ]+):(?P<unit>\d+(#\d+|@[\d,]+)?)")  # a sum of units has spaces
 
@@ -36,6 +36,15 @@ def tiles(visualization: Visualization, render: Render | None = None) -> UInt8[n
     """
     canvas = visualization.canvas
     return _rendered(images.channels_last(visualization.images, canvas.channel_axis), canvas, render)
+
+
+def of_images(batch: Float[np.ndarray, "n ..."], canvas: Canvas) -> UInt8[np.ndarray, "n height width channels"]:
+    """Returns real images for display, as `tiles` does those of a visualization.
+
+    Raises:
+      JaxvizError: they are of a shape that cannot be drawn.
+    """
+    return _rendered(images.channels_last(batch, canvas.channel_axis), canvas, None)
 
 
 def films(

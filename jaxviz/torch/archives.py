@@ -7,11 +7,13 @@ first looked through, and read by PyTorch only if it holds nothing but a graph o
 import io
 import json
 import re
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
+from jaxviz.torch.bounds import check_sizes
 from jaxviz.values.errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -42,10 +44,22 @@ def read(path: Path) -> "torch.export.ExportedProgram":
         raise ModelFileError(f"{path}: there is no such file")
     if not zipfile.is_zipfile(path):
         raise ModelFileError(f"{path} is no file of torch.export.save, which are zip archives")
-    content = path.read_bytes()
-    checked = io.BytesIO()  # what is looked through is what is read, however else the file may be taken apart
+    with _opened(path) as archive, tempfile.TemporaryFile() as checked:  # what is looked through is what is read
+        _copy_checked(path, archive, checked)
+        checked.seek(0)
+        try:
+            program = torch.export.load(checked)
+        except Exception as error:  # of many kinds, as many as there are versions of the format
+            reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise ModelFileError(f"{path} cannot be read by torch.export.load: {reason}") from error
+    check_sizes(program, path)
+    return program
+
+
+def _copy_checked(path: Path, archive: zipfile.ZipFile, checked: IO[bytes]) -> None:
+    """Copies an archive, one member at a time, each looked through as it is in memory."""
     graphs, names = 0, set()
-    with _opened(path, content) as archive, zipfile.ZipFile(checked, "w") as copy:
+    with zipfile.ZipFile(checked, "w") as copy:
         for member in archive.infolist():
             name = member.filename
             if name.lower() in names:
@@ -56,17 +70,11 @@ def read(path: Path) -> "torch.export.ExportedProgram":
             copy.writestr(name, held)
     if not graphs:
         raise ModelFileError(f"{path} holds no graph of torch.export.save")
-    checked.seek(0)
-    try:
-        return torch.export.load(checked)
-    except Exception as error:  # of many kinds, as many as there are versions of the format
-        reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise ModelFileError(f"{path} cannot be read by torch.export.load: {reason}") from error
 
 
-def _opened(path: Path, content: bytes) -> zipfile.ZipFile:
+def _opened(path: Path) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(io.BytesIO(content))
+        return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise ModelFileError(f"{path} is a damaged archive: {error}") from error
 

@@ -13,12 +13,13 @@ from jaxviz.networks.layer import Canvas, unknown_layer
 from jaxviz.networks.model import Model
 from jaxviz.networks.preprocessing import Preprocessing, unstated
 from jaxviz.torch.archives import read
-from jaxviz.torch.conversion import convert
+from jaxviz.torch.converting import convert
 from jaxviz.torch.exporting import export
 from jaxviz.torch.naming import named
 from jaxviz.torch.network import Network
 from jaxviz.torch.scopes import class_name
-from jaxviz.torch.state_dicts import variables_of
+from jaxviz.torch.state_dicts import ties_of, variables_of
+from jaxviz.torch.trials import try_all
 from jaxviz.values.errors import JaxvizError
 
 if TYPE_CHECKING:
@@ -40,9 +41,10 @@ def from_torch(
     """Makes a model of a PyTorch network, which then runs in JAX and calls nothing of PyTorch.
 
     Each submodule's output is a layer under the submodule's path, such as ``layer3.0.conv2``, and ``layer3.0.relu#2``
-    where it is called again; an activation function without a module is called after what it follows,
-    ``layer3.0.bn1/relu``. One channel of a convolution or a linear layer is computed alone. Images and activations with
-    positions have their channels first, as in PyTorch. ``model.variables`` have the names of the state dict.
+    where it is called again. A submodule that stands in several places goes by the path that it is called by. An
+    activation function without a module is called after what it follows, ``layer3.0.bn1/relu``. One channel of a
+    convolution or a linear layer is computed alone. Images and activations with positions have their channels first, as
+    in PyTorch. ``model.variables`` have the names of the state dict.
 
     Args:
       module: a module, which is exported in evaluation mode and stays as it is; a program that ``torch.export.export``
@@ -90,13 +92,16 @@ def from_torch(
             raise unknown_layer(name, [layer.name for layer in naming.layers])
     state = program.state_dict
     orders = conversion.orders({name: tuple(tensor.shape) for name, tensor in state.items()})
+    variables = variables_of(state, orders)
+    try_all(conversion, variables, orders)
     model = Model(
-        variables=variables_of(state, orders),
+        variables=variables,
         module=Network(
             nodes=tuple(conversion.nodes),
             names=naming.nodes,
             orders=tuple(orders.items()),
             constants=tuple(conversion.constants.items()),
+            ties=ties_of(state),
         ),
         layers=naming.layers,
         canvas=Canvas(shape=shape, channel_axis=0),

@@ -33,12 +33,14 @@ class Network:
       names: the name of an activation, and the node that gives it.
       orders: for each variable, the order in which its array holds PyTorch's axes.
       constants: what is neither learned nor computed of the image, by name.
+      ties: the names of variables that are one tensor in PyTorch.
     """
 
     nodes: tuple[Node, ...]
     names: tuple[tuple[str, str], ...]
     orders: tuple[tuple[str, tuple[int, ...]], ...]
     constants: tuple[tuple[str, FrozenArray], ...]
+    ties: tuple[tuple[str, ...], ...] = ()
     digest: str = ""
 
     def __post_init__(self):
@@ -75,6 +77,7 @@ class _Activations:
 
     def __init__(self, network: Network, given: Mapping[str, Value]):
         self._names = dict(network.names)
+        self._batched = {node.name for node in network.nodes if node.shape[:1] == (1,)}
         self._evaluation = Evaluation(
             network.nodes,
             given,
@@ -84,21 +87,20 @@ class _Activations:
         )
 
     def __getitem__(self, layer: str, /) -> Array:
-        return _unbatched(self._evaluation.whole(self._node(layer)))
+        node = self._node(layer)
+        return self._unbatched(node, self._evaluation.whole(node))
 
     def channel(self, layer: str, index: Array | np.ndarray, /) -> Array:
         node = self._node(layer)
         if self._evaluation.axis(node) is None:
             raise JaxvizError(f"layer {layer!r} has no channels to visualize")
-        return _unbatched(self._evaluation.channel(node, jnp.asarray(index)))
+        return self._unbatched(node, self._evaluation.channel(node, jnp.asarray(index)))
 
     def _node(self, layer: str) -> str:
         if layer not in self._names:
             raise unknown_layer(layer, [*self._names])
         return self._names[layer]
 
-
-def _unbatched(value: Value) -> Array:
-    assert isinstance(value, Tensor), "a layer is one tensor"
-    array = value.plain()
-    return array[0] if array.shape[:1] == (1,) else array
+    def _unbatched(self, node: str, value: Value) -> Array:
+        assert isinstance(value, Tensor), "a layer is one tensor"
+        return value.plain()[0] if node in self._batched else value.plain()

@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from jaxviz.torch.arguments import name_of
+
 if TYPE_CHECKING:
     import torch.fx
 
-__all__ = ["Named", "class_name", "outputs", "path_of"]
+__all__ = ["Named", "called", "class_name", "outputs", "path_of"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,11 @@ def outputs(nodes: Iterable["torch.fx.Node"], is_activation: Callable[["torch.fx
 def path_of(node: "torch.fx.Node") -> str:
     """Returns the path of the innermost submodule that an operation comes from; empty for the network itself."""
     return next((path for _, path, _ in reversed(_stack(node))), "")
+
+
+def called(node: "torch.fx.Node") -> str:
+    """Returns what a message calls an operation: its name and the submodule that it comes from."""
+    return f"{name_of(node.target)} (in {path_of(node) or 'the network itself'})"
 
 
 def class_name(node: "torch.fx.Node") -> str:

@@ -4,7 +4,7 @@ import os
 import pickle
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from jaxviz.values.errors import JaxvizError, ModelFileError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["load_state_dict", "numbers", "variables_of"]
+__all__ = ["load_state_dict", "numbers", "ties_of", "variables_of"]
 
 _MOST_NAMES = 8  # of those that are listed in a message
 
@@ -50,29 +50,68 @@ def load_state_dict(source: "str | os.PathLike | Mapping[str, torch.Tensor]", *,
     tensors = source if isinstance(source, Mapping) else _read(Path(source))
     origin = "the state dict" if isinstance(source, Mapping) else os.fspath(source)
     orders = dict(into.module.orders)
-    return into.replace(variables=variables_of(_fitting(tensors, into, orders, origin), orders))
+    return into.replace(variables=variables_of(_fitting(tensors, into, orders, into.module.ties, origin), orders))
 
 
 def variables_of(
     tensors: "Mapping[str, torch.Tensor | np.ndarray]", orders: Mapping[str, tuple[int, ...]]
 ) -> dict[str, Array]:
-    """Returns the variables of a network: the tensors by name, each with its axes in the order that is wanted."""
-    return {name: jnp.asarray(numbers(tensors[name]).transpose(order)) for name, order in orders.items()}
+    """Returns the variables of a network: the tensors by name, each with its axes in the order that is wanted.
+
+    Raises:
+      JaxvizError: the numbers of one cannot be kept.
+    """
+    return {name: jnp.asarray(numbers(tensors[name], name).transpose(order)) for name, order in orders.items()}
 
 
-def numbers(tensor: "torch.Tensor | np.ndarray") -> np.ndarray:
+def numbers(tensor: "torch.Tensor | np.ndarray", name: str = "a tensor") -> np.ndarray:
     """Returns the numbers of a tensor as float32, int32 or bool.
+
+    Args:
+      tensor: an array of either library.
+      name: what it is called where it is refused.
+
+    Raises:
+      JaxvizError: they are complex, quantized or sparse, or whole numbers beyond 32 bits.
 
     Example:
       >>> numbers(np.zeros(3)).dtype
       dtype('float32')
     """
-    if not isinstance(tensor, np.ndarray):
-        tensor = tensor.detach().cpu()
-        tensor = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
-    if np.issubdtype(tensor.dtype, np.floating):
-        return tensor.astype(np.float32)
-    return tensor if tensor.dtype == np.bool_ else tensor.astype(np.int32)
+    array = tensor if isinstance(tensor, np.ndarray) else _plain(tensor, name)
+    if np.issubdtype(array.dtype, np.floating):
+        return array.astype(np.float32)
+    if array.dtype == np.bool_:
+        return array
+    if not np.issubdtype(array.dtype, np.integer):
+        raise JaxvizError(f"{name} holds {array.dtype}, and jaxviz computes with real numbers alone")
+    limits = np.iinfo(np.int32)
+    if array.size and (array.min() < limits.min or array.max() > limits.max):
+        beyond = array.min() if array.min() < limits.min else array.max()
+        raise JaxvizError(
+            f"{name} holds {beyond}, which does not fit the 32 bits that jaxviz computes whole numbers with"
+        )
+    return array.astype(np.int32)
+
+
+def _plain(tensor: "torch.Tensor", name: str) -> np.ndarray:
+    import torch
+
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+        kind = "quantized" if tensor.is_quantized else "on no device" if tensor.is_meta else str(tensor.layout)
+        raise JaxvizError(f"{name} is {kind}, and jaxviz takes tensors of plain numbers alone")
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+
+
+def ties_of(tensors: "Mapping[str, torch.Tensor]") -> tuple[tuple[str, ...], ...]:
+    """Returns the names that are one tensor, as where an embedding is a head too; those with one name are left out."""
+    groups: dict[tuple, list[str]] = {}
+    for name, tensor in tensors.items():
+        if tensor.numel():
+            key = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride(), tensor.dtype)
+            groups.setdefault(key, []).append(name)
+    return tuple(tuple(names) for names in groups.values() if len(names) > 1)
 
 
 def _read(path: Path) -> "Mapping[str, torch.Tensor | np.ndarray]":
@@ -128,7 +167,11 @@ def _pickled(path: Path) -> "Mapping[str, torch.Tensor]":
 
 
 def _fitting(
-    tensors: "Mapping[str, torch.Tensor | np.ndarray]", into: Model, orders: Mapping[str, tuple[int, ...]], origin: str
+    tensors: "Mapping[str, torch.Tensor | np.ndarray]",
+    into: Model,
+    orders: Mapping[str, tuple[int, ...]],
+    ties: Sequence[tuple[str, ...]],
+    origin: str,
 ) -> "Mapping[str, torch.Tensor | np.ndarray]":
     if (
         tensors
@@ -136,6 +179,10 @@ def _fitting(
         and not any(name.startswith("module.") for name in orders)
     ):
         tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    for group in ties:  # files of safetensors hold one of several names of a tensor
+        known = next((tensors[name] for name in group if name in tensors), None)
+        if known is not None:
+            tensors = dict.fromkeys(group, known) | dict(tensors)
     missing = [name for name in orders if name not in tensors]
     left = [name for name in tensors if name not in orders]
     shapes = {

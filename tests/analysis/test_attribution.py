@@ -69,6 +69,19 @@ def test_a_function_of_activations_and_one_program_for_all_images():
     assert traces == before
 
 
+def test_the_figure_has_a_row_for_each_image():
+    found = attribution(model_of(linear), "logit(2)", IMAGES, "first")
+    np.testing.assert_array_equal(found.strongest(3)[1], np.argsort(-np.abs(found.units[1])))
+    units = np.unique(found.strongest(2))
+    pictures = jaxviz.visualize(model_of(linear), obj.channel("first", units), "jaxviz", steps=1)
+    figure = found.figure(IMAGES, units, pictures, count=2, names=["a", "b"])
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts[0::4] == ["a", "b"]
+    assert texts[1::4] == [f"{score:.3g}" for score in found.scores]
+    best = int(found.strongest(1)[0, 0])
+    assert texts[2] == f"{best}: {found.units[0, best]:+.2g}"
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -1,135 +1,74 @@
-import itertools
-
-import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxviz
-from jaxviz.analysis import attribution_between, paths, weights_between
+from jaxviz import objectives as obj
+from jaxviz.analysis import circuit
 from jaxviz.values.errors import JaxvizError
 
+# A linear network of three layers whose weights are known.
+FIRST = np.array([[1.0, -1.0, 0.5]], np.float32)
+SECOND = np.array([[2.0, 0.0], [0.0, 1.0], [0.0, -3.0]], np.float32)
+THIRD = np.array([[1.0, 0.0], [-5.0, 1.0]], np.float32)
 
-class Stack(nn.Module):
-    """A strided convolution, batch normalization, relu6, a depthwise convolution, max-pooling, a convolution."""
 
-    @nn.compact
-    def __call__(self, x):
-        x = nn.relu(nn.Conv(4, (3, 3), name="first")(x))
-        self.sow("intermediates", "seen", x)
-        x = nn.BatchNorm(use_running_average=True, name="norm")(nn.Conv(6, (3, 3), (2, 2), name="second")(x))
-        x = nn.relu6(x)
-        x = nn.Conv(6, (3, 3), feature_group_count=6, name="third")(x)
-        x = nn.max_pool(x, (2, 2), (2, 2))
-        return nn.Conv(2, (1, 1), name="fourth")(x)
+def network(variables, image):
+    first = image @ variables[0]
+    second = first @ variables[1]
+    return {"first": first, "second": second, "classes": (second @ variables[2]).sum((0, 1))}
 
 
 @pytest.fixture(scope="module")
-def stack():
-    module = Stack()
-    variables = module.init(jax.random.key(0), jnp.ones((1, 16, 16, 2)))
-    variables = {name: part for name, part in variables.items() if name != "intermediates"}
-    norm = variables["params"]["norm"]
-    variables["params"]["norm"] = {"scale": norm["scale"] * 3.0, "bias": norm["bias"] + 1.0}
-    variables["batch_stats"]["norm"]["var"] = variables["batch_stats"]["norm"]["var"] * 4.0
-    return jaxviz.from_linen(module, variables, (16, 16, 2))
+def model():
+    return jaxviz.from_function(network, [jnp.asarray(part) for part in (FIRST, SECOND, THIRD)], (4, 4, 1))
 
 
-def kernel(model, name):
-    return np.asarray(model.variables["params"][name]["kernel"])
+def test_shares_are_the_weights_as_parts_of_one(model):
+    told = []
+    found = circuit(model, obj.class_logit(0), ["first", "second"], count=3, steps=1, progress=told.append)
+    assert found.layers == ("second", "first")
+    assert [units.tolist() for units in found.units] == [[1, 0], [2, 1, 0]]
+    np.testing.assert_allclose(found.shares[0], [[-5 / 6, 1 / 6]], rtol=1e-5)
+    np.testing.assert_allclose(found.shares[1], [[-0.75, 0.25, 0.0], [0.0, 0.0, 1.0]], rtol=1e-5, atol=1e-7)
+    assert [(path.units, round(path.weight, 5)) for path in found.paths(2)] == [((1, 2), 0.625), ((1, 1), -0.20833)]
+    assert [pictures.labels for pictures in found.pictures] == [
+        ("logit:0",),
+        ("second:1", "second:0"),
+        ("first:2", "first:1", "first:0"),
+    ]
+    assert told == [1, 2, 3]
 
 
-def test_of_adjacent_layers_they_are_the_kernel_with_what_normalizes_it(stack):
-    found = weights_between(stack, "seen", "norm")
-    assert found.is_linear
-    expected = np.moveaxis(kernel(stack, "second"), -1, 0) * 3.0 / np.sqrt(4.0 + 1e-5)
-    np.testing.assert_allclose(found.kernel, expected, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(found.weights, expected.sum((1, 2)), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found.excitation + found.inhibition, found.weights, rtol=1e-4, atol=1e-5)
-    assert (found.excitation >= 0).all()
-    assert (found.inhibition <= 0).all()
+def test_on_images_shares_are_of_the_attribution(model):
+    images = np.full((2, 4, 4, 1), 0.5, np.float32)
+    found = circuit(model, "logit(0)", "second", images=images, steps=1)
+    # Activations: first (.5, -.5, .25), second (1, -1.25), times the weights 1 and -5.
+    np.testing.assert_allclose(found.shares[0], [[6.25 / 7.25, 1 / 7.25]], rtol=1e-5)
+    assert found.units[0].tolist() == [1, 0]
 
 
-def test_a_depthwise_kernel_reads_its_own_channel(stack):
-    found = weights_between(stack, "norm", "third", units=[4, 1])
-    assert found.is_linear  # relu6 is passed by
-    for row, unit in enumerate((4, 1)):
-        expected = np.zeros((3, 3, 6), np.float32)
-        expected[..., unit] = kernel(stack, "third")[..., 0, unit]
-        np.testing.assert_allclose(found.kernel[row], expected, rtol=1e-4, atol=1e-6)
-
-
-def test_expanded_weights_are_the_product_of_the_kernels_on_the_way(stack):
-    found = weights_between(stack, "seen", "third")
-    second = kernel(stack, "second") * 3.0 / np.sqrt(4.0 + 1e-5)
-    third = kernel(stack, "third")[..., 0, :]
-    expected = np.zeros((6, 7, 7, 4), np.float32)  # three steps of two pixels, each three pixels wide
-    for down, across in itertools.product(range(3), range(3)):
-        part = third[down, across][:, None, None, None] * np.moveaxis(second, -1, 0)
-        expected[:, 2 * down : 2 * down + 3, 2 * across : 2 * across + 3] += part
-    assert found.is_linear
-    np.testing.assert_allclose(found.kernel, expected, rtol=1e-3, atol=1e-5)
-
-
-def test_max_pooling_is_averaged_over_what_it_lets_through(stack):
-    found = weights_between(stack, "third", "fourth")
-    assert not found.is_linear
-    assert found.kernel.shape == (2, 2, 2, 6)
-    np.testing.assert_allclose(found.weights, kernel(stack, "fourth")[0, 0].T, rtol=1e-4, atol=1e-6)
-    again = weights_between(stack, "third", "fourth", key=jax.random.key(0))
-    np.testing.assert_array_equal(again.kernel, found.kernel)
-
-
-def test_classes_are_those_before_the_softmax():
-    model = jaxviz.default_model()
-    found = weights_between(model, "dense_2", "dense_3", units=[3, 5])
-    expected = np.asarray(model.variables["params"]["dense_3"]["kernel"]).T[[3, 5]]
-    np.testing.assert_allclose(found.weights, expected, rtol=1e-4, atol=1e-6)
-
-
-def test_on_images_attribution_takes_their_place(stack):
-    images = np.random.default_rng(0).random((3, 16, 16, 2), dtype=np.float32)
-    found = attribution_between(stack, "norm", "third", images, units=[2])
-    activations = np.clip(np.asarray(stack(images)["norm"]), 0, 6)
-    assert found.shape == (1, 6)
-    assert np.flatnonzero(found[0]).tolist() == [2]
-    # A linear map without a bias: gradient times activation sums to the unit's mean, where no relu cuts in.
-    third, bias = np.asarray(stack(images)["third"])[..., 2], stack.variables["params"]["third"]["bias"][2]
-    inside = (np.asarray(stack(images)["norm"])[..., 2] < 6).all()
-    assert inside
-    assert activations.min() >= 0
-    np.testing.assert_allclose(found[0, 2], third.mean() - bias, rtol=1e-3)
-
-
-def test_paths_are_the_largest_of_all_products():
-    rng = np.random.default_rng(3)
-    steps = [rng.normal(size=shape) for shape in ((3, 4), (4, 5), (5, 2))]
-    every = sorted(
-        (
-            (steps[0][1, a] * steps[1][a, b] * steps[2][b, c], (1, a, b, c))
-            for a, b, c in itertools.product(range(4), range(5), range(2))
-        ),
-        key=lambda way: -abs(way[0]),
-    )
-    found = paths(steps, 1, 7)
-    assert [path.units for path in found] == [units for _, units in every[:7]]
-    np.testing.assert_allclose([path.weight for path in found], [weight for weight, _ in every[:7]])
+def test_the_graph_has_every_picture_and_a_line_for_every_share(model):
+    figure = circuit(model, "logit(0)", ["first", "second"], count=3, steps=1).figure()
+    axes = figure.axes[0]
+    assert len(axes.images) == 6
+    assert [text.get_text() for text in axes.texts] == ["first", "2", "1", "0", "second", "1", "0", "", "logit:0"]
+    widths = [line.get_linewidth() for line in axes.lines]
+    assert len(widths) == 3 + 2  # a share of zero has no line
+    assert sorted({line.get_color() for line in axes.lines}) == ["#3399ff", "#ff8c1a"]
+    np.testing.assert_allclose(widths[-1] / widths[-2], 0.2, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("change", "message"),
     [
-        (lambda: paths([], 0), "0 steps and 8 paths: give one or more of each"),
-        (lambda: paths([np.ones((2, 3))], 2), "unit 2 is out of range; there are 0 to 1"),
-        (lambda: paths([np.ones((2, 3)), np.ones((4, 1))], 0), "step 0 ends at 3 units and step 1 begins at 4; give"),
+        ({"objective": obj.class_logit([0, 1])}, "2 objectives of 1 images; a circuit is of one"),
+        ({"through": []}, "no layer to go through; name one or more"),
+        ({"count": 0}, "count of 0: give how many units of each layer, 1 or more"),
+        ({"objective": obj.channel("first", 0), "through": "second"}, "does not depend on layer 'second'"),
     ],
 )
-def test_wrong_paths(make, message):
+def test_wrong_use(model, change, message):
+    given = {"objective": obj.class_logit(0), "through": ["first"], "steps": 1} | change
     with pytest.raises(JaxvizError, match=message):
-        make()
-
-
-def test_layers_in_the_wrong_order(stack):
-    with pytest.raises(JaxvizError, match="does not depend on layer 'third'; name a layer before"):
-        weights_between(stack, "third", "seen")
+        circuit(model, **given)

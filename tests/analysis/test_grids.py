@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import jaxviz
-from jaxviz.analysis import grid
+from jaxviz.analysis import grid, grids
 from jaxviz.values.errors import JaxvizError
 
 DIGIT = np.random.default_rng(0).random((28, 28, 1), dtype=np.float32)
@@ -21,6 +21,18 @@ def test_each_cell_is_the_direction_alone_bit_for_bit():
         np.testing.assert_array_equal(alone.images[0], seen.cells.images[place])
     assert seen.sizes.shape == (3, 2)
     np.testing.assert_allclose(seen.sizes.max(), 1.0)
+
+
+def test_grids_of_several_layers_and_what_they_look_like():
+    model = jaxviz.default_model()
+    seen = grids(model, ["conv2d_4", "max_pooling2d_2"], DIGIT, cells=4, recipe="jaxviz", steps=1)
+    assert [each.shape for each in seen] == [(4, 4), (3, 3)]
+    alone = grid(model, "conv2d_4", DIGIT, cells=4, recipe="jaxviz", steps=1)
+    np.testing.assert_array_equal(alone.cells.images, seen[0].cells.images)
+    assert seen[0].mosaic(side=112).shape == (112, 112, 1)
+    figure = seen[1].figure(DIGIT)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["the image", "max_pooling2d_2"]
+    assert len(seen[1].figure().axes[0].texts) == 1
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,12 @@ def test_each_state_begins_where_the_one_before_ended():
     np.testing.assert_array_equal(film.images, found.images[2])
 
 
+def test_a_strip_has_all_states_of_each_unit():
+    found = history([model(0), model(1)], "units:1,4", "jaxviz", names=["early", "late"], steps=1)
+    figure = found.figure()
+    assert [text.get_text() for text in figure.axes[0].texts] == ["early units:1", "late", "units:4", ""]
+
+
 def test_a_state_that_stays_the_same_goes_on_rising():
     found = history([model(), model()], obj.channel("units", 2), "jaxviz", steps=6)
     assert found.scores[1, 0] >= found.scores[0, 0]
@@ -56,5 +62,12 @@ def test_units_that_were_shuffled_are_found_again():
     found = correspondences(model(), shuffled, "units", images)
     np.testing.assert_array_equal(order[found.units], np.arange(5))
     np.testing.assert_allclose(found.correlations, 1.0, atol=1e-5)
+    best = found.strongest(2)
+    pictures = [
+        jaxviz.visualize(state, obj.channel("units", some), "jaxviz", steps=1)
+        for state, some in ((model(), best), (shuffled, found.units[best]))
+    ]
+    texts = [text.get_text() for text in found.figure(best, *pictures).axes[0].texts]
+    assert texts == [text for unit in best for text in (str(unit), f"{found.units[unit]}, r 1.00")]
     silent = model().replace(variables=model().variables.at[:, 2].set(0.0))
     assert correspondences(silent, shuffled, ("units", "units"), images).correlations[2] == 0

@@ -16,6 +16,7 @@ from jaxviz import cli
 from jaxviz.keras.default import default_path
 
 COMMANDS = ["layers", "convert", "visualize", "sweep", "gallery", "report", "recipes", "bench"]
+COMMANDS += ["atlas", "attribution", "circuit", "history"]
 FILE = str(ROOT / "weights" / "mnist_cnn.hdf5")
 
 

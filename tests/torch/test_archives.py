@@ -102,6 +102,78 @@ def test_a_graph_that_calls_anything_else_is_refused(target, path, tmp_path):
         jaxviz.from_torch(changed(path, tmp_path, edited(target=target)))
 
 
+class Adding(torch.nn.Module):
+    def forward(self, x):
+        return x + torch.ops.aten.full.default([3], 2.0).sum() + x.expand(5, -1, 6, 6).mean()
+
+
+def graph_edited(change):
+    """Changes the graph's text."""
+    return lambda name, content: (
+        json.dumps(change(json.loads(content))).encode() if name.endswith("model.json") else content
+    )
+
+
+def in_graph(operation, name, value):
+    """Changes an argument of an operation."""
+
+    def change(model):
+        for node in model["graph_module"]["graph"]["nodes"]:
+            if operation in node["target"]:
+                for argument in node["inputs"]:
+                    if argument["name"] == name:
+                        argument["arg"] = value
+        return model
+
+    return graph_edited(change)
+
+
+@pytest.mark.parametrize(
+    ("operation", "argument", "value", "message"),
+    [
+        (
+            "full",
+            "size",
+            {"as_ints": [2**40]},
+            r"what full \(in the network itself\) gives has the shape \(1099",
+        ),
+        (
+            "expand",
+            "size",
+            {"as_ints": [2**40, 1, 6, 6]},
+            r"what expand .* gives has the shape \(1099511627776, ",
+        ),
+        ("full", "size", {"as_ints": [4]}, r"it says that full .* gives something else than PyTorch computes"),
+        ("expand", "size", {"as_ints": [5, 1, 7, 6]}, r"PyTorch refuses expand \(in the network itself\): "),
+    ],
+)
+def test_graphs_that_would_take_all_memory_are_refused(operation, argument, value, message, tmp_path):
+    path = tmp_path / "adding.pt2"
+    torch.export.save(torch.export.export(Adding(), (torch.zeros(1, 1, 6, 6),)), path)
+    jaxviz.from_torch(path)
+    with pytest.raises(jaxviz.ModelFileError, match=message) as refusal:
+        jaxviz.from_torch(changed(path, tmp_path, in_graph(operation, argument, value)))
+    assert "\n" not in str(refusal.value)
+
+
+def test_weights_that_repeat_a_number_for_ever_are_refused(path, tmp_path):
+    numbers = [{"as_int": 2**40}, {"as_int": 1}, {"as_int": 3}, {"as_int": 3}]
+
+    def repeated(name, content):
+        if "weights_config" not in name:
+            return content
+        table = json.loads(content)
+        meta = table["config"]["0.weight"]["tensor_meta"]
+        meta["sizes"], meta["strides"] = numbers, [{"as_int": 0}] * 4
+        return json.dumps(table).encode()
+
+    message = (
+        r"its tensors take \d+ bytes and it holds \d+; the largest is '0.weight' of shape \(1099511627776, 1, 3, 3\)"
+    )
+    with pytest.raises(jaxviz.ModelFileError, match=message):
+        jaxviz.from_torch(changed(path, tmp_path, repeated))
+
+
 def test_expressions_are_refused(path, tmp_path):
     expression = {"as_expr": {"expr_str": f"__import__('os').mkdir('{tmp_path / 'done'}')", "hint": None}}
     with pytest.raises(jaxviz.ModelFileError, match="dynamic shapes"):

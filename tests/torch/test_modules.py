@@ -1,5 +1,6 @@
 """What becomes of a PyTorch module: layers, channels, redirected relus, other weights, refusals."""
 
+import dataclasses
 import sys
 
 import flax.linen as nn
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from safetensors.torch import save_model
 
 import jaxviz
 from jaxviz import objectives as obj
 from jaxviz.networks.wiring import inputs_of, strongest
+from jaxviz.torch.operations import OPERATIONS
 
 
 class Digits(torch.nn.Module):
@@ -106,6 +109,39 @@ def test_layers_are_those_of_pytorch_also_where_they_are_changed_in_place(module
     ours = jax.jit(lambda image: model.ask(image, lambda activations: {path: activations[path] for path in found}))
     for path, array in ours(image[0].numpy()).items():
         np.testing.assert_allclose(array, found[path], atol=1e-5, err_msg=path)
+
+
+class Shared(torch.nn.Module):
+    """A submodule that stands in three places and is called again in two of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.position = torch.nn.Conv2d(2, 2, 1)
+        self.blocks = torch.nn.ModuleList([torch.nn.Sequential(self.position, torch.nn.Tanh()) for _ in range(2)])
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.position(self.position(self.blocks[0](x)))
+
+
+def test_a_submodule_in_several_places_goes_by_the_path_that_calls_it(tmp_path):
+    torch.manual_seed(0)
+    module, image = Shared().eval(), torch.rand(1, 2, 4, 4)
+    model = jaxviz.from_torch(module, (2, 4, 4))
+    given = []
+    hook = module.position.register_forward_hook(lambda _, __, out: given.append(out.detach().numpy().copy()))
+    module(image)
+    hook.remove()
+    calls = ["blocks.0.0", "blocks.1.0", "blocks.0.0#2", "position", "position#2"]
+    assert [layer.name for layer in model.layers if layer.kind == "Conv2d"] == calls
+    ours = model(image.numpy())
+    for layer, array in zip(calls, given, strict=True):
+        np.testing.assert_allclose(ours[layer], array, atol=1e-6, err_msg=layer)
+    path = tmp_path / "shared.safetensors"  # which holds a tensor of several names once
+    save_model(module, path)
+    again = jaxviz.torch.load_state_dict(path, into=model)
+    np.testing.assert_array_equal(again(image.numpy())["position#2"], ours["position#2"])
 
 
 def test_one_channel_is_computed_alone(model):
@@ -222,6 +258,67 @@ def test_unknown_operations_are_refused_all_at_once():
     )
     with pytest.raises(jaxviz.JaxvizError, match=message):
         jaxviz.from_torch(Odd(), (1, 8, 8))
+
+
+def test_calls_that_cannot_be_computed_are_refused_with_the_operation_and_the_submodule(monkeypatch):
+    def broken(*arguments):
+        raise ValueError("no such case\nand more")
+
+    for name, compute in (("tanh", broken), ("floor", lambda x: x.like(x.array[:, :1]))):
+        monkeypatch.setitem(OPERATIONS, name, dataclasses.replace(OPERATIONS[name], compute=compute))
+
+    class Inner(torch.nn.Module):
+        def forward(self, x):
+            return torch.tanh(x) + x.floor()
+
+    message = (
+        r"these calls of PyTorch's operations are not supported: tanh \(in 0\): no such case; "
+        r"floor \(in 0\): gives \[1, 1, 1, 4\] and not \[1, 1, 4, 4\]$"
+    )
+    with pytest.raises(jaxviz.JaxvizError, match=message):
+        jaxviz.from_torch(torch.nn.Sequential(Inner()), (1, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (lambda x: F.rrelu(x, training=True), "rrelu"),
+        (lambda x: F.dropout(x, training=True), "dropout"),
+        (lambda x: F.feature_alpha_dropout(x, training=True), "feature_alpha_dropout"),
+    ],
+)
+def test_chance_is_refused(function, name):
+    class Training(torch.nn.Module):
+        def forward(self, x):
+            return function(x)
+
+    with pytest.raises(jaxviz.JaxvizError, match=rf"not supported: {name}[.\w]* of training \(in the network itself\)"):
+        jaxviz.from_torch(Training(), (1, 4, 4))
+
+
+class Table(torch.nn.Module):
+    """Adds a constant or a buffer."""
+
+    def __init__(self, tensor, is_saved):
+        super().__init__()
+        self.register_buffer("table", tensor, persistent=is_saved)
+
+    def forward(self, x):
+        return x + self.table.abs()
+
+
+@pytest.mark.parametrize(
+    ("tensor", "is_saved", "message"),
+    [
+        (torch.tensor([2**31]), True, r"table holds 2147483648, which does not fit the 32 bits"),
+        (torch.tensor([-(2**40)]), False, r"a constant tensor of the network holds 1099511627776, which does not fit"),
+        (torch.ones(1, dtype=torch.complex64), True, r"table holds complex64, and jaxviz computes with real numbers"),
+    ],
+)
+def test_numbers_that_cannot_be_kept_are_refused(tensor, is_saved, message):
+    with pytest.raises(jaxviz.JaxvizError, match=message) as refusal:
+        jaxviz.from_torch(Table(tensor, is_saved), (1, 4, 4))
+    assert "\n" not in str(refusal.value)
 
 
 def test_what_pytorch_cannot_export_gives_its_reason_in_one_line():

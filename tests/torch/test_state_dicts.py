@@ -101,6 +101,24 @@ def test_misfits_are_all_listed(model):
         load_state_dict(state, into=model)
 
 
+@pytest.mark.parametrize(
+    ("tensor", "message"),
+    [
+        (
+            torch.zeros(4, dtype=torch.complex64),
+            "1.weight holds complex64, and jaxviz computes with real numbers alone",
+        ),
+        (torch.tensor([0, 0, 0, 2**31]), "1.weight holds 2147483648, which does not fit the 32 bits"),
+        (torch.zeros(4).to_sparse(), "1.weight is torch.sparse_coo, and jaxviz takes tensors of plain numbers alone"),
+        (torch.zeros(4, device="meta"), "1.weight is on no device, and jaxviz takes"),
+        (torch.zeros(1).expand(2**40), r"it has 1.weight of \(1099511627776,\) and not \(4,\)"),
+    ],
+)
+def test_tensors_that_cannot_be_kept_are_refused(tensor, message, model):
+    with pytest.raises(jaxviz.JaxvizError, match=message):
+        load_state_dict({**network(1).state_dict(), "1.weight": tensor}, into=model)
+
+
 def test_other_doors_have_other_weights():
     with pytest.raises(jaxviz.JaxvizError, match="this one is of another door"):
         load_state_dict({}, into=jaxviz.default_model())

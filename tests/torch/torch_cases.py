@@ -78,6 +78,9 @@ PICTURES = {
         "conv_transpose2d": lambda x: F.conv_transpose2d(
             x, random(8, 4, 3, 3), random(4), stride=2, padding=1, output_padding=1
         ),
+        "conv2d without a batch": lambda x: F.conv2d(x[0], random(6, 8, 3, 3), random(6)),
+        "conv_transpose2d without a batch": lambda x: F.conv_transpose2d(x[0], random(8, 4, 3, 3), stride=2),
+        "conv_transpose3d": lambda x: F.conv_transpose3d(x.unflatten(2, (2, 4)), random(8, 4, 2, 3, 3), stride=2),
         "conv_transpose2d in groups": lambda x: F.conv_transpose2d(x, random(8, 3, 3, 3), groups=2, dilation=2),
     },
     "elementwise": {
@@ -127,6 +130,7 @@ PICTURES = {
         "tril": torch.tril,
         "unbind": lambda x: x.unbind(2)[3],
         "unfold": lambda x: F.unfold(x, 3, padding=1, stride=2),
+        "unfold without a batch": lambda x: F.unfold(x[0], (2, 3), stride=2),
     },
     "normalization": {
         "batch_norm": lambda x: F.batch_norm(x, random(8), random(8).abs() + 0.5, random(8), random(8), eps=1e-3),
@@ -211,6 +215,9 @@ TOKENS = {
         "attention": lambda x: F.scaled_dot_product_attention(x[:, None], x[:, None].flip(2), x[:, None]),
         "attention, causal": lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True),
         "attention, masked": lambda x: F.scaled_dot_product_attention(x, x, x, attn_mask=random(64, 64), scale=0.2),
+        "attention, blind rows": lambda x: F.scaled_dot_product_attention(
+            x[:, None], x[:, None], x[:, None], attn_mask=torch.arange(64)[:, None] > 3 * torch.arange(1, 65)
+        ),
         "attention, some allowed": lambda x: F.scaled_dot_product_attention(x, x, x, attn_mask=torch.eye(64) > 0),
         "baddbmm": lambda x: torch.baddbmm(random(1, 64, 64), x, x.transpose(1, 2), beta=0.5),
         "einsum": lambda x: torch.einsum("bnc, bmc -> bnm", x, x),

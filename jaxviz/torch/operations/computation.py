@@ -18,6 +18,7 @@ __all__ = [
     "Read",
     "Rule",
     "along",
+    "of_each_side",
     "on_channel",
     "whole",
 ]
@@ -96,6 +97,12 @@ class Operation:
     channels: Rule
     learned: bool = False
     activation: bool = False
+
+
+def of_each_side(values: int | Sequence[int], rank: int) -> tuple[int, ...]:
+    """Returns a setting for each side of a picture, where one number may stand for all."""
+    values = (values,) if isinstance(values, int) else tuple(values)
+    return values * rank if len(values) == 1 else values
 
 
 def whole(call: Call) -> Channels:

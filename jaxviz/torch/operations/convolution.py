@@ -1,14 +1,14 @@
 """Convolutions and linear layers: (pictures, kernel, bias) -> pictures."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
 from jaxviz.layers.convolution import EXACT, Padding, convolve, output_padding
-from jaxviz.torch.operations.computation import Call, Channels, Known, Number, Operation, Read
+from jaxviz.torch.operations.computation import Call, Channels, Known, Number, Operation, Read, of_each_side
 from jaxviz.torch.tensors import Tensor, with_channels_last
 
 __all__ = ["OPERATIONS", "kernel_order", "linear_order"]
@@ -23,17 +23,30 @@ linear_order = (1, 0)
 """The order in which a product holds the weights of a linear layer: inputs, units."""
 
 
-def _sides(values: int | Sequence[int], rank: int) -> tuple[int, ...]:
-    values = (values,) if isinstance(values, int) else tuple(values)
-    return values * rank if len(values) == 1 else values
+def _unbatched(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Makes of a function of a batch of pictures one that takes a picture without a batch too."""
+
+    def compute(image: Tensor, kernel: Tensor, *settings) -> Tensor:
+        if image.ndim == kernel.ndim:
+            return function(image, kernel, *settings)
+        return Tensor.of(function(_batch(image), kernel, *settings).plain()[0])
+
+    return compute
 
 
-def _convolve(image: Tensor, kernel: Tensor, bias: Tensor | None, stride, padding, dilation, groups: int) -> Tensor:
+def _batch(image: Tensor) -> Tensor:
+    return Tensor(image.array[None], (0, *(axis + 1 for axis in image.order)))
+
+
+@_unbatched
+def _conv(
+    image: Tensor, kernel: Tensor, bias: Tensor | None = None, stride=1, padding=0, dilation=1, groups: int = 1
+) -> Tensor:
     order = with_channels_last(kernel.ndim)
     pictures = image.ordered(order)
     taps = kernel.ordered(kernel_order(kernel.ndim))
     rank = kernel.ndim - 2
-    strides, spread = _sides(stride, rank), _sides(dilation, rank)
+    strides, spread = of_each_side(stride, rank), of_each_side(dilation, rank)
     zeros = _zeros(padding, pictures.shape[1:-1], taps.shape[:-2], strides, spread)
     outputs = [
         convolve(picture, taps, strides=strides, padding=zeros, dilation=spread, groups=groups) for picture in pictures
@@ -46,22 +59,11 @@ def _zeros(padding, sides, taps, strides, spread) -> Padding:
     if isinstance(padding, str):
         extent = [(count - 1) * gap + 1 for count, gap in zip(taps, spread, strict=True)]
         return output_padding(padding, sides, extent, strides)
-    return tuple((zeros, zeros) for zeros in _sides(padding, len(sides)))
+    return tuple((zeros, zeros) for zeros in of_each_side(padding, len(sides)))
 
 
 def _last(bias: Tensor, rank: int) -> Array:
     return bias.array.reshape((1,) * (rank - 1) + (-1,))
-
-
-def _conv(image, kernel, bias=None, stride=1, padding=0, dilation=1, groups=1) -> Tensor:
-    if image.ndim < kernel.ndim:  # one picture without a batch
-        out = _convolve(_batch(image), kernel, bias, stride, padding, dilation, groups)
-        return Tensor.of(out.plain()[0])
-    return _convolve(image, kernel, bias, stride, padding, dilation, groups)
-
-
-def _batch(image: Tensor) -> Tensor:
-    return Tensor(image.array[None], (0, *(axis + 1 for axis in image.order)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +104,7 @@ def _conv_channels(call: Call) -> Channels:
     return Channels(axis, ("whole", *weights), _OfItsGroup(features, groups))
 
 
+@_unbatched
 def _transposed(image, kernel, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1) -> Tensor:
     rank = kernel.ndim - 2
     order = with_channels_last(kernel.ndim)
@@ -113,10 +116,10 @@ def _transposed(image, kernel, bias=None, stride=1, padding=0, output_padding=0,
         inputs, features = taps.shape[-2:]
         taps = taps.reshape(*taps.shape[:-2], groups, inputs // groups, features)
         taps = jnp.moveaxis(taps, -3, -2).reshape(*taps.shape[:-3], inputs // groups, groups * features)
-    strides, spread = _sides(stride, rank), _sides(dilation, rank)
+    strides, spread = of_each_side(stride, rank), of_each_side(dilation, rank)
     zeros = []
     for size, gap, less, more in zip(
-        taps.shape[:-2], spread, _sides(padding, rank), _sides(output_padding, rank), strict=True
+        taps.shape[:-2], spread, of_each_side(padding, rank), of_each_side(output_padding, rank), strict=True
     ):
         reach = (size - 1) * gap - less
         zeros.append((reach, reach + more))
@@ -137,7 +140,8 @@ def _transposed(image, kernel, bias=None, stride=1, padding=0, output_padding=0,
 
 def _transposed_channels(call: Call) -> Channels:
     groups = call.arguments[6]
-    return Channels(1, ("whole", 1, *(0 for _ in call.inputs[2:])) if groups == 1 else None)
+    axis = len(call.shape) - len(call.inputs[1].shape) + 1
+    return Channels(axis, ("whole", 1, *(0 for _ in call.inputs[2:])) if groups == 1 else None)
 
 
 def _convolution(image, kernel, bias, stride, padding, dilation, transposed, output_padding, groups) -> Tensor:

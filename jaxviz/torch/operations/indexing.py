@@ -142,8 +142,9 @@ def _unfold(x: Tensor, axis: int, size: int, step: int) -> Tensor:
 
 
 def _im2col(x: Tensor, size, dilation, padding, stride) -> Tensor:
-    batch, channels, *_ = x.shape
+    *batch, channels, _, _ = x.shape
     (top, left), pictures = padding, x.plain()
+    pictures = pictures if batch else pictures[None]
     pictures = jnp.pad(pictures, ((0, 0), (0, 0), (top, top), (left, left)))
     height, width = (
         (side - gap * (count - 1) - 1) // step + 1
@@ -159,7 +160,7 @@ def _im2col(x: Tensor, size, dilation, padding, stride) -> Tensor:
         for row in range(size[0])
         for column in range(size[1])
     ]
-    return Tensor.of(jnp.stack(views, axis=2).reshape(batch, channels * len(views), height * width))
+    return Tensor.of(jnp.stack(views, axis=2).reshape(*batch, channels * len(views), height * width))
 
 
 def _triangle(function) -> Operation:

@@ -10,7 +10,7 @@ from jax import lax
 from jaxtyping import Array
 
 from jaxviz.layers import pooling
-from jaxviz.torch.operations.computation import Call, Operation, along
+from jaxviz.torch.operations.computation import Call, Operation, along, of_each_side
 from jaxviz.torch.tensors import Tensor
 
 __all__ = ["OPERATIONS"]
@@ -25,11 +25,6 @@ def _each(x: Tensor, rank: int, function: Picture) -> Tensor:
     pictures = x.ordered(order)
     out = jnp.stack([function(picture) for picture in pictures]) if batched else function(pictures)
     return Tensor(out, order)
-
-
-def _sides(values: int | Sequence[int], rank: int) -> tuple[int, ...]:
-    values = (values,) if isinstance(values, int) else tuple(values)
-    return values * rank if len(values) == 1 else values
 
 
 def _count(side: int, size: int, step: int, zeros: int, spread: int, ceil: bool) -> int:
@@ -49,9 +44,9 @@ def _margins(sides, size, steps, zeros, spread, ceil) -> tuple[tuple[int, int], 
 
 def _max_pool(rank: int) -> Callable[..., Tensor]:
     def compute(x: Tensor, size, stride=(), padding=0, dilation=1, ceil_mode=False) -> Tensor:
-        size = _sides(size, rank)
-        steps = _sides(stride, rank) if stride != () else size
-        zeros, spread = _sides(padding, rank), _sides(dilation, rank)
+        size = of_each_side(size, rank)
+        steps = of_each_side(stride, rank) if stride != () else size
+        zeros, spread = of_each_side(padding, rank), of_each_side(dilation, rank)
 
         def one(picture: Array) -> Array:
             margins = _margins(picture.shape[:-1], size, steps, zeros, spread, ceil_mode)
@@ -74,9 +69,9 @@ def _max_pool(rank: int) -> Callable[..., Tensor]:
 
 def _average_pool(rank: int) -> Callable[..., Tensor]:
     def compute(x: Tensor, size, stride=(), padding=0, ceil_mode=False, count_include_pad=True, divisor=None) -> Tensor:
-        size = _sides(size, rank)
-        steps = _sides(stride, rank) if stride != () else size
-        zeros = _sides(padding, rank)
+        size = of_each_side(size, rank)
+        steps = of_each_side(stride, rank) if stride != () else size
+        zeros = of_each_side(padding, rank)
 
         def one(picture: Array) -> Array:
             sides = picture.shape[:-1]
@@ -106,7 +101,7 @@ def _inside(side: int, size: int, step: int, zeros: int, count: int, with_paddin
 
 def _adaptive(rank: int, reduce: Callable) -> Callable[..., Tensor]:
     def compute(x: Tensor, size) -> Tensor:
-        counts = _sides(size, rank)
+        counts = of_each_side(size, rank)
 
         def one(picture: Array) -> Array:
             for axis, count in enumerate(counts):  # the mean of a box is that of its sides in turn

@@ -61,7 +61,10 @@ def _attention(
             scores = scores + given
     if allowed is not None:
         scores = jnp.where(allowed.reshape((1,) * (scores.ndim - allowed.ndim) + allowed.shape), scores, -jnp.inf)
-    return Tensor.of(jnp.matmul(jax.nn.softmax(scores, axis=-1), v, precision=EXACT))
+    # PyTorch gives zeros where nothing may be looked at.
+    is_blind = jnp.max(scores, axis=-1, keepdims=True) == -jnp.inf
+    weights = jnp.where(is_blind, 0.0, jax.nn.softmax(jnp.where(is_blind, 0.0, scores), axis=-1))
+    return Tensor.of(jnp.matmul(weights, v, precision=EXACT))
 
 
 def _outer(x: Tensor, y: Tensor) -> Tensor:

@@ -1,0 +1,108 @@
+"""Embeddings: activations -> whitened features -> places in the plane."""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxviz.values.errors import JaxvizError
+
+__all__ = ["Embed", "placed", "umap", "whitened"]
+
+Embed = Callable[[Float[np.ndarray, "some features"]], Float[np.ndarray, "some 2"]]
+"""Features of some points -> their places in the plane; it gives the same for the same features."""
+
+_FEATURES = 64  # principal components that are kept, at most
+_ROWS = 1 << 14  # points that are worked at at a time
+_INSTALL = "an atlas needs scikit-learn and umap-learn; run pip install '.[analysis]'"
+
+# Of the first places and the last along each axis so much is left out before the cells are laid: a few points far from
+# all others would leave most cells empty. Carter et al. clip their layouts, too.
+_TAIL = 0.01
+
+
+def whitened(vectors: Float[np.ndarray, "points channels"]) -> Float[np.ndarray, "points features"]:
+    """Whitens activations: their principal components, the 64 strongest, each with a variance of 1.
+
+    Without it a few strong units, which are active nearly everywhere, decide alone what lies near to what.
+
+    Raises:
+      JaxvizError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.decomposition import PCA
+    except ImportError as error:
+        raise JaxvizError(_INSTALL) from error
+
+    count = min(_FEATURES, *vectors.shape)
+    components = PCA(count, whiten=True, svd_solver="covariance_eigh").fit(vectors)
+    # Components without variance are noise of the arithmetic.
+    kept = components.explained_variance_ > 1e-6 * components.explained_variance_[0]
+    parts = [components.transform(vectors[first : first + _ROWS]) for first in range(0, len(vectors), _ROWS)]
+    return np.concatenate(parts)[:, kept].astype(np.float32)
+
+
+def umap(seed: int) -> Embed:
+    """Returns UMAP with the settings of Carter et al., in one thread so that it is reproducible.
+
+    Sources: McInnes, Healy and Melville, "UMAP: Uniform Manifold Approximation and Projection", 2018,
+    https://arxiv.org/abs/1802.03426; Carter et al., "Activation Atlas", Distill 2019,
+    https://distill.pub/2019/activation-atlas: 20 neighbours, a least distance of 0.01, cosine distances.
+
+    Args:
+      seed: of its random draws.
+
+    Raises:
+      JaxvizError: umap-learn is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImportWarning)  # of a part of it that needs TensorFlow
+            from umap import UMAP
+    except ImportError as error:
+        raise JaxvizError(_INSTALL) from error
+
+    def embed(features: Float[np.ndarray, "some features"]) -> Float[np.ndarray, "some 2"]:
+        neighbours = min(20, len(features) - 1)
+        found = UMAP(n_neighbors=neighbours, min_dist=0.01, metric="cosine", random_state=seed, n_jobs=1)
+        return np.asarray(found.fit_transform(features), np.float32)
+
+    return embed
+
+
+def placed(
+    features: Float[np.ndarray, "points features"], embed: Embed, *, most: int, seed: int
+) -> Float[np.ndarray, "points 2"]:
+    """Gives every point a place in the unit square.
+
+    ``embed`` places at most so many points, which are drawn. Every other point is put where the nearest of them is, by
+    the cosine of their features. So time and memory are bounded, however many points there are.
+
+    Args:
+      features: of all points, in the same units.
+      embed: places some of them.
+      most: how many.
+      seed: of the draw.
+
+    Returns:
+      Places from 0 to 1 along each axis; the outermost hundredth of the points at each side lies on the edge.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    count = len(features)
+    some = np.arange(count)
+    if count > most:
+        some = np.sort(np.random.default_rng([seed, count]).choice(count, most, replace=False))
+    found = np.asarray(embed(features[some]), np.float32)
+    if found.shape != (len(some), 2) or not np.isfinite(found).all():
+        raise JaxvizError(f"the embedding gives {found.shape}; give a function that places {len(some)} points, [n, 2]")
+    low, high = np.quantile(found, [_TAIL, 1 - _TAIL], axis=0)
+    found = np.clip((found - low) / np.maximum(high - low, np.finfo(np.float32).tiny), 0, 1).astype(np.float32)
+    if count == len(some):
+        return found
+    units = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(units[some])
+    blocks = range(0, count, _ROWS)
+    near = [nearest.kneighbors(units[first : first + _ROWS], return_distance=False)[:, 0] for first in blocks]
+    return found[np.concatenate(near)]

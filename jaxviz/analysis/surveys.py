@@ -1,0 +1,131 @@
+"""Surveys: model + many images -> the activations of a layer at drawn positions, and what they say of the classes."""
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from jaxviz.analysis.images import ImageSource, activations_of, checked_images
+from jaxviz.networks.cuts import cut
+from jaxviz.networks.layer import Layer
+from jaxviz.networks.model import Model
+from jaxviz.values.errors import JaxvizError
+
+__all__ = ["Survey", "class_attributions", "digest_of", "drawn"]
+
+_TOGETHER = 32  # images that are read and shown to the network at a time
+_EACH = 8  # positions whose classes are computed together
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Survey:
+    """Activations at positions that were drawn from images.
+
+    Attributes:
+      vectors: the activation at each drawn position, ``[points, channels]``.
+      images: the image of each, by its number, ``[points]``.
+      positions: its position in the layer, ``[points, axes]``.
+    """
+
+    vectors: Float[np.ndarray, "points channels"]
+    images: Int[np.ndarray, " points"]
+    positions: Int[np.ndarray, "points axes"]
+
+
+def drawn(model: Model, layer: Layer, images: ImageSource, *, positions: int, seed: int) -> Survey:
+    """Draws positions of a layer from each image, without repetition, and keeps the activations there.
+
+    The images are read and shown to the network a few at a time. What is drawn of an image depends on the seed and the
+    image's number alone. Positions at which no unit is active are left out, since they have no direction.
+
+    Args:
+      model: the network.
+      layer: the layer; it has positions.
+      images: images of the canvas's shape.
+      positions: how many are drawn of each image; all there are, if there are fewer.
+      seed: of the draws.
+    """
+    axis = layer.channel_axis or 0
+    shape = tuple(side for place, side in enumerate(layer.output_shape) if place != axis % len(layer.output_shape))
+    total = int(np.prod(shape))
+    each, count = min(positions, total), len(images)
+    vectors = np.empty((count * each, layer.channels or 0), np.float32)
+    places = np.empty((count * each), np.int64)
+    for first, block in _blocks(model, images):
+        flat = activations_of(model, block, layer).reshape(len(block), total, -1)
+        for row, activations in enumerate(flat):
+            number = first + row
+            chosen = np.sort(np.random.default_rng([seed, number]).choice(total, each, replace=False))
+            vectors[number * each : (number + 1) * each] = activations[chosen]
+            places[number * each : (number + 1) * each] = chosen
+    alive = vectors.any(axis=1)
+    if not alive.any():
+        raise JaxvizError(f"no unit of layer {layer.name!r} is active on these images; give others")
+    numbers = np.repeat(np.arange(count), each)
+    if not alive.all():
+        vectors, places, numbers = vectors[alive], places[alive], numbers[alive]
+    return Survey(vectors=vectors, images=numbers, positions=np.stack(np.unravel_index(places, shape), axis=1))
+
+
+def class_attributions(
+    model: Model, layer: Layer, images: ImageSource, survey: Survey, points: Int[np.ndarray, " some"]
+) -> Float[np.ndarray, "some classes"] | None:
+    """Attributes the logits of all classes to some of the drawn activations: gradient times activation.
+
+    For an activation at one position, all classes come from one derivative in the direction of that activation.
+
+    Args:
+      model: the network.
+      layer: the layer.
+      images: those of the survey.
+      survey: the drawn activations.
+      points: which of them.
+
+    Returns:
+      The part of each logit that comes from each; None where the network has no logits that depend on the layer.
+    """
+    if len(model.layer(model.output).output_shape) != 1 or not len(points):
+        return None
+    found = []
+    for first in range(0, len(points), _EACH):
+        rows = np.resize(points[first : first + _EACH], _EACH)  # the last block is filled up, to run the same program
+        pictures = np.concatenate([checked_images(images[n : n + 1], model) for n in survey.images[rows].tolist()])
+        try:
+            attributed = _attributed(model, pictures, survey.positions[rows], layer.name, layer.channel_axis or 0)
+        except JaxvizError:  # no logit depends on the layer
+            return None
+        found.append(np.asarray(attributed)[: len(points) - first])
+    return np.concatenate(found)
+
+
+def digest_of(model: Model, images: ImageSource) -> str:
+    """Returns what tells one collection of images from another."""
+    hashed = hashlib.sha256()
+    for _, block in _blocks(model, images):
+        hashed.update(block.tobytes())
+    return f"{len(images)}, {hashed.hexdigest()}"
+
+
+def _blocks(model: Model, images: ImageSource) -> Iterator[tuple[int, np.ndarray]]:
+    """Yields the number of the first image of each block, and the block."""
+    if not len(images):
+        raise JaxvizError("there are no images; give one or more")
+    for first in range(0, len(images), _TOGETHER):
+        yield first, checked_images(images[first : first + _TOGETHER], model)
+
+
+@partial(jax.jit, static_argnames=("layer", "axis"))
+def _attributed(model: Model, images: Array, positions: Array, layer: str, axis: int) -> Array:
+    def of_one(image: Array, position: Array) -> Array:
+        halves = cut(model, layer, lambda activations: activations[model.logits], image)
+        last = jnp.moveaxis(halves.activation, axis, -1)
+        place = tuple(position)
+        alone = jnp.moveaxis(jnp.zeros_like(last).at[place].set(last[place]), -1, axis)
+        return jax.jvp(halves.rest, (halves.activation,), (alone,))[1]
+
+    return jax.vmap(of_one)(images, positions)

@@ -1,0 +1,224 @@
+"""Atlases of the MNIST network; the embedding is the first two features, except where UMAP is the question."""
+
+import sys
+import types
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxviz
+from jaxviz.analysis import Atlas, Photographs, atlas
+from jaxviz.analysis.embeddings import placed, umap, whitened
+from jaxviz.analysis.images import layer_with_positions
+from jaxviz.analysis.levels import binned
+from jaxviz.analysis.surveys import class_attributions, drawn
+from jaxviz.values.errors import JaxvizError
+
+SETTINGS = {"grids": (2, 3), "positions": 8, "recipe": "jaxviz", "steps": 2, "chunk": 3, "seed": 5}
+
+
+def corner(features):
+    return features[:, :2]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    with np.load("weights/mnist_test_1000.npz") as file:
+        return file["images"][:20, ..., None] / np.float32(255)
+
+
+@pytest.fixture(scope="module")
+def made(digits):
+    return atlas(jaxviz.default_model(), "conv2d_4", digits, embed=corner, **SETTINGS)
+
+
+def test_cells_are_the_means_of_their_activations(made, digits):
+    model = jaxviz.default_model()
+    activations = np.asarray(model(digits)["conv2d_4"])
+    rows, columns = made.point_positions.T
+    vectors = activations[made.point_images, rows, columns]
+    for level in made.levels:
+        across, down = np.minimum((made.points * level.side).astype(int), level.side - 1).T
+        for cell, (row, column) in enumerate(level.places):
+            inside = (down == row) & (across == column)
+            assert inside.sum() == level.counts[cell] >= 4
+            np.testing.assert_allclose(level.vectors[cell], vectors[inside].mean(0), atol=1e-5)
+            patches = level.patches[cell][level.patches[cell] >= 0]
+            positions = map(tuple, made.point_positions[inside].tolist())
+            members = set(zip(made.point_images[inside], positions, strict=True))
+            shown = [(made.patch_images[one], tuple(made.patch_positions[one].tolist())) for one in patches]
+            assert set(shown) <= members
+            assert len({image for image, _ in shown}) == len(shown) > 0
+
+
+def test_pictures_are_those_of_the_directions(made):
+    level = made.levels[1]
+    # The random draws of a direction are those of its number.
+    alone = jaxviz.objectives.direction("conv2d_4", level.vectors[:4], power=2)
+    key = jax.random.key(5)
+    pictures = jaxviz.visualize(jaxviz.default_model(), alone, "jaxviz", steps=2, chunk=3, key=key)
+    np.testing.assert_array_equal(level.pictures[3], (255 * pictures.images[3].clip(0, 1)).round().astype(np.uint8))
+    sheet = level.mosaic()
+    row, column = level.places[3]
+    np.testing.assert_array_equal(sheet[28 * row : 28 * row + 28, 28 * column : 28 * column + 28], level.pictures[3])
+
+
+def test_class_attributions_are_gradient_times_activation(digits):
+    model = jaxviz.default_model()
+    layer = layer_with_positions(model, "max_pooling2d_2")
+    survey = drawn(model, layer, digits[:3], positions=9, seed=0)
+    found = class_attributions(model, layer, digits, survey, np.arange(len(survey.images)))
+    whole = jaxviz.analysis.attribution(model, jaxviz.objectives.class_logit(3), digits[:3], layer.name)
+    rows, columns = survey.positions.T
+    np.testing.assert_allclose(found[:, 3], whole.maps[survey.images, rows, columns], rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_drawn_depends_on_seed_and_number_alone(digits):
+    model = jaxviz.default_model()
+    layer = layer_with_positions(model, "conv2d_4")
+    some, more = (drawn(model, layer, digits[:count], positions=3, seed=1) for count in (4, 20))
+    few = more.images < 4
+    np.testing.assert_array_equal(some.positions, more.positions[few])
+    np.testing.assert_allclose(some.vectors, more.vectors[few], atol=1e-6)
+    other = drawn(model, layer, digits[:4], positions=3, seed=2)
+    assert (some.positions != other.positions).any()
+
+
+def test_whitened_features_have_no_correlation():
+    random = np.random.default_rng(0)
+    vectors = (random.normal(size=(500, 6)) @ random.normal(size=(6, 9))).astype(np.float32)  # of rank 6
+    features = whitened(vectors)
+    assert features.shape == (500, 6)
+    np.testing.assert_allclose(np.cov(features.T), np.eye(6), atol=1e-2)
+
+
+def test_points_that_are_not_embedded_lie_where_their_nearest_does():
+    angles = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    features = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    some = placed(features, corner, most=100, seed=0)
+    every = placed(features, corner, most=400, seed=0)
+    assert some.min() == every.min() == 0
+    assert some.max() == every.max() == 1
+    assert np.abs(some - every).max() < 0.2
+
+
+def test_a_cell_with_too_few_points_is_left_out():
+    places = np.array([[0.1, 0.1], [0.2, 0.2], [0.9, 0.1], [1.0, 1.0], [0.8, 0.9]], np.float32)
+    vectors = np.arange(10, dtype=np.float32).reshape(5, 2)
+    images = np.array([0, 0, 1, 2, 3])
+    cells = binned(places, vectors, vectors + 1, images, side=2, fewest=2, members=3)
+    assert cells.places.tolist() == [[0, 0], [1, 1]]
+    assert cells.counts.tolist() == [2, 2]
+    assert cells.vectors.tolist() == [[1, 2], [7, 8]]
+    assert [sorted(row) for row in cells.members[1:].tolist()] == [[-1, 3, 4]]
+    assert (cells.members[0] >= 0).sum() == 1  # one of an image
+
+
+def test_a_file_holds_everything(made, tmp_path):
+    path = made.save(tmp_path / "atlas.npz")
+    read = Atlas.load(path)
+    assert read.layer == "conv2d_4"
+    assert read.recipe == "jaxviz, 2 steps"
+    assert read.save(tmp_path / "again.npz").read_bytes() == path.read_bytes()
+    np.savez(tmp_path / "other.npz", x=np.zeros(3))
+    with pytest.raises(JaxvizError, match=r"other.npz is no atlas; `jaxviz atlas` writes one"):
+        Atlas.load(tmp_path / "other.npz")
+
+
+def test_interrupted_and_gone_on_with_it_is_the_same(made, digits, tmp_path):
+    model, told = jaxviz.default_model(), []
+
+    class Killed(BaseException):
+        pass
+
+    def progress(done, total):
+        told.append((done, total))
+        if len(told) == 2:
+            raise Killed
+
+    settings = SETTINGS | {"embed": corner, "keep": tmp_path / "kept"}
+    with pytest.raises(Killed):
+        atlas(model, "conv2d_4", digits, progress=progress, **settings)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
+    assert kept
+
+    def never(features):
+        raise AssertionError("what was kept is embedded again")
+
+    again = atlas(model, "conv2d_4", digits, progress=progress, **settings | {"embed": never})
+    assert again.complete
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert again.save(tmp_path / "a.npz").read_bytes() == made.save(tmp_path / "b.npz").read_bytes()
+    assert told[-1] == (sum(map(len, made.levels)),) * 2
+    with pytest.raises(JaxvizError, match=r"keeps another run: its positions is 8, not 9"):
+        atlas(model, "conv2d_4", digits, **settings | {"positions": 9})
+
+
+def test_stopped_it_says_what_is_missing(digits):
+    model = jaxviz.default_model()
+    stopped = atlas(model, "conv2d_4", digits, embed=corner, stop=lambda: True, **SETTINGS)
+    assert not stopped.complete
+    assert not any(level.finished.any() for level in stopped.levels)
+
+
+def test_umap_gets_the_settings_of_the_paper(monkeypatch):
+    asked = {}
+
+    class Stub:
+        def __init__(self, **settings):
+            asked.update(settings)
+
+        def fit_transform(self, features):
+            return features[:, :2]
+
+    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Stub))
+    assert umap(7)(np.zeros((50, 3), np.float32)).shape == (50, 2)
+    assert asked == {"n_neighbors": 20, "min_dist": 0.01, "metric": "cosine", "random_state": 7, "n_jobs": 1}
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(
+        JaxvizError, match=r"an atlas needs scikit-learn and umap-learn; run pip install '.\[analysis\]'"
+    ):
+        umap(7)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"positions": 0}, "positions of 0: give 1 or more"),
+        ({"grids": ()}, r"grids \(\): give one or more numbers of cells"),
+        ({"fewest": 400}, r"no cell of a grid of 2 x 2 has 400 of the 160 activations; give more images"),
+        (
+            {"side": 3},
+            r"side 3: layer 'conv2d_4' cannot be computed of images other than 28 x 28 x 1|give a larger side",
+        ),
+        (
+            {"embed": lambda features: features[:, :1]},
+            r"the embedding gives \(160, 1\); give a function that places 160",
+        ),
+    ],
+)
+def test_wrong_use(digits, changed, message):
+    with pytest.raises(JaxvizError, match=message):
+        atlas(jaxviz.default_model(), "conv2d_4", digits, **{"embed": corner, **SETTINGS, **changed})
+
+
+def test_photographs_are_read_as_they_are_asked_for(tmp_path):
+    for name, size in (("b.png", (8, 4)), ("a.png", (4, 4))):
+        picture = Image.new("RGB", size, (255, 0, 0))
+        picture.putpixel((0, 0), (0, 0, 255))
+        picture.save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("none")
+    canvas = jaxviz.default_model().canvas.__class__(shape=(3, 4, 4), low=-1.0, channel_axis=0)
+    found = Photographs(tmp_path, canvas)
+    assert len(found) == 2
+    images = found[0:2]
+    assert images.shape == (2, 3, 4, 4)
+    assert images[0, :, 0, 0].tolist() == [-1, -1, 1]
+    assert (images[1] == np.array([1, -1, -1])[:, None, None]).all()  # its corner is cut off
+    with pytest.raises(JaxvizError, match=r"no pictures in .*none; give a folder of .jpg or .png files"):
+        Photographs(tmp_path / "none", canvas)
+    (tmp_path / "c.jpg").write_bytes(b"no")
+    with pytest.raises(JaxvizError, match=r"c.jpg is no picture that can be read"):
+        Photographs(tmp_path, canvas)[2:3]
