@@ -1,6 +1,6 @@
 """How fast are jaxviz and other libraries, and which share of the machine's peak does jaxviz reach?
 
-Command:  pip install -e '.[benchmark]' && python -m experiments.benchmark
+Command:  pip install -e '.[benchmark,photographs]' efficientnet_lite_pytorch && python -m experiments.benchmark
 Time:     35 minutes on 2 cores with every peer installed (25 with --runs 1), 10 with --alone; let nothing else run.
 Expected: see docs/performance.md; each of conv2d_3, conv2d_4 and the digits at half of the matrix-product peak or more.
 
@@ -30,12 +30,17 @@ from rich.console import Console
 from rich.table import Table
 
 import jaxviz
+from experiments.materials import photograph_peers
 from experiments.materials.peers import ENGINES, Child, Work, compile_clock
 from jaxviz import cli
 from jaxviz.keras.default import default_path
 
 OURS = "jaxviz"
+PARTS = ("pictures", "cache", "large", "lite0", "resnet50")
 SIDE = 4096
+PHOTOGRAPH_STEPS = 16
+LITE0_ENGINES = ("jaxviz, lucid", "torch, lucid")
+RESNET50_ENGINES = (OURS, "TensorFlow, batched", "torch, ResNet50, channels last", "torch, ResNet50, contiguous")
 COMPILED_STEPS = 4  # the size of a program does not depend on the number of steps
 SLOW = 20.0  # seconds, beyond which a run is not repeated
 
@@ -93,10 +98,12 @@ def pictures(steps: int | None) -> list[Work]:
     return [*works, digits]
 
 
-def compare(work: Work, engines: list[str], runs: int) -> dict[str, dict[str, float]]:
-    """Times one piece of work on several engines, which take turns."""
+def compare(
+    work: Work, engines: list[str], runs: int, module: str = "experiments.materials.peers"
+) -> dict[str, dict[str, float]]:
+    """Times one piece of work on several engines of a module, which take turns."""
     with contextlib.ExitStack() as stack:
-        children = {name: stack.enter_context(Child(name, work)) for name in engines}
+        children = {name: stack.enter_context(Child(name, work, module=module)) for name in engines}
         results: dict[str, list[dict[str, float]]] = {name: [] for name in engines}
         for _ in range(runs):
             for name, child in children.items():
@@ -113,6 +120,7 @@ def _summary(first: dict[str, float], others: list[dict[str, float]]) -> dict[st
         "seconds": seconds,
         # Libraries that do not report the time to compile: the first run's time less the others'.
         "compile_seconds": max(0.0, first["seconds"] - seconds) if math.isnan(compiling) else compiling,
+        "first_seconds": first["seconds"],
         "memory": max(run["memory"] for run in [first, *others]),
         "runs": max(1, len(others)),
     }
@@ -221,6 +229,65 @@ def large(engines: list[str], runs: int, console: Console) -> dict:
     return results
 
 
+@contextlib.contextmanager
+def resnet50() -> Iterator[str]:
+    """Returns the path of ResNet50 from keras.applications, with random weights."""
+    try:
+        from tf_keras.applications import ResNet50
+    except ImportError:
+        os.environ.setdefault("KERAS_BACKEND", "jax")
+        from keras.applications import ResNet50
+
+    with tempfile.TemporaryDirectory() as directory:
+        path = str(Path(directory) / "resnet50.h5")
+        ResNet50(weights=None, include_top=False, input_shape=(224, 224, 3)).save(path)
+        yield path
+
+
+def photographs(parts: list[str], alone: bool, steps: int | None, runs: int, console: Console) -> dict:
+    """Compares networks of photographs with other libraries: seconds of a step and image, and of a whole first call."""
+    results: dict = {}
+    table = Table(title="Networks of photographs at 224 x 224")
+    for heading in ("work", "engine", "a step and image, s", "times", "first call, s", "compiling, s", "memory, MB"):
+        table.add_column(heading, justify="left" if heading in ("work", "engine") else "right")
+    jobs: list[tuple[Work, list[str]]] = []
+    with contextlib.ExitStack() as stack:
+        for part, layer, file, engines in (
+            ("lite0", "logits", contextlib.nullcontext(""), LITE0_ENGINES),
+            ("resnet50", "conv4_block6_out", resnet50(), RESNET50_ENGINES),
+        ):
+            if part not in parts:
+                continue
+            path = stack.enter_context(file)
+            for units in (1, 4):
+                work = Work(
+                    name=f"{part}, {units} image{'s' if units > 1 else ''}",
+                    path=path,
+                    input_shape=(224, 224, 3),
+                    layer=layer,
+                    units=units,
+                    steps=steps or PHOTOGRAPH_STEPS,
+                    largest=1.0,
+                )
+                some = [name for name in engines if photograph_peers.ENGINES[name].installed]
+                jobs.append((work, some[:1] if alone else some))
+        for work, names in jobs:
+            console.print(f"{work.name} …")
+            found = results[work.name] = compare(work, names, runs, photograph_peers.__name__)
+            for name, row in found.items():
+                a_step = row["seconds"] / work.steps / work.units
+                times = row["seconds"] / found[names[0]]["seconds"]
+                figures = (
+                    f"{a_step:.3g}",
+                    f"{times:.2f}",
+                    f"{row['first_seconds']:.1f}",
+                    f"{row['compile_seconds']:.1f}",
+                )
+                table.add_row(work.name, name, *figures, f"{row['memory'] / 1e6:.0f}")
+    console.print(table)
+    return results
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.benchmark",
@@ -230,8 +297,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--runs", type=int, default=3, help="timed runs of each engine, after a first run; default %(default)s"
     )
-    parser.add_argument("--steps", type=int, help="steps of the five pictures; default: the article's numbers")
-    parser.add_argument("--only", choices=("pictures", "cache", "large"), help="run only this part")
+    parser.add_argument(
+        "--steps", type=int, help="steps of the pictures; default: the article's numbers, 16 for lite0 and resnet50"
+    )
+    parser.add_argument("--only", choices=PARTS, help="run only this part")
     parser.add_argument("--alone", action="store_true", help="run jaxviz without the other libraries")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     arguments = parser.parse_args(argv)
@@ -244,7 +313,7 @@ def main(argv: list[str] | None = None) -> None:
     engines = [OURS] if arguments.alone else [name for name, engine in ENGINES.items() if engine.installed]
     if missing := [name for name in ENGINES if name not in engines and not arguments.alone]:
         console.print(f"not installed: {', '.join(missing)}; pip install -e '.[benchmark]' brings them")
-    parts = [arguments.only] if arguments.only else ["pictures", "cache", "large"]
+    parts = [arguments.only] if arguments.only else list(PARTS)
     peak = matrix_product_peak()
     machine = {"cores": os.cpu_count(), "processor": platform.machine(), "backend": jax.default_backend()}
     facts: dict = {"machine": machine, "jax": jax.__version__, "peak_operations_a_second": peak}
@@ -255,6 +324,8 @@ def main(argv: list[str] | None = None) -> None:
         facts["compiling_all_five"] = second_process(console)
     if "large" in parts:
         facts["large"] = large(engines, arguments.runs, console)
+    if of_photographs := [part for part in parts if part in ("lite0", "resnet50")]:
+        facts["photographs"] = photographs(of_photographs, arguments.alone, arguments.steps, arguments.runs, console)
     after = matrix_product_peak()
     console.print(f"peak afterwards: {after / 1e9:.0f} GFLOP/s")
     facts["peak_afterwards"] = after

@@ -100,12 +100,14 @@ def main(argv: list[str] | None = None) -> None:
         checkpoints.save(arguments.out / "checkpoints" / f"step-{number:04d}", state.variables)
         told.append({"step": number, "accuracy": accuracy(state, test_digits, test_labels)})
         print(f"after {number} steps: {told[-1]['accuracy']:.2%} of the test digits")
-    asked = {"classes": obj.class_log_odds(range(10)), "units": obj.channel("conv2d_4", list(UNITS))}
+    asked = {"classes": obj.class_logit(range(10)), "units": obj.channel("conv2d_4", list(UNITS))}
     names = [f"{number} steps" if number != 1 else "1 step" for number in stops]
     with staged(arguments.out) as stage, progress_bar() as bars:
         for name, objective in asked.items():
             bar = bars.task(name, len(states), what="states")
-            film = analysis.history(states, objective, arguments.recipe, names=names, progress=bar)
+            film = analysis.history(
+                states, objective, arguments.recipe, names=names, steps=arguments.climb, progress=bar
+            )
             animations.gif(film.film(), stage / f"{name}.gif", duration=len(states) / 2)
             film.figure().savefig(stage / f"{name}.png")
         (stage / "training.json").write_text(json.dumps(told, indent=1) + "\n")
@@ -124,7 +126,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=1024, help="steps of training; default %(default)s")
     parser.add_argument("--batch", type=int, default=32, help="digits in a batch; default %(default)s")
     parser.add_argument("--checkpoints", type=int, default=10, help="how many states are kept; default %(default)s")
-    parser.add_argument("--recipe", default="strokes", help="recipe of the pictures; default %(default)s")
+    parser.add_argument("--climb", type=int, default=64, help="steps of a picture in each state; default %(default)s")
+    parser.add_argument("--recipe", default="jaxviz", help="recipe of the pictures; default %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="seed of the weights and of the order; default %(default)s")
     return parser
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from jaxviz.recipes import Recipe, optimizers
     from jaxviz.reports.report import Report
     from jaxviz.reports.reporting import report
-    from jaxviz.sweeps import Sweep, sweep
+    from jaxviz.sweeps import Sweep, relate, sweep
     from jaxviz.torch.modules import from_torch
     from jaxviz.values.deferral import deferred
     from jaxviz.values.errors import JaxvizError, JaxvizWarning, ModelFileError
@@ -78,6 +78,7 @@ __all__ = [
     "parameterizations",
     "penalties",
     "recipes",
+    "relate",
     "report",
     "sweep",
     "testing",
@@ -116,6 +117,7 @@ _OBJECTS = {
     "from_nnx": "jaxviz.networks.nnx",
     "from_torch": "jaxviz.torch.modules",
     "gallery": "jaxviz.galleries",
+    "relate": "jaxviz.sweeps",
     "report": "jaxviz.reports.reporting",
     "sweep": "jaxviz.sweeps",
     "visualize": "jaxviz.visualization",

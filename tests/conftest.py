@@ -1,6 +1,7 @@
 """What the tests share: Keras on JAX as the reference, small networks, the folder of other people's files."""
 
 import os
+import shutil
 
 os.environ["KERAS_BACKEND"] = "jax"  # before anything imports keras
 os.environ["JAXVIZ_CACHE_DIR"] = ""  # the tests measure compiling without the cache
@@ -58,6 +59,17 @@ def swept(mnist, digits, tmp_path_factory):
         labels=digits[1][:32],
         source=ROOT / "weights" / "mnist_cnn.hdf5",
     )
+
+
+@pytest.fixture(scope="session")
+def related(swept, mnist, digits, tmp_path_factory):
+    """The same sweep with its relations: weights, two groups, and films of two states."""
+    directory = tmp_path_factory.mktemp("related") / "sweep"
+    shutil.copytree(swept.directory, directory, ignore=shutil.ignore_patterns("gallery"))
+    half = mnist.replace(variables=jax.tree.map(lambda leaf: 0.5 * leaf, mnist.variables))
+    states = {"states": [half, mnist], "names": ["half", "whole"]}
+    jaxviz.relate(mnist, directory, images=digits[0][:8], groups=2, **states)
+    return jaxviz.Sweep.open(directory)
 
 
 @pytest.fixture(scope="session")

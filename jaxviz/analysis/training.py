@@ -48,10 +48,12 @@ class History:
         last, count = self.states[-1], len(self.states)
         # One brightness for the whole strip: the frames of a unit are rendered together.
         shown = films(self.film())
-        labels = [label if place == 0 else "" for label in last.labels for place in range(count)]
-        names = [*self.names, *[""] * (count * (len(last) - 1))]
-        captions = [" ".join(filter(None, pair)) for pair in zip(names, labels, strict=True)]
-        return tiles_figure(shown.reshape(-1, *shown.shape[2:]), captions=captions, title="", columns=count)
+        named = np.zeros_like(shown[:, :1])  # a place for the unit's name at the left of each row
+        tiles_of = np.concatenate([named, shown], axis=1)
+        captions = []
+        for row, label in enumerate(last.labels):
+            captions += [label, *(self.names if row == 0 else [""] * count)]
+        return tiles_figure(tiles_of.reshape(-1, *shown.shape[2:]), captions=captions, title="", columns=1 + count)
 
     def film(self) -> Visualization:
         """Returns the last state's pictures with those of all states as their frames, fit for `jaxviz.animations`."""

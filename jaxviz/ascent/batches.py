@@ -14,9 +14,11 @@ from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, PyTree
 
 from jaxviz.ascent import chunks, programs
-from jaxviz.ascent.ascent import Ascent, turns
 from jaxviz.ascent.programs import Stages, Whole
+from jaxviz.ascent.states import Ascent
 from jaxviz.ascent.store import Store
+from jaxviz.ascent.telling import compiling
+from jaxviz.ascent.way import turns
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.recipes import Recipe
@@ -56,7 +58,8 @@ def climb(
       width: the number of images that each device optimizes together; chosen when None.
       keep: a directory for finished chunks; those that it has are not made again.
       facts: what the run is, by which that directory is known.
-      progress: called after each chunk with the number of images that it finished.
+      progress: called after each chunk with the number of images that it finished; told of compiling, too, if it is
+        a `ToldOfCompiling`.
       watch: called with steps made, rows and what they leave ``[k, …]``: after each chunk that was climbed.
       every: how many steps lie between two calls of ``watch``; None for no calls on the way.
       stop: asked as each chunk would begin; once it says True, those at work are finished and no others begin.
@@ -64,7 +67,9 @@ def climb(
     Returns:
       The fields of their ``Ascent``, each ``[n, …]``, and which of them are finished: all, unless it was stopped.
     """
-    batch = compiled(model, objective, starts, key, recipe=recipe, frames=frames, width=width, staged=every is not None)
+    staged = every is not None
+    with compiling(recipe, progress):
+        batch = compiled(model, objective, starts, key, recipe=recipe, frames=frames, width=width, staged=staged)
     store = None
     if keep is not None:
         told = {"range": _range(model)}  # of the images, and what is done to them: the weights do not tell

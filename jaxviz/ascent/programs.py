@@ -11,7 +11,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceShardin
 from jaxtyping import Array, PyTree
 
 from jaxviz.ascent import chunks
-from jaxviz.ascent.ascent import Ascent, Climb, advance, ascend, begin, keys_of, show
+from jaxviz.ascent.ascent import advance, ascend, begin, keys_of, show
+from jaxviz.ascent.states import Ascent, Climb
+from jaxviz.layers.platforms import compiled_for
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.recipes import Recipe
@@ -62,6 +64,7 @@ class _Settings(TypedDict):
     frames: int | None
     mesh: Mesh | None
     width: int
+    platform: str | None
 
 
 def compile_whole(shared: tuple, own: tuple, recipe: Recipe, frames: int | None, plan: chunks.Plan) -> Whole:
@@ -105,7 +108,8 @@ def lowered_for(
     shared = jax.tree.map(lambda leaf: placed(leaf, np.shape(leaf)), (model, jax.random.key(0)))
     rows = width * len(devices)
     some = jax.tree.map(lambda leaf: placed(leaf, (rows, *np.shape(leaf)[1:]), chunks.AXIS), objective)
-    return _ascend_all.lower(shared, (some, None), **_settings(recipe, None, chunks.Plan(width, mesh, 1)))
+    settings = _settings(recipe, None, chunks.Plan(width, mesh, 1)) | {"platform": devices[0].platform}
+    return _ascend_all.lower(shared, (some, None), **settings)
 
 
 def release() -> None:
@@ -115,30 +119,45 @@ def release() -> None:
 
 
 def _settings(recipe: Recipe, frames: int | None, plan: chunks.Plan) -> _Settings:
-    return {"recipe": recipe, "frames": frames, "mesh": plan.mesh, "width": plan.width}
+    platform = jax.local_devices()[0].platform
+    return {"recipe": recipe, "frames": frames, "mesh": plan.mesh, "width": plan.width, "platform": platform}
 
 
-_SETTINGS = ("recipe", "frames", "mesh", "width")
+_SETTINGS = ("recipe", "frames", "mesh", "width", "platform")
 
 
 @partial(jax.jit, static_argnames=_SETTINGS)
 def _ascend_all(
-    shared: tuple, own: tuple, *, recipe: Recipe, frames: int | None, mesh: Mesh | None, width: int
+    shared: tuple,
+    own: tuple,
+    *,
+    recipe: Recipe,
+    frames: int | None,
+    mesh: Mesh | None,
+    width: int,
+    platform: str | None = None,
 ) -> Ascent:
     def one(model: Model, key: Array, objective: Objective, start: Array | None) -> Ascent:
         return ascend(model, objective, key, start, recipe=recipe, frames=frames)
 
-    return _lifted(one, mesh, width)(shared, own)
+    return _lifted(one, mesh, width, platform)(shared, own)
 
 
 @partial(jax.jit, static_argnames=_SETTINGS)
 def _begin_all(
-    shared: tuple, own: tuple, *, recipe: Recipe, frames: int | None, mesh: Mesh | None, width: int
+    shared: tuple,
+    own: tuple,
+    *,
+    recipe: Recipe,
+    frames: int | None,
+    mesh: Mesh | None,
+    width: int,
+    platform: str | None = None,
 ) -> tuple[Climb, Array]:
     def one(model: Model, key: Array, objective: Objective, start: Array | None) -> tuple[Climb, Array]:
         return begin(model, objective, keys_of(key, recipe), start, recipe=recipe, frames=frames)
 
-    return _lifted(one, mesh, width)(shared, own)
+    return _lifted(one, mesh, width, platform)(shared, own)
 
 
 @partial(jax.jit, static_argnames=_SETTINGS, donate_argnames="climb")
@@ -151,28 +170,40 @@ def _advance_all(
     frames: int | None,
     mesh: Mesh | None,
     width: int,
+    platform: str | None = None,
 ) -> Climb:
     def one(model: Model, key: Array, made: Array, until: Array, objective: Objective, climb: Climb) -> Climb:
         return advance(model, objective, keys_of(key, recipe), climb, made, until, recipe=recipe, frames=frames)
 
-    return _lifted(one, mesh, width)(shared, (objectives, climb))
+    return _lifted(one, mesh, width, platform)(shared, (objectives, climb))
 
 
 @partial(jax.jit, static_argnames=_SETTINGS)
 def _show_all(
-    shared: tuple, own: tuple, *, recipe: Recipe, frames: int | None, mesh: Mesh | None, width: int
+    shared: tuple,
+    own: tuple,
+    *,
+    recipe: Recipe,
+    frames: int | None,
+    mesh: Mesh | None,
+    width: int,
+    platform: str | None = None,
 ) -> Ascent:
     def one(model: Model, key: Array, made: Array, objective: Objective, climb: Climb, start: Array) -> Ascent:
         return show(model, objective, keys_of(key, recipe), climb, start, made, recipe=recipe, frames=frames)
 
-    return _lifted(one, mesh, width)(shared, own)
+    return _lifted(one, mesh, width, platform)(shared, own)
 
 
-def _lifted(one: Callable, mesh: Mesh | None, width: int) -> Callable[[tuple, tuple], PyTree]:
-    """Lifts a function of one image to the rows of a chunk: of arguments for all, and of arguments with a row each."""
+def _lifted(one: Callable, mesh: Mesh | None, width: int, platform: str | None) -> Callable[[tuple, tuple], PyTree]:
+    """Lifts a function of one image to the rows of a chunk: of arguments for all, and of arguments with a row each.
+
+    Its program is compiled for the platform; for each that JAX lowers it for, where that is None.
+    """
 
     def batch(shared: tuple, own: tuple) -> PyTree:
-        return jax.vmap(lambda own: one(*shared, *own), axis_size=width)(own)
+        with compiled_for(platform):
+            return jax.vmap(lambda own: one(*shared, *own), axis_size=width)(own)
 
     if mesh is None:
         return batch

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from jaxviz.ascent.relus import redirect_relus
-from jaxviz.ascent.views import channels_last, in_layout, view
+from jaxviz.ascent.views import channels_last, in_layout, plain_view, view
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.recipes import Recipe
@@ -17,12 +17,16 @@ __all__ = ["penalty", "score", "seen_score"]
 
 
 def seen_score(model: Model, objective: Objective, image: Array, key: Array, step: Array, recipe: Recipe) -> Array:
-    """Scores an image by the views that the network has of it at a step, averaged."""
+    """Scores an image by the views that the network has of it at a step, averaged; as it is after the last step."""
     canvas = channels_last(model.canvas)
     active = step < recipe.redirected if recipe.redirected else None
 
+    def look(key: Array, one: Array) -> Array:
+        seen = view(recipe, key, one, step, canvas)
+        return jnp.where(step < recipe.steps, seen, plain_view(one, canvas)) if recipe.transforms else seen
+
     def of_view(key: Array) -> Array:
-        return score(model, objective, image, key, lambda key, one: view(recipe, key, one, step, canvas), active)
+        return score(model, objective, image, key, look, active)
 
     if recipe.views == 1:
         return of_view(key)

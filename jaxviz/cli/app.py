@@ -19,6 +19,7 @@ from jaxviz.cli.interrupts import STOPPED, interrupts
 from jaxviz.cli.layers import layers
 from jaxviz.cli.options import examples
 from jaxviz.cli.recipes import recipes
+from jaxviz.cli.relate import relate
 from jaxviz.cli.report import report
 from jaxviz.cli.running import run
 from jaxviz.cli.sweep import sweep
@@ -51,6 +52,7 @@ _COMMANDS: dict[Callable[..., None], list[str]] = {
         "jaxviz sweep weights/mnist_cnn.hdf5 --out mnist --images weights/mnist_test_1000.npz",
         "jaxviz sweep vgg16.h5 --layer 'block?_conv*' --out vgg --watch vgg.png",
     ],
+    relate: ["jaxviz relate mnist --images weights/mnist_test_1000.npz"],
     gallery: ["jaxviz gallery mnist"],
     atlas: [
         "jaxviz atlas weights/mnist_cnn.hdf5 --layer conv2d_4 --images weights/mnist_test_1000.npz --out atlas",

@@ -12,6 +12,7 @@ from rich.text import Text
 __all__ = ["Bar", "Bars", "Pace", "clock_time", "progress_bar"]
 
 _SILENCE = 30.0  # seconds between two lines about one task where there is no terminal
+_COMPILED = 5.0  # seconds of compiling that are worth a line
 _MEASURED = 0.5  # seconds over which a rate is worth telling: that of chunks which end together is endless
 
 
@@ -28,6 +29,7 @@ class Pace:
 
     def __init__(self, total: int, steps: int = 0, begin: float | None = None):
         self.total, self.steps = total, steps
+        self.compiling = steps > 0
         self.done = self.climbed = self.again = 0
         self._begin = time.monotonic() if begin is None else begin
         self._first: tuple[float, int] | None = None
@@ -100,6 +102,12 @@ class Bar:
         elif not self._live and time.monotonic() - self._said > _SILENCE and pace.left is not None:
             self._said = time.monotonic()
             self._say(_joined(f"{pace.done} of {pace.total}", pace.speed(), f"about {clock_time(pace.left)} remaining"))
+
+    def compiling(self, what: str, seconds: float | None) -> None:
+        """Tells that compiling begins, or how long it took."""
+        self.pace.compiling = seconds is None
+        if seconds is not None and seconds >= _COMPILED:
+            self._say(f"{what} compiled in {seconds:.1f} s")
 
     def _finish(self) -> None:
         self._finished = True
@@ -207,7 +215,7 @@ def _left(task: Task) -> str:
     left = task.fields["pace"].left
     if left is None:
         gone = clock_time(task.fields["pace"].elapsed)
-        return f"compiling {gone}" if task.fields["pace"].steps else f"{gone} elapsed"
+        return f"compiling {gone}" if task.fields["pace"].compiling else f"{gone} elapsed"
     return f"{clock_time(left)} remaining"
 
 

@@ -9,6 +9,7 @@ from jaxviz.galleries.details import TOGETHER
 from jaxviz.galleries.drawing import lines
 from jaxviz.galleries.layers import Reader, write_layer
 from jaxviz.galleries.publication import published
+from jaxviz.galleries.relations import neighbours
 from jaxviz.galleries.scripts import number, safe, write_script
 from jaxviz.reports.findings import STATUSES
 from jaxviz.reports.likeness import METHOD
@@ -58,14 +59,15 @@ def gallery(
     directory = Path(out) if out is not None else Path(sweep.directory) / "gallery"
     for layer in sweep.layers:
         check_layer(layer)
-    readers = _readers(sweep)
+    readers, after = _readers(sweep), neighbours(sweep.layers)
     with published(directory) as files:
         swept = []
         for place, layer in enumerate(sweep.layers):
             folder = files / f"{place:03d}-{safe(layer.name)}"
             folder.mkdir()
             advance = progress or (lambda _: None)
-            swept.append(write_layer(layer, sweep.canvas, folder, readers=readers.get(layer.name, {}), advance=advance))
+            known: dict = {"readers": readers.get(layer.name, {}), "after": after.get(layer.name, {})}
+            swept.append(write_layer(layer, sweep.canvas, folder, **known, advance=advance))
         data = files / "data"
         data.mkdir()
         write_script(data, "network", _network(sweep, swept))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxviz.networks.wiring import Strongest
-from jaxviz.sweeps import RealImages, SweptLayer
+from jaxviz.sweeps import RealImages, Relations, SweptLayer
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["check_layer"]
@@ -18,13 +18,14 @@ def check_layer(layer: SweptLayer) -> None:
     units = layer.channels
     try:
         reports = [layer.report_of(recipe) for recipe in layer.recipes]
-        real, strongest, alike = layer.real, layer.strongest, layer.alike
+        real, strongest, alike, relations = layer.real, layer.strongest, layer.alike, layer.relations
     except (KeyError, TypeError) as error:  # arrays of other names than theirs
         raise _foreign(layer) from error
     labels = set(layer.labels(np.arange(units)))
     fits = [report is None or labels <= set(report.labels) for report in reports]
     fits += [real is None or _is_real(real, units), strongest is None or _is_strongest(strongest, units)]
     fits.append(alike is None or (alike.ndim == 1 and sorted(alike.tolist()) == list(range(units))))
+    fits.append(relations is None or _is_related(relations, units))
     if not all(fits):
         raise _foreign(layer)
 
@@ -53,6 +54,19 @@ def _is_drawable(tiles: np.ndarray) -> bool:
 
 def _is_strongest(strongest: Strongest, units: int) -> bool:
     return _of_units(strongest.channels, strongest.weights, units)
+
+
+def _is_related(relations: Relations, units: int) -> bool:
+    weights, groups, film = relations.weights, relations.groups, relations.film
+    fits = [film is None or (film.frames.ndim == 5 and film.frames.shape[:2] == (units, len(film.states)))]
+    if weights is not None:
+        fits.append(weights.before.shape == weights.before_weights.shape and len(weights.before) == units)
+        fits.append(weights.after.shape == weights.after_weights.shape and bool((weights.after < units).all()))
+    if groups is not None:
+        fits.append(
+            len(groups.pictures) == len(groups.maps) == len(groups.units) and bool((groups.units < units).all())
+        )
+    return all(fits)
 
 
 def _of_units(indices: np.ndarray, values: np.ndarray, units: int) -> bool:

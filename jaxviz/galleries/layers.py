@@ -7,8 +7,9 @@ import numpy as np
 
 from jaxviz.galleries.albums import write_album
 from jaxviz.galleries.details import write_together
+from jaxviz.galleries.relations import Neighbours, of_layer, of_unit
 from jaxviz.galleries.scripts import number, numbers, safe, write_script
-from jaxviz.galleries.sheets import Sheets
+from jaxviz.galleries.sheets import sheets_of
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.wiring import Strongest
 from jaxviz.sweeps import RealImages, SweptLayer
@@ -27,6 +28,7 @@ def write_layer(
     folder: Path,
     *,
     readers: Mapping[int, Sequence[Reader]],
+    after: Neighbours,
     advance: Callable[[int], None],
 ) -> dict[str, object]:
     """Writes the folder of a layer, with ``layer.js``, ``about-000.js``, …, and beside it a folder for each recipe.
@@ -36,6 +38,7 @@ def write_layer(
       canvas: the image that it was swept with.
       folder: an empty directory.
       readers: by unit, the units of later layers that have it among their strongest weights.
+      after: by unit, the units behind it that it excites and inhibits.
       advance: called with the number of units of each finished block.
 
     Returns:
@@ -46,12 +49,16 @@ def write_layer(
         album = folder.with_name(f"{folder.name}-{place}-{safe(recipe)}")
         album.mkdir()
         recipes.append(write_album(layer, recipe, canvas, album, advance=advance))
-    real, strongest = layer.real, layer.strongest
-    write_script(folder, "layer", _shared(layer, real, folder))
+    real, strongest, relations = layer.real, layer.strongest, layer.relations
+    related = {} if relations is None else of_layer(relations, folder)
+    write_script(folder, "layer", _shared(layer, real, folder) | related)
     write_together(
         folder,
         "about",
-        [_about(unit, layer.manifest.canvas, real, strongest, readers) for unit in range(layer.channels)],
+        [
+            _about(unit, layer.manifest.canvas, real, strongest, readers) | of_unit(relations, unit, after)
+            for unit in range(layer.channels)
+        ],
     )
     return {
         "folder": folder.name,
@@ -74,16 +81,9 @@ def _shared(layer: SweptLayer, real: RealImages | None, folder: Path) -> dict[st
     if real is None:
         return told
     sheets = {"real": real.tiles, **({} if real.crops is None else {"crops": np.concatenate(real.crops)})}
-    told["sheets"] = {name: _sheets(folder, name, batch) for name, batch in sheets.items()}
+    told["sheets"] = {name: sheets_of(folder, name, batch) for name, batch in sheets.items()}
     told["real"] = {"places": real.places[:, :_MOSAIC].tolist(), "scores": numbers(real.activations[:, 0])}
     return told
-
-
-def _sheets(folder: Path, name: str, batch: np.ndarray) -> dict[str, object] | None:
-    sheets = Sheets(folder, name)
-    for tile in batch:
-        sheets.add(tile)
-    return sheets.close()
 
 
 def _about(

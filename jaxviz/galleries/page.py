@@ -14,7 +14,8 @@ __all__ = ["page"]
 _SITE = resources.files(__package__) / "site"
 _THEME = "theme.js"  # runs before the first paint
 _SCRIPTS = (
-    *("base.js", "tiles.js", "curve.js", "histogram.js", "pictures.js", "network.js", "wall.js", "layer.js", "unit.js"),
+    *("base.js", "tiles.js", "curve.js", "histogram.js", "pictures.js", "network.js", "wall.js"),
+    *("groups.js", "layer.js", "circuit.js", "film.js", "unit.js"),
     *("search.js", "main.js"),
 )
 _STYLE = "gallery.css"

@@ -6,7 +6,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-__all__ = ["SIDE", "Sheets"]
+from jaxviz.pictures.images import shrunk
+
+__all__ = ["SIDE", "Sheets", "sheets_of"]
 
 SIDE = 1024
 """The most pixels of a sheet's side: a unit's page loads a whole one, and one this large is decoded in 20 ms."""
@@ -33,7 +35,7 @@ class Sheets:
         """Lays down one more tile, all of one size, and returns its place in the sequence; None for none."""
         if tile is None:
             return None
-        small = _shrunk(tile, self._largest)
+        small = shrunk(tile, self._largest)
         if self._count == 0:
             self._height, self._width = small.shape[:2]
             self._columns, self._rows = (max(1, SIDE // (side + 2 * _EDGE)) for side in (self._width, self._height))
@@ -73,11 +75,9 @@ class Sheets:
         self._tiles = []
 
 
-def _shrunk(tile: np.ndarray, largest: int) -> np.ndarray:
-    height, width, channels = tile.shape
-    scale = largest / max(height, width)
-    if scale >= 1:
-        return tile
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    picture = Image.fromarray(tile[..., 0] if channels == 1 else tile).resize(size, Image.Resampling.LANCZOS)
-    return np.asarray(picture).reshape(size[1], size[0], channels)
+def sheets_of(folder: Path, name: str, tiles: UInt8[np.ndarray, "n height width channels"]) -> dict[str, object] | None:
+    """Writes tiles as sheets; returns where each place is to be found, None where there is no tile."""
+    sheets = Sheets(folder, name)
+    for tile in tiles:
+        sheets.add(tile)
+    return sheets.close()

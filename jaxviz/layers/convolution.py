@@ -16,6 +16,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from jaxviz.layers import lowerings
+from jaxviz.layers.platforms import by_platform
 
 __all__ = ["EXACT", "Padding", "conv_general_dilated", "convolve", "output_padding"]
 
@@ -75,10 +76,9 @@ def convolve(
     rank = image.ndim - 1
     strides, dilation = tuple(strides or (1,) * rank), tuple(dilation or (1,) * rank)
     padding = padding or ((0, 0),) * rank
-    # The choice is made when the program is lowered for a device, not by the devices of the process that traces it.
     on_cpu = partial(_on_cpu, strides=strides, padding=padding, dilation=dilation, groups=groups)
     by_xla = partial(_by_xla, strides=strides, padding=padding, dilation=dilation, groups=groups)
-    return lax.platform_dependent(image, kernel, cpu=on_cpu, default=by_xla)
+    return by_platform(image, kernel, cpu=on_cpu, default=by_xla)
 
 
 def _on_cpu(
@@ -202,7 +202,7 @@ def conv_general_dilated(
         layout=lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers),
         groups=feature_group_count,
     )
-    return lax.platform_dependent(lhs, rhs, cpu=on_cpu, default=by_lax)
+    return by_platform(lhs, rhs, cpu=on_cpu, default=by_lax)
 
 
 def _batch_on_cpu(

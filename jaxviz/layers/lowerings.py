@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.custom_derivatives import CustomVJPPrimal
+from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array
 
 __all__ = ["depthwise", "grouped", "output_sides", "patches", "shifted", "taps_first", "window", "winograd"]
@@ -92,7 +94,8 @@ def depthwise(image: Array, kernel: Array, strides: Sequence[int], dilation: Seq
     """Each channel with its own taps: no product of matrices, but sums of shifted images in one fused loop.
 
     So is its gradient, a convolution with the mirrored kernel. The gradient that JAX derives pads an image for each
-    tap; XLA then repeats for each of them whatever leads to it, which took most of the compiling of such networks.
+    tap; XLA then repeats for each of them whatever leads to it, which took most of the compiling of such networks. The
+    gradient of the kernel, which an ascent does not ask for, is traced only where it is asked for.
     """
     return _depthwise(image, kernel, strides, dilation)
 
@@ -105,17 +108,30 @@ def _depthwise(image: Array, kernel: Array, strides: Sequence[int], dilation: Se
     return total.reshape(*total.shape[:-2], features)
 
 
+def _once(image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int]) -> Array:
+    """Computes all sums in a call of its own.
+
+    XLA repeats what it inlines in each operation that reads it: an activation function, its derivative, the search for
+    dead relus.
+    """
+    with set_xla_metadata(inlineable="false"):
+        return _APART(image, kernel, tuple(strides), tuple(dilation))
+
+
+_APART = jax.jit(_depthwise, static_argnums=(2, 3))
+
+
 def _depthwise_forward(
-    image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int]
-) -> tuple[Array, tuple[Array, Array]]:
-    return _depthwise(image, kernel, strides, dilation), (image, kernel)
+    image: CustomVJPPrimal, kernel: CustomVJPPrimal, strides: Sequence[int], dilation: Sequence[int]
+) -> tuple[Array, tuple[Array, Array, Array | None]]:
+    kept = (image.value, kernel.value, image.value if kernel.perturbed else None)
+    return _once(image.value, kernel.value, strides, dilation), kept
 
 
 def _depthwise_backward(
-    strides: Sequence[int], dilation: Sequence[int], kept: tuple[Array, Array], gradient: Array
-) -> tuple[Array, Array]:
-    image, kernel = kept
-    _, of_kernel = jax.vjp(lambda kernel: _depthwise(image, kernel, strides, dilation), kernel)
+    strides: Sequence[int], dilation: Sequence[int], kept: tuple[Array, Array, Array | None], gradient: Array
+) -> tuple[Array, Array | None]:
+    image, kernel, seen = kept
     taps = kernel.shape[:-2]
     # As far apart as the windows stood, with room at both ends, so that each pixel meets every window that saw it.
     room = [
@@ -126,11 +142,15 @@ def _depthwise_backward(
     ]
     apart = lax.pad(gradient, jnp.zeros((), gradient.dtype), [*room, (0, 0, 0)])
     unit = [1] * len(taps)
-    each = _depthwise(apart, jnp.flip(kernel, range(len(taps))), unit, dilation)  # a channel for each feature
-    return each.reshape(*image.shape, -1).sum(-1), of_kernel(gradient)[0]
+    each = _once(apart, jnp.flip(kernel, range(len(taps))), unit, dilation)  # a channel for each feature
+    of_image = each.reshape(*image.shape, -1).sum(-1)
+    if seen is None:
+        return of_image, None
+    _, of_kernel = jax.vjp(lambda kernel: _depthwise(seen, kernel, strides, dilation), kernel)
+    return of_image, of_kernel(gradient)[0]
 
 
-depthwise.defvjp(_depthwise_forward, _depthwise_backward)
+depthwise.defvjp(_depthwise_forward, _depthwise_backward, symbolic_zeros=True)
 
 
 def grouped(image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int], groups: int) -> Array:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxviz.layers.platforms import by_platform
 from jaxviz.values.quantities import Quantity
 
 __all__ = ["resample", "resize", "smoothing", "warp", "weigh"]
@@ -98,7 +99,7 @@ def _seen(image: Array, matrix: Array, shift: Array, *, repeats: bool) -> Array:
     by_gathers = partial(_by_gathers, repeats=repeats)
     # Its weights, many times larger than the image, are made again for the gradient.
     by_products = jax.checkpoint(partial(_by_products, repeats=repeats))
-    return jax.lax.platform_dependent(image, matrix, shift, tpu=by_products, default=by_gathers)
+    return by_platform(image, matrix, shift, tpu=by_products, default=by_gathers)
 
 
 def _positions(shape: tuple[int, ...], matrix: Array, shift: Array) -> tuple[Array, Array]:

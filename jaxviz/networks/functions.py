@@ -78,19 +78,13 @@ def from_function(
       [('hidden', 'tanh', 5), ('classes', 'dot_general', 3)]
     """
     network = _FunctionNetwork(function=function, batched=batched, channel_axis=channel_axis)
-    try:
-        return model_of(
-            network,
-            variables,
-            input_shape,
-            channel_axis=channel_axis,
-            preprocessing=preprocessing,
-            output=output,
-            logits=logits,
-        )
-    except JaxvizError:
-        raise
-    except (TypeError, ValueError, KeyError, IndexError) as error:
-        raise JaxvizError(
-            f"the function does not run on variables and an image of shape {tuple(input_shape)}: {error}"
-        ) from error
+    return model_of(
+        network,
+        variables,
+        input_shape,
+        channel_axis=channel_axis,
+        preprocessing=preprocessing,
+        output=output,
+        logits=logits,
+        called=f"the function {getattr(function, '__name__', type(function).__name__)}",
+    )

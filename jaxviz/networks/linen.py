@@ -150,24 +150,17 @@ def from_linen(
     except TypeError as error:
         raise JaxvizError(f"from_linen cannot pass on {keywords!r}: {error}; give numbers, texts and tuples") from error
     held = {name: part for name, part in nn.unbox(flax.core.unfreeze(dict(variables))).items() if name != _COLLECTION}
-    try:
-        return model_of(
-            network,
-            held,
-            input_shape,
-            channel_axis=channel_axis,
-            preprocessing=preprocessing,
-            output=output,
-            logits=logits,
-        )
-    except JaxvizError:
-        raise
-    except (errors.FlaxError, TypeError, ValueError, AttributeError, AssertionError, ZeroDivisionError) as error:
-        remedy = next((remedy for kind, remedy in _REMEDIES if isinstance(error, kind)), None)
-        raise JaxvizError(
-            f"{type(module).__name__} does not run on an image of shape {tuple(input_shape)}: "
-            f"{f'{remedy} ({error})' if remedy else error}"
-        ) from error
+    return model_of(
+        network,
+        held,
+        input_shape,
+        channel_axis=channel_axis,
+        preprocessing=preprocessing,
+        output=output,
+        logits=logits,
+        called=type(module).__name__,
+        remedies=_REMEDIES,
+    )
 
 
 def _at(tree: Mapping, path: captures.ModulePath) -> Mapping:

@@ -107,22 +107,16 @@ def from_nnx(
         hash(network)
     except TypeError as error:
         raise JaxvizError(f"from_nnx cannot take {keywords!r} for this module: {error}") from error
-    try:
-        return model_of(
-            network,
-            variables,
-            input_shape,
-            channel_axis=channel_axis,
-            preprocessing=preprocessing,
-            output=output,
-            logits=logits,
-        )
-    except JaxvizError:
-        raise
-    except (TypeError, ValueError, AttributeError, AssertionError, ZeroDivisionError) as error:
-        raise JaxvizError(
-            f"{type(module).__name__} does not run on an image of shape {tuple(input_shape)}: {error}"
-        ) from error
+    return model_of(
+        network,
+        variables,
+        input_shape,
+        channel_axis=channel_axis,
+        preprocessing=preprocessing,
+        output=output,
+        logits=logits,
+        called=type(module).__name__,
+    )
 
 
 def _watch(layer) -> None:

@@ -102,6 +102,8 @@ def model_of(
     preprocessing: str | Preprocessing | None,
     output: str | None,
     logits: str | None,
+    called: str,
+    remedies: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]] = (),
 ) -> Model:
     """Makes a model of a network from one traced run.
 
@@ -113,9 +115,11 @@ def model_of(
       preprocessing: what stands between an image and the network; images of 0 to 1 are assumed when None.
       output: the name of the last layer; what the network returns when None.
       logits: the layer that the last one is the softmax or sigmoid of; found when None and there is one.
+      called: what a message calls the network.
+      remedies: kinds of errors that the network raises, and what to do about them.
 
     Raises:
-      JaxvizError: a name or a number among these is not possible, or the network has no activations.
+      JaxvizError: a name or a number among these is not possible, or the network does not run or has no activations.
     """
     shape = tuple(input_shape)
     if not shape or not all(isinstance(side, int) and side > 0 for side in shape):
@@ -135,8 +139,14 @@ def model_of(
         returned.extend(reading.returned)
         return reading.values
 
-    variables = jax.tree.map(jnp.asarray, variables)  # NumPy's would go to the device at every call
-    graph = graph_of(run, variables, jax.ShapeDtypeStruct(shape, jnp.float32))
+    try:
+        variables = jax.tree.map(jnp.asarray, variables)  # NumPy's would go to the device at every call
+        graph = graph_of(run, variables, jax.ShapeDtypeStruct(shape, jnp.float32))
+    except JaxvizError:
+        raise
+    except Exception as error:  # whatever the network's own code raises
+        remedy = next((f"{remedy} ({error})" for kind, remedy in remedies if isinstance(error, kind)), None)
+        raise JaxvizError(f"{called} does not run on an image of shape {shape}: {remedy or error}") from error
     # What the network returns is most often what its last layer gave, and goes by that name then.
     names = [name for name in graph.names if name not in returned or graph.first_name(name) == name]
     if not names:

@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 from jaxtyping import Float, UInt8
+from PIL import Image
 
 from jaxviz.values.errors import JaxvizError
 
@@ -20,6 +21,7 @@ __all__ = [
     "magnification",
     "normalize",
     "rendering",
+    "shrunk",
 ]
 
 _BAND = 16  # height in pixels of an input that has none
@@ -158,3 +160,16 @@ def collage(
         top, left = (place // columns) * (height + margin), (place % columns) * (width + margin)
         sheet[top : top + height, left : left + width] = tiles[place]
     return sheet
+
+
+def shrunk(
+    tile: UInt8[np.ndarray, "height width channels"], largest: int
+) -> UInt8[np.ndarray, "small narrow channels"]:
+    """Returns a tile made smaller, so that no side is longer than ``largest`` pixels; a small one as it is."""
+    height, width, channels = tile.shape
+    scale = largest / max(height, width)
+    if scale >= 1:
+        return tile
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    picture = Image.fromarray(tile[..., 0] if channels == 1 else tile).resize(size, Image.Resampling.LANCZOS)
+    return np.asarray(picture).reshape(size[1], size[0], channels)

@@ -100,11 +100,6 @@ class Recipe(Displayed):
         """The number of first steps in which the gradient is redirected."""
         return self.redirect_steps.of(self.steps) if isinstance(self.redirect_steps, Steps) else self.redirect_steps
 
-    @property
-    def changes_the_score(self) -> bool:
-        """True if the score during the ascent is not the objective of the image itself."""
-        return bool(self.transforms) or self.views > 1 or self.target != "activation"
-
     def replace(self, **changes) -> "Recipe":
         """Returns a copy with other values, such as ``steps=512``."""
         return dataclasses.replace(self, **changes)

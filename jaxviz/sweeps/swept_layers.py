@@ -15,6 +15,8 @@ from jaxviz.reports.report import Report
 from jaxviz.sweeps import commands
 from jaxviz.sweeps.exciting import RealImages
 from jaxviz.sweeps.manifest import Manifest, NetworkLayer
+from jaxviz.sweeps.relations import FILE as RELATIONS
+from jaxviz.sweeps.relations import Relations
 from jaxviz.sweeps.selection import with_positions
 from jaxviz.values.errors import JaxvizError
 from jaxviz.values.texts import Texts
@@ -135,6 +137,12 @@ class SweptLayer:
         """The real images that excite each unit most and least; None where none were given."""
         arrays = self._optional(REAL)
         return None if arrays is None else RealImages(**arrays)
+
+    @property
+    def relations(self) -> Relations | None:
+        """How its units act on each other and change; None before `jaxviz.relate`."""
+        arrays = self._optional(RELATIONS)
+        return None if arrays is None else Relations.of(arrays)
 
     def blocks(
         self, aspect: str = "positive", *, recipe: str | None = None, most_bytes: int = BLOCK_BYTES

@@ -37,7 +37,7 @@ def convert(program: "torch.export.ExportedProgram") -> Conversion:
     """
     if _needs_functions(program):
         program = functional(program)
-    conversion = Conversion(program)
+    conversion = Conversion(program, changed=[*program.graph_signature.buffers_to_mutate.values()])
     _Walk(conversion).run()
     return conversion
 
@@ -82,7 +82,9 @@ class _Walk:
                     raise JaxvizError(f"the graph holds {node.target!r}, a graph of its own, which is not supported")
         if self._unknown:
             listed = ", ".join(f"{name} (in {path or 'the network itself'})" for name, path in self._unknown.items())
-            raise JaxvizError(f"these operations of PyTorch are not supported: {listed}")
+            raise JaxvizError(
+                f"these operations of PyTorch are not supported: {listed}; give a part of the network without them"
+            )
 
     def _given(self, node: "torch.fx.Node") -> object:
         from torch.export.graph_signature import InputKind
@@ -133,11 +135,17 @@ class _Walk:
             self._conversion.made[node] = value
         if changes_its_input(node.target):
             changed = cast("torch.fx.Node", node.args[0])
+            self._note_changed(changed)
             group = self._same.setdefault(changed, [changed])
             group.append(node)
             self._same[node] = group
             for each in group:
                 self._values[each] = value
+
+    def _note_changed(self, node: "torch.fx.Node") -> None:
+        buffer = self._program.graph_signature.inputs_to_buffers.get(node.name)
+        if buffer and buffer not in self._conversion.changed:
+            self._conversion.changed.append(buffer)
 
     def _is_unknown(self, node: "torch.fx.Node") -> bool:
         return self._values.get(node) == "unknown"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from jaxviz.torch.network import Network
 from jaxviz.torch.scopes import class_name
 from jaxviz.torch.state_dicts import ties_of, variables_of
 from jaxviz.torch.trials import try_all
-from jaxviz.values.errors import JaxvizError
+from jaxviz.values.errors import JaxvizError, JaxvizWarning
 
 if TYPE_CHECKING:
     import torch
@@ -56,6 +57,9 @@ def from_torch(
       output: the last layer; what the network returns when None, the first where it returns several.
       logits: what the last layer is the softmax or sigmoid of; found when None and there is one.
 
+    Warns:
+      JaxvizWarning: the network changes its own buffers when it is called, which it does not here.
+
     Raises:
       JaxvizError: PyTorch is not installed or cannot export the module, or the network has operations that are not
         supported; the message lists them all.
@@ -80,6 +84,13 @@ def from_torch(
             f"from_torch({type(module).__name__}): give a torch.nn.Module, an ExportedProgram or the path of a .pt2"
         )
     conversion = convert(program)
+    if conversion.changed:
+        warnings.warn(
+            f"the network changes its buffers {', '.join(conversion.changed)} at each call; here each call begins with "
+            "their values as they are now",
+            JaxvizWarning,
+            stacklevel=2,
+        )
     if not conversion.shape:
         raise JaxvizError("the network takes no image")
     shape = conversion.shape[1:]

@@ -69,7 +69,8 @@ def visualize(
       keep: a directory for finished chunks, from which the same call continues after an interruption. Processes of
         ``jax.distributed`` share it, and keep the chunks of a process that ends.
       progress: called after each chunk with the number of images that it finished; by default a notebook shows a bar
-        for calls of more than two seconds, and a script prints nothing.
+        for calls of more than two seconds, and a script prints nothing. If it has a method ``compiling``, this is
+        called before with what is compiled and None, and again with the seconds that it took.
       watch: called after each computed chunk, before ``progress``, with the chunk's images. In a notebook, True shows
         pictures and score curves during the ascent; `jaxviz.Live` has settings for this.
       watch_every: ``watch`` is also called during the ascent, each time this number of steps is made, with the images

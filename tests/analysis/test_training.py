@@ -33,7 +33,7 @@ def test_each_state_begins_where_the_one_before_ended():
 def test_a_strip_has_all_states_of_each_unit():
     found = history([model(0), model(1)], "units:1,4", "jaxviz", names=["early", "late"], steps=1)
     figure = found.figure()
-    assert [text.get_text() for text in figure.axes[0].texts] == ["early units:1", "late", "units:4", ""]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["units:1", "early", "late", "units:4", "", ""]
 
 
 def test_a_state_that_stays_the_same_goes_on_rising():

@@ -326,3 +326,16 @@ def test_no_key_is_used_twice():
     with jax.debug_key_reuse(True):
         run(obj.channel("relu", [1, 2]), FULL)
         run(diverse([1, 2]), PLAIN.replace(restarts=2, transforms=(Noise(0.1),), steps=2))
+
+
+@pytest.mark.parametrize("recipe", [PLAIN, SHAKEN, SHAKEN.replace(views=2)])
+def test_the_last_score_needs_no_further_copy_of_the_network(recipe):
+    traces = []
+
+    def traced(activations):
+        traces.append(1)
+        return activations["conv"][..., 1].mean()
+
+    run(traced, recipe)
+    checked, in_the_program = 1, 1
+    assert len(traces) == checked + in_the_program

@@ -16,7 +16,7 @@ from jaxviz import cli
 from jaxviz.keras.default import default_path
 
 COMMANDS = ["layers", "convert", "visualize", "sweep", "gallery", "report", "recipes", "bench"]
-COMMANDS += ["atlas", "attribution", "circuit", "history"]
+COMMANDS += ["atlas", "attribution", "circuit", "history", "relate"]
 FILE = str(ROOT / "weights" / "mnist_cnn.hdf5")
 
 

@@ -90,6 +90,15 @@ def test_history_of_two_states(monkeypatch, capsys, tmp_path, halved, digits):
         assert arrays["images"].shape == (2, 2, 28, 28, 1)
 
 
+def test_relate(monkeypatch, capsys, tmp_path):
+    command = ["sweep", FILE, "--layer", "conv2d_1", "--layer", "conv2d_2", "--recipe", "seed", "--steps", 1]
+    assert run(monkeypatch, capsys, *command, "--out", tmp_path)[0] == 0
+    code, out, err = run(monkeypatch, capsys, "relate", tmp_path)
+    assert (code, out) == (0, f"{tmp_path}: relations of 2 layers; `jaxviz gallery {tmp_path}` shows them\n")
+    assert "relations: 2 layers" in err
+    assert jaxviz.Sweep.open(tmp_path).layer("conv2d_2").relations.weights.source == "conv2d_1"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -93,6 +93,19 @@ def test_a_line_now_and_then_where_it_takes_long(capsys, clock):
     ]
 
 
+def test_long_compiling_is_told_of(capsys, clock):
+    with progress_bar() as bars:
+        bar = bars.task("conv2d_1", 2, 10)
+        bar.compiling("10 steps of lucid", None)
+        assert bar.pace.compiling
+        clock.now += 12
+        bar.compiling("10 steps of lucid", 12.0)
+        assert not bar.pace.compiling
+        bar.compiling("10 steps of lucid", 1.0)
+        assert capsys.readouterr().err == "conv2d_1: 10 steps of lucid compiled in 12.0 s\n"
+        bar(2)
+
+
 def test_bars_on_a_terminal(monkeypatch):
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, width=80, height=24, color_system=None, legacy_windows=False)

@@ -78,6 +78,23 @@ def test_of_a_real_sweep(swept, mnist):
     assert network["complete"]
 
 
+def test_of_the_relations_of_a_sweep(related, tmp_path):
+    held = data(jaxviz.gallery(related, tmp_path).parent)
+    weights = related.layer("conv2d_2").relations.weights
+    before = held["001-conv2d_2/about-000"][17]["before"]
+    assert before["layer"] == "conv2d_1"
+    assert [unit for unit, _ in before["excites"]] == weights.before[17, 0].tolist()
+    assert [unit for unit, _ in before["inhibits"]] == weights.before[17, 1].tolist()
+    after = held["000-conv2d_1/about-000"][5]["after"]
+    assert after["layer"] == "conv2d_2"
+    np.testing.assert_allclose([one for _, one in after["inhibits"]], weights.after_weights[5, 1], rtol=1e-5)
+    assert "before" not in held["000-conv2d_1/about-000"][5]
+    groups = held["001-conv2d_2/layer"]["groups"]
+    assert (groups["each"], len(groups["units"])) == (4, 2)
+    assert held["002-dense_3/layer"]["film"]["states"] == ["half", "whole"]
+    assert "groups" not in held["002-dense_3/layer"]
+
+
 def test_sheets_hold_the_pictures(site):
     sweep, index, told = site
     held = data(index.parent)

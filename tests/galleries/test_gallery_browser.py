@@ -26,6 +26,11 @@ def gallery(swept):
 
 
 @pytest.fixture(scope="module")
+def related_gallery(related):
+    return jaxviz.gallery(related).as_uri()
+
+
+@pytest.fixture(scope="module")
 def browser():
     from playwright.sync_api import sync_playwright
 
@@ -320,6 +325,59 @@ def test_the_chosen_light_is_kept(window, gallery):
     page.wait_for_selector("h1")
     assert page.locator("#theme").inner_text() == "Dark"
     assert page.evaluate(paper) != dark
+
+
+def test_a_circuit_is_walked(window, related_gallery, related):
+    page = window(related_gallery + "#/conv2d_2/17")
+    page.wait_for_selector("#circuit a")
+    assert page.locator("#circuit h2").inner_text() == "Circuit: conv2d_1 → conv2d_2 → dense_3"
+    weights = related.layer("conv2d_2").relations.weights
+    before = weights.before[17, :, :3].reshape(-1).tolist()
+    links = page.locator("#circuit ul").first.locator("a")
+    assert [int(text.split()[0]) for text in links.all_inner_texts()] == before
+    assert links.first.get_attribute("aria-label").startswith(f"conv2d_1:{before[0]}, excites this unit by ")
+    assert page.locator("#circuit path.plus").count() == page.locator("#circuit path.minus").count() == 6
+    links.nth(4).click()
+    heading(page, f"conv2d_1:{before[4]}")
+    page.wait_for_selector("#circuit a")
+    assert page.locator("#circuit h2").inner_text() == "Circuit: conv2d_1 → conv2d_2"
+    assert page.locator("#circuit ul").get_attribute("aria-label") == "Units after: conv2d_2"
+
+
+def test_groups_lead_to_their_units(window, related_gallery, related):
+    page = window(related_gallery + "#/conv2d_2")
+    page.click("#groups summary")
+    assert page.locator(".group").count() == 2
+    assert page.locator(".group .maps li").count() == 8
+    unit = int(related.layer("conv2d_2").relations.groups.units[1, 0])
+    page.locator(".group").nth(1).locator(".units a").first.click()
+    heading(page, f"conv2d_2:{unit}")
+
+
+def test_a_film_is_played_and_stepped_through(window, related_gallery):
+    page = window(related_gallery + "#/dense_3/3")
+    said, slider = page.locator("#film output"), page.locator("#state")
+    assert (said.inner_text(), slider.input_value()) == ("whole", "1")
+    slider.focus()
+    slider.press("ArrowLeft")
+    assert said.inner_text() == "half"
+    assert page.locator("#film .picture").get_attribute("aria-label") == "dense_3:3, half"
+    page.click("#film button")
+    page.wait_for_function("() => document.querySelector('#film output').textContent === 'whole'")
+    assert page.locator("#film button").inner_text() == "Play"
+
+
+@pytest.mark.parametrize(("scheme", "width"), LIGHTS[1:3])
+@pytest.mark.parametrize(("place", "waits"), [("conv2d_2", ".group"), ("conv2d_2/17", "#circuit a")])
+def test_relations_are_accessible(window, related_gallery, scheme, width, place, waits):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = window(f"{related_gallery}#/{place}", scheme, width)
+    page.wait_for_selector(waits, state="attached")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    results = Axe().run(page, options={"preload": False})
+    assert results.violations_count == 0, results.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize(("scheme", "width"), LIGHTS)

@@ -110,7 +110,7 @@ def test_a_number_has_no_channels():
         (lambda _, image: {"count": jnp.int32(3)}, "the network has no activations of floating point numbers"),
         (
             lambda _, image: {"a": image @ jnp.ones((9, 9))},
-            "the function does not run on variables and an image of shape",
+            "the function <lambda> does not run on an image of shape (6, 6, 1): ",
         ),
         (lambda variables, _: {"a": variables["missing"]}, "an image of shape (6, 6, 1): 'missing'"),
     ],

@@ -210,12 +210,6 @@ def test_replaced():
     assert hash(more) == hash(dataclasses.replace(more))
 
 
-def test_what_changes_the_score():
-    assert not MINE.replace(penalties=(L1(1),), redirect_steps=2, restarts=2).changes_the_score
-    for changes in ({"transforms": (Jitter(1),)}, {"views": 2}, {"target": "preactivation"}):
-        assert MINE.replace(**changes).changes_the_score
-
-
 def test_names():
     assert find("lucid") is PRESETS["lucid"]
     assert find(MINE) is MINE

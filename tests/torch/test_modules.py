@@ -296,6 +296,26 @@ def test_chance_is_refused(function, name):
         jaxviz.from_torch(Training(), (1, 4, 4))
 
 
+def test_a_buffer_that_each_call_changes_keeps_its_value_and_a_warning_says_so():
+    class Counting(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, x):
+            self.calls += 1
+            return torch.tanh(x * self.calls)
+
+    message = (
+        "the network changes its buffers calls at each call; here each call begins with their values as they are now"
+    )
+    with pytest.warns(jaxviz.JaxvizWarning, match=message):
+        model = jaxviz.from_torch(Counting(), (1, 2, 2))
+    images = np.full((1, 1, 2, 2), 0.3, np.float32)
+    for _ in range(2):
+        np.testing.assert_allclose(model(images)[model.output], np.tanh(images), atol=1e-6)
+
+
 class Table(torch.nn.Module):
     """Adds a constant or a buffer."""
 

@@ -33,6 +33,29 @@ def masked(x):
     return x.masked_fill(mask[None, None] != 1, -2.0)
 
 
+def recurrent(kind, **settings):
+    torch.manual_seed(1)
+    layer = getattr(torch.nn, kind)(12, 5, **settings).requires_grad_(False)
+    weights = {name: value.detach() for name, value in layer.named_parameters()}
+    return lambda x: torch.func.functional_call(layer, weights, (x,))[0] * 1
+
+
+@functools.cache
+def cell(kind):
+    torch.manual_seed(2)
+    return getattr(torch.nn, kind)(12, 12).requires_grad_(False)
+
+
+def cells(x):
+    x = x[0]
+    for kind in ("GRUCell", "RNNCell"):
+        made = cell(kind)
+        step = torch.gru_cell if kind == "GRUCell" else torch.rnn_tanh_cell
+        x = step(x, x.flip(0), made.weight_ih, made.weight_hh, made.bias_ih, made.bias_hh)
+    made = cell("LSTMCell")
+    return sum(torch.lstm_cell(x, (x, x.flip(1)), made.weight_ih, made.weight_hh, made.bias_ih, made.bias_hh))
+
+
 PICTURES = {
     "activations": {
         "celu": lambda x: F.celu(x, 1.5),
@@ -222,6 +245,16 @@ TOKENS = {
         "baddbmm": lambda x: torch.baddbmm(random(1, 64, 64), x, x.transpose(1, 2), beta=0.5),
         "einsum": lambda x: torch.einsum("bnc, bmc -> bnm", x, x),
         "embedding": lambda x: x + F.embedding(torch.arange(64) % 5, random(5, 12)),
+        "bilinear": lambda x: F.bilinear(x, x.flip(1), random(5, 12, 12), random(5)),
+        "cosine_similarity": lambda x: F.cosine_similarity(x, x.flip(1), dim=2),
+        "gru": recurrent("GRU"),
+        "gru both ways": recurrent("GRU", bidirectional=True),
+        "lstm": recurrent("LSTM"),
+        "lstm of layers": recurrent("LSTM", num_layers=2, bidirectional=True, batch_first=True),
+        "lstm, projected": recurrent("LSTM", proj_size=3, batch_first=True, bias=False),
+        "rnn": recurrent("RNN"),
+        "rnn, relu": recurrent("RNN", nonlinearity="relu", bias=False),
+        "cells": cells,
         "linear": lambda x: F.linear(x, random(5, 12), random(5)),
         "linear of a moved axis": lambda x: F.linear(x.transpose(1, 2), random(5, 64)),
         "matmul": lambda x: x @ random(12, 7),

@@ -139,8 +139,10 @@ jaxviz.layer = (() => {
     const meaning = pictures.kinds(swept).find(([name]) => name === kind)[2];
     const compared = { "similar-pictures": "the pixels of their pictures, made small, and the amplitudes of their spatial frequencies",
       "similar-weights": "their weights" }[sort];
+    const groups = jaxviz.groups.shown(network, swept, album.shared.groups, { recipe: query.recipe });
     main.append(
       header(swept, made, [network.swept[place - 1], network.swept[place + 1]], query),
+      ...(groups ? [groups] : []),
       element("div", { class: "tools", role: "group", "aria-label": "What is shown" },
         pictures.recipes(swept, made.name, (recipe) => set({ recipe: recipe === swept.recipes[0].name ? "" : recipe })),
         pictures.switcher("pictures", "Pictures", pictures.kinds(swept), kind,

@@ -203,18 +203,21 @@ jaxviz.unit = (() => {
       .map(([name, title, meaning]) => section(title, element("p", { class: "about" }, meaning),
         images(made, sheet(name), details[name], title)));
     const [reached, largest] = [units.numbers.reached[at], units.numbers.largest?.[at]];
-    const left = [large, ...(swept.recipes.length > 1 ? [await byRecipe(network, swept, unit, query)] : []), ...kinds];
+    const film = jaxviz.film.shown(swept, shared.film, unit);
+    const left = [large, ...(film ? [film.section] : []), ...(swept.recipes.length > 1 ? [await byRecipe(network, swept, unit, query)] : []), ...kinds];
     const right = [
       section("Numbers", reached > 0 && largest > 0 ? bars(reached, largest) : null, numbers(network, units, at)),
       ...(about.counts ? [section("Activation on the real images",
         histogram(about.counts, about.range, units.places[at] === null ? null : reached))] : []),
       section("Score by step", curve(details.steps, details.scores)),
     ];
+    const circuit = await jaxviz.circuit.shown(network, swept.name, unit, about, query);
     const shown = [
       head(network, album, at, order, query),
       element("div", { class: "unit" }, element("div", { class: "pictures" }, ...left), element("div", { class: "told" }, ...right)),
       ...(about.real ? realImages(network, swept, shared, about, unit) : []),
     ];
+    if (circuit) shown.push(circuit);
     if (about.strongest?.length) {
       const list = about.strongest.map(([channel, weight]) => [swept.reads, channel, weight]);
       shown.push(section(`Strongest weights from ${swept.reads}`, ...await weights(network, list, query)));
@@ -229,7 +232,7 @@ jaxviz.unit = (() => {
         const row = order[order.indexOf(at) + step];
         if (row !== undefined) location.hash = address([swept.name, units.units[row]], query);
       },
-      leave: () => {},
+      leave: () => film?.leave(),
     };
   };
 

@@ -68,6 +68,19 @@ def _rms_norm(x: Tensor, shape: Sequence[int], weight=None, epsilon: Number | No
     return _scaled(x, x.array * lax.rsqrt(square + epsilon), weight, None, axes)
 
 
+def _weight_norm(direction: Tensor, length: Tensor, axis: int = 0) -> Tensor:
+    """Salimans and Kingma, "Weight Normalization", 2016, https://arxiv.org/abs/1602.07868."""
+    array = direction.plain()
+    others = tuple(other for other in range(array.ndim) if other != axis)
+    return Tensor.of(array * (length.plain() / jnp.sqrt(jnp.sum(jnp.square(array), axis=others, keepdims=True))))
+
+
+def _cosine(x: Tensor, y: Tensor, axis: int = 1, epsilon: Number = 1e-8) -> Tensor:
+    a, b = jnp.broadcast_arrays(x.plain(), y.plain())
+    lengths = [jnp.maximum(jnp.sqrt(jnp.sum(jnp.square(array), axis=axis)), epsilon) for array in (a, b)]
+    return Tensor.of(jnp.sum(a * b, axis=axis) / (lengths[0] * lengths[1]))
+
+
 def _group_norm(x: Tensor, groups: int, weight=None, bias=None, epsilon: Number = 1e-5, *_) -> Tensor:
     place, channels = x.place(1), x.shape[1]
     sides = x.array.shape
@@ -91,7 +104,9 @@ def _instance_norm_channels(call: Call) -> Channels:
 
 OPERATIONS: dict[str, Operation] = {
     "_native_batch_norm_legit_no_training": Operation(_batch_norm_of_inference, _batch_norm_channels),
+    "_weight_norm": Operation(_weight_norm, whole),
     "batch_norm": Operation(_batch_norm, _batch_norm_channels),
+    "cosine_similarity": Operation(_cosine, whole),
     "group_norm": Operation(_group_norm, whole),
     "instance_norm": Operation(_instance_norm, _instance_norm_channels),
     "layer_norm": Operation(_layer_norm, whole),

@@ -67,6 +67,11 @@ def _attention(
     return Tensor.of(jnp.matmul(weights, v, precision=EXACT))
 
 
+def _bilinear(x: Tensor, y: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    out = jnp.einsum("...i, oij, ...j -> ...o", x.plain(), weight.plain(), y.plain(), precision=EXACT)
+    return Tensor.of(out if bias is None else out + bias.plain().reshape((1,) * (out.ndim - 1) + (-1,)))
+
+
 def _outer(x: Tensor, y: Tensor) -> Tensor:
     return Tensor.of(x.plain()[:, None] * y.plain()[None, :])
 
@@ -74,8 +79,9 @@ def _outer(x: Tensor, y: Tensor) -> Tensor:
 _PRODUCT = Operation(_matmul, whole)
 
 OPERATIONS: dict[str, Operation] = {
-    **dict.fromkeys(("bmm", "dot", "matmul", "mm", "mv"), _PRODUCT),
+    **dict.fromkeys(("bmm", "dot", "matmul", "mm", "mv", "vdot"), _PRODUCT),
     "baddbmm": Operation(_baddbmm, whole),
+    "bilinear": Operation(_bilinear, whole),
     "einsum": Operation(_einsum, whole),
     "outer": Operation(_outer, whole),
     "scaled_dot_product_attention": Operation(_attention, whole),

@@ -136,6 +136,10 @@ def _transposing(call: Call) -> Channels:
     return _moved(_swapped(len(call.shape), *call.arguments[1:3]), call)
 
 
+def _turned(x: Tensor) -> Tensor:
+    return _transpose(x, -2, -1)
+
+
 def _reverse(x: Tensor) -> Tensor:
     return _permute(x, range(x.ndim)[::-1])
 
@@ -232,6 +236,9 @@ OPERATIONS: dict[str, Operation] = {
     "flatten": Operation(_flatten, _reshaping),
     "movedim": Operation(_moveaxis, lambda call: _moved(_moved_axes(len(call.shape), *call.arguments[1:3]), call)),
     "native_channel_shuffle": Operation(_channel_shuffle, whole),
+    **dict.fromkeys(
+        ("adjoint", "mH", "mT"), Operation(_turned, lambda call: _moved(_swapped(len(call.shape), -2, -1), call))
+    ),
     "numpy_T": Operation(_reverse, lambda call: _moved(range(len(call.shape))[::-1], call)),
     "permute": Operation(_permute, _permuting),
     "pixel_shuffle": Operation(_pixel_shuffle, whole),
