@@ -37,8 +37,8 @@ PyTorch {torch}, torchvision {torchvision} and timm {timm} built each architectu
 one image, of {side} x {side} pixels where the architecture takes it, else of its own size. A relative difference is the
 largest absolute difference of a submodule's output divided by its largest absolute value. The table gives the submodule
 with the largest relative difference. Where that is above 1e-5, the column "float32" has the largest relative difference
-between PyTorch in float32 and PyTorch in float64. "Convert" is the processor time of `jaxviz.from_torch`, most of which is
-`torch.export`, on one of the 2 cores of an AMD EPYC.
+between PyTorch in float32 and PyTorch in float64. "Convert" is the processor time of `jaxviz.from_torch` on one core of an
+AMD EPYC, most of which is `torch.export`.
 
 ```sh
 python -m experiments.torch_networks

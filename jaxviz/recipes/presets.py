@@ -19,8 +19,8 @@ from jaxviz.values.errors import JaxvizError
 __all__ = ["PRESETS", "find"]
 
 # For drawings: small images of one channel on a dark ground, such as digits. Found by search on the MNIST network
-# (docs/recipes.md): by how well pictures of units let another network tell the digits that excite a unit from those that
-# do not, and by whether classifiers read those of classes. The ground stays dark where views do not agree on the
+# (docs/recipes.md): by how well pictures of units let another network tell the digits that excite a unit from those
+# that do not, and by whether classifiers read those of classes. The ground stays dark where views do not agree on the
 # gradient: there the steps cancel, and weight decay pulls back.
 JAXVIZ = Recipe(
     name="jaxviz",
