@@ -175,11 +175,11 @@ def _col2im(x: Tensor, sides, size, dilation, padding, stride) -> Tensor:
     pictures = jnp.zeros((*batch, channels, *whole_sides), views.dtype)
     for row in range(size[0]):
         for column in range(size[1]):
-            rows, columns = (
+            window = [
                 slice(place * gap, place * gap + (count - 1) * step + 1, step)
                 for place, gap, count, step in zip((row, column), dilation, places, stride, strict=True)
-            )
-            pictures = pictures.at[..., rows, columns].add(views[..., row, column, :, :])
+            ]
+            pictures = pictures.at[..., window[0], window[1]].add(views[..., row, column, :, :])
     top, left = padding
     return Tensor.of(pictures[..., top : top + sides[0], left : left + sides[1]])
 
