@@ -3,13 +3,13 @@
 Command:  python -m experiments.compare_recipes --data mnist.npz --out recipes      (--quick: fewer filters and steps)
           … --models FILE FILE[@SIDE] …        Keras files of other networks, at another size of image if need be
 Time:     25 minutes on 2 cores, mostly for the 32 views of maco; --models with large images take longer.
-Expected: jaxviz above all others in each layer of the MNIST network, and no filter dead with it.
+Expected: plain above all others in each layer of the MNIST network, and no filter dead with it.
 
 All recipes make the same number of steps, and their images are clipped to the network's range before they are
 measured. The measure is the activation that a filter reaches (the mean of its channel), divided by its largest
 activation on real digits: above 1, the picture excites the filter more than any digit does. For networks without real
-images, the activation of each recipe is divided by that of jaxviz. Then the script compares the candidates from which
-the default was chosen.
+images, the activation of each recipe is divided by that of plain. Then the script compares the candidates from which
+plain was chosen.
 
 Writes tables.md and recipes.png, with one row for each unit, one column for each recipe, and the ratio at each image.
 """
@@ -33,7 +33,7 @@ from jaxviz.recipes import PRESETS, Recipe
 from jaxviz.values.deferral import Steps
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "mnist_test_1000.npz"
-COMPARED = ("jaxviz", "seed", "lucid", "maco", "tf-keras-vis", "keras-io")
+COMPARED = ("jaxviz", "plain", "seed", "lucid", "maco", "tf-keras-vis", "keras-io")
 SHOWN = 3  # units of each layer in the picture
 
 
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> None:
                 pictures[name, layer], ratios[name, layer] = made.images[:SHOWN], ratio[:SHOWN]
                 advance(1)
         chosen = {name: row for name, row in rows.items() if name in recipes}
-        rest = {name: row for name, row in rows.items() if name == "jaxviz" or name not in recipes}
+        rest = {name: row for name, row in rows.items() if name == "plain" or name not in recipes}
         tables += [table(f"{steps} steps each", layers, chosen), table(f"candidates, {steps} steps", layers, rest)]
         print("\n".join(tables), flush=True)
         for file in arguments.models:
@@ -80,16 +80,16 @@ def measure(
 
 
 def candidates(steps: int) -> dict[str, Recipe]:
-    """Returns the candidates from which the default was chosen."""
+    """Returns the candidates from which `plain` was chosen."""
 
     def recipe(parameterization: Parameterization, rate: float, **changes) -> Recipe:
         adam = deferred(optax.adam, deferred(optax.cosine_decay_schedule, rate, Steps(), 0.05))
-        return PRESETS["jaxviz"].replace(
+        return PRESETS["plain"].replace(
             parameterization=parameterization, optimizer=adam, steps=steps, name="candidate", **changes
         )
 
     return {
-        "relus as they are": PRESETS["jaxviz"].replace(steps=steps, redirect_steps=0),
+        "relus as they are": PRESETS["plain"].replace(steps=steps, redirect_steps=0),
         "pixels, noise 0.1": recipe(RangePixels(noise=0.1), 0.5),
         "pixels, noise 1": recipe(RangePixels(noise=1.0), 0.5),
         "blur 0.5, noise 0.3": recipe(SmoothPixels(blur=0.5, noise=0.3), 0.5),
@@ -100,7 +100,7 @@ def candidates(steps: int) -> dict[str, Recipe]:
 
 
 def compare_on(file: str, recipes: Mapping[str, Recipe], advance) -> str:
-    """Compares recipes on a network without real images; returns medians relative to jaxviz's."""
+    """Compares recipes on a network without real images; returns medians relative to those of `plain`."""
     path, _, side = file.partition("@")
     model = jaxviz.keras.load(path)
     if side:
@@ -117,13 +117,13 @@ def compare_on(file: str, recipes: Mapping[str, Recipe], advance) -> str:
         advance(1)
     rows = {}
     for name, found in reached.items():
-        shares = [np.median(own[best > 0] / best[best > 0]) for own, best in zip(found, reached["jaxviz"], strict=True)]
+        shares = [np.median(own[best > 0] / best[best > 0]) for own, best in zip(found, reached["plain"], strict=True)]
         dead = [int((own <= 0).sum()) for own in found]
         rows[name] = [
             f"{share:.2f}" + (f", {count} dead" if count else "") for share, count in zip(shares, dead, strict=True)
         ]
     size = " x ".join(map(str, model.canvas.shape))
-    return table(f"{Path(path).name}, {size}, 64 steps, 8 filters, relative to jaxviz", layers, rows)
+    return table(f"{Path(path).name}, {size}, 64 steps, 8 filters, relative to plain", layers, rows)
 
 
 def table(title: str, columns: list[str], rows: Mapping[str, list[str]]) -> str:

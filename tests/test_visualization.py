@@ -102,7 +102,7 @@ def test_one_trace_a_layer(counted, compilations):
     jaxviz.visualize(model, obj.channel("second"), steps=3)
     jaxviz.visualize(model, obj.channel("second"), steps=3, key=jax.random.key(7))
     jaxviz.visualize(other, obj.channel("second"), steps=3)
-    jaxviz.visualize(model, obj.channel("second"), PRESETS["jaxviz"].replace(steps=3))
+    jaxviz.visualize(model, obj.channel("second"), PRESETS["plain"].replace(steps=3))
     assert len(calls) == traced
     assert len(compilations) == compiled
     jaxviz.visualize(model, obj.channel("first"), steps=3)

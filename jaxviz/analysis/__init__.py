@@ -16,6 +16,7 @@ Each function returns a small frozen result of NumPy arrays.
 from jaxviz.analysis.atlas import atlas
 from jaxviz.analysis.attribution import Attribution, attribution
 from jaxviz.analysis.circuits import Circuit, circuit
+from jaxviz.analysis.extents import extent_of
 from jaxviz.analysis.grids import Grid, grid, grids
 from jaxviz.analysis.groups import Groups, groups
 from jaxviz.analysis.levels import Level
@@ -42,6 +43,7 @@ __all__ = [
     "attribution_between",
     "circuit",
     "correspondences",
+    "extent_of",
     "grid",
     "grids",
     "groups",

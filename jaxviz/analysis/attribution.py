@@ -74,6 +74,7 @@ class Attribution:
         *,
         count: int = 4,
         names: Sequence[str] | None = None,
+        extent: tuple[float, float, float, float] | None = None,
     ) -> Figure:
         """Draws a row for each image: the image, the map over it, and the pictures of the units it comes from most.
 
@@ -83,6 +84,7 @@ class Attribution:
           pictures: one for each of the units.
           count: how many units stand in a row.
           names: what each image is called; its number when None.
+          extent: where on the image the layer's positions lie, see `extent_of`; all over it when None.
         """
         shown = coloured(of_images(np.asarray(images, np.float32), pictures.canvas))
         rows, captions = [], []
@@ -91,7 +93,7 @@ class Attribution:
             rows.append(image)
             captions.append(str(place) if names is None else names[place])
             if self.values.ndim > 2:
-                rows.append(overlaid(image, self.maps[place]))
+                rows.append(overlaid(image, self.maps[place], extent=extent))
                 captions.append(f"{self.scores[place]:.3g}")
             for unit in self.strongest(count)[place].tolist():
                 rows.append(found[unit])

@@ -46,7 +46,13 @@ class Groups:
         """Returns the units that belong most strongly to each group, the strongest first."""
         return np.argsort(-self.directions, axis=1, kind="stable")[:, :count]
 
-    def figure(self, images: Float[Array | np.ndarray, "images ..."], pictures: Visualization) -> Figure:
+    def figure(
+        self,
+        images: Float[Array | np.ndarray, "images ..."],
+        pictures: Visualization,
+        *,
+        extent: tuple[float, float, float, float] | None = None,
+    ) -> Figure:
         """Draws a column for each group: its picture, and below it where it is active in each image.
 
         A group's maps have one scale, so that its images can be compared.
@@ -54,6 +60,7 @@ class Groups:
         Args:
           images: those that the groups are of, or the first of them; they stand on the left.
           pictures: of `objective`, one for each group.
+          extent: where on the image the layer's positions lie, see `extent_of`; all over it when None.
         """
         shown = coloured(of_images(np.asarray(images, np.float32), pictures.canvas))
         drawn = coloured(tiles(pictures))
@@ -62,7 +69,7 @@ class Groups:
         for place, image in enumerate(shown):
             for group in range(-1, len(drawn)):
                 found = self.maps[..., group]
-                rows.append(image if group < 0 else overlaid(image, found[place], float(found.max())))
+                rows.append(image if group < 0 else overlaid(image, found[place], float(found.max()), extent))
                 captions.append(str(place) if group < 0 else "")
         title = f"groups of {self.layer}, with their strongest units"
         return tiles_figure(np.stack(rows), captions=captions, title=title, columns=1 + len(drawn))

@@ -103,7 +103,7 @@ def atlas(
     grids = [grid * 2**level for level in range(zoom + 1)]
     settings = {"grids": grids, "positions": positions, "side": side, "fewest": fewest, "patches": patches}
     made = _made(model, layer, images, out, settings | {"recipe": recipe, "steps": steps, "seed": seed})
-    files = _written(made, out)
+    files = _written(made, out, file)
     cells = sum(len(level) for level in made.levels)
     if as_json:
         described = [{"grid": level.side, "cells": len(level)} for level in made.levels]
@@ -132,13 +132,15 @@ def _made(model: "Model", layer: str, images: Path, out: Path, settings: dict) -
     return made
 
 
-def _written(made: "Atlas", out: Path) -> dict[str, str]:
+def _written(made: "Atlas", out: Path, file: str) -> dict[str, str]:
     from PIL import Image
 
     from jaxviz.files.outputs import staged
+    from jaxviz.galleries import atlas_page
 
     sheet = made.levels[-1].mosaic()
     with staged(out) as stage:
         made.save(stage / "atlas.npz")
         Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet).save(stage / "atlas.png")
-    return {"atlas": str(out / "atlas.npz"), "picture": str(out / "atlas.png")}
+    page = atlas_page(made, out, model=Path(file).stem)
+    return {"atlas": str(out / "atlas.npz"), "picture": str(out / "atlas.png"), "page": str(page)}

@@ -103,7 +103,8 @@ def attribution(
         told: dict[str, object] = {"model": file, "objective": objective, "method": method}
         told |= _described(found) | {"made_by": pictures.provenance}
         arrays = {"units": found.units, "maps": found.maps, "scores": found.scores, "gaps": found.gaps}
-        figure = found.figure(real[:show], shown, pictures, count=units)
+        extent = analysis.extent_of(model, layer, real)
+        figure = found.figure(real[:show], shown, pictures, count=units, extent=extent)
         files.write(stage, {".png": figure}, arrays, told)
     if as_json:
         print_json({"files": [str(path) for path in files.paths.values()], **told})

@@ -1,9 +1,11 @@
 """Galleries: a sweep -> a static site that needs no server and loads nothing from elsewhere."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from jaxviz.analysis import Atlas
+from jaxviz.galleries.atlases import atlas_page, write_atlas
 from jaxviz.galleries.belonging import check_layer
 from jaxviz.galleries.details import TOGETHER
 from jaxviz.galleries.drawing import lines
@@ -11,12 +13,13 @@ from jaxviz.galleries.layers import Reader, write_layer
 from jaxviz.galleries.publication import published
 from jaxviz.galleries.relations import neighbours
 from jaxviz.galleries.scripts import number, safe, write_script
+from jaxviz.networks.layer import unknown_layer
 from jaxviz.reports.findings import STATUSES
 from jaxviz.reports.likeness import METHOD
 from jaxviz.reports.report import COLUMNS
 from jaxviz.sweeps import Sweep
 
-__all__ = ["gallery"]
+__all__ = ["atlas_page", "gallery"]
 
 _MEANINGS = (
     "it has a picture",
@@ -32,6 +35,7 @@ def gallery(
     sweep: Sweep | str | os.PathLike,
     out: str | os.PathLike | None = None,
     *,
+    atlases: Sequence[Atlas | str | os.PathLike] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Path:
     """Writes a static site of a sweep: the network as a drawing, a wall of tiles for each layer, a page for each unit.
@@ -42,14 +46,15 @@ def gallery(
     Args:
       sweep: the sweep, or its directory.
       out: the directory to write to; by default ``gallery`` inside the sweep's directory.
+      atlases: atlases of layers of the network, or their files; the pages of the layers link to them.
       progress: called after each block of pictures with the number of its units.
 
     Returns:
       The path of the page to open.
 
     Raises:
-      JaxvizError: there is no sweep, its numbers do not belong to its pictures, ``out`` cannot be written or has a page
-        of something else, or another gallery is being written to it.
+      JaxvizError: there is no sweep, an atlas is of another network's layer, the sweep's numbers do not belong to its
+        pictures, ``out`` cannot be written or has a page of something else, or another gallery is being written to it.
 
     Example:
       >>> jaxviz.gallery("sweep-of-vgg16")  # doctest: +SKIP
@@ -60,6 +65,10 @@ def gallery(
     for layer in sweep.layers:
         check_layer(layer)
     readers, after = _readers(sweep), neighbours(sweep.layers)
+    maps = [one if isinstance(one, Atlas) else Atlas.load(one) for one in atlases]
+    for one in maps:
+        if one.layer not in (names := [layer.name for layer in sweep.network]):
+            raise unknown_layer(one.layer, names)
     with published(directory) as files:
         swept = []
         for place, layer in enumerate(sweep.layers):
@@ -70,7 +79,8 @@ def gallery(
             swept.append(write_layer(layer, sweep.canvas, folder, **known, advance=advance))
         data = files / "data"
         data.mkdir()
-        write_script(data, "network", _network(sweep, swept))
+        written = [write_atlas(one, files, place) for place, one in enumerate(maps)]
+        write_script(data, "network", _network(sweep, swept) | {"atlases": written})
     return directory / "index.html"
 
 

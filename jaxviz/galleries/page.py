@@ -16,6 +16,7 @@ _THEME = "theme.js"  # runs before the first paint
 _SCRIPTS = (
     *("base.js", "tiles.js", "curve.js", "histogram.js", "pictures.js", "network.js", "wall.js"),
     *("groups.js", "layer.js", "circuit.js", "film.js", "unit.js"),
+    *("map.js", "atlas.js"),
     *("search.js", "main.js"),
 )
 _STYLE = "gallery.css"

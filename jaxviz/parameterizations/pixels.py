@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 from jaxviz.layers.resampling import smoothing, weigh
 from jaxviz.networks.layer import Canvas
 from jaxviz.parameterizations.fields import Colours, Field
+from jaxviz.values.errors import JaxvizError
 from jaxviz.values.quantities import at_least, in_order
 
 __all__ = ["Pixels", "RangePixels", "SmoothPixels"]
@@ -91,16 +92,28 @@ class SmoothPixels(RangePixels):
     Attributes:
       blur: standard deviation of the Gaussian, in pixels.
       noise: standard deviation of the first parameters, before they are blurred.
+      level: what parameters of 0 give, and so where the image starts and where weight decay pulls it: a share of the
+        range, above 0 and below 1. A low one is the dark ground of drawings.
       colours: how three channels are mixed; None for independent channels.
       squash: the function that maps the values to the range.
     """
 
     blur: int | float = 1.0
     noise: int | float = 0.1
+    level: float = 0.5
 
     def __post_init__(self):
         super().__post_init__()
         at_least(self, 0, "blur")
+        if not 0 < self.level < 1:
+            raise JaxvizError(f"SmoothPixels(level={self.level}): give a share of the range, above 0 and below 1")
 
     def values(self, parameters: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
-        return weigh(parameters, [smoothing(size, self.blur) for size in canvas.shape[:-1]])
+        blurred = weigh(parameters, [smoothing(size, self.blur) for size in canvas.shape[:-1]])
+        return blurred if self.level == 0.5 else blurred + self._of_zeros(canvas)
+
+    def fit(self, values: Float[Array, "..."], canvas: Canvas) -> Float[Array, "..."]:
+        return values if self.level == 0.5 else values - self._of_zeros(canvas)
+
+    def _of_zeros(self, canvas: Canvas) -> Array:
+        return self.squash.values(jnp.asarray(canvas.low + (canvas.high - canvas.low) * self.level), canvas)

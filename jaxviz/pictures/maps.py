@@ -14,7 +14,10 @@ _MOST = 0.85  # of the colour where the number is the largest
 
 
 def overlaid(
-    image: UInt8[np.ndarray, "height width channels"], numbers: Float[np.ndarray, "..."], largest: float | None = None
+    image: UInt8[np.ndarray, "height width channels"],
+    numbers: Float[np.ndarray, "..."],
+    largest: float | None = None,
+    extent: tuple[float, float, float, float] | None = None,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """Draws numbers over an image, made grey: orange where they are above 0, blue where they are below.
 
@@ -24,6 +27,8 @@ def overlaid(
       image: grey or colour.
       numbers: ``[rows, columns]``, or ``[columns]`` for an image that is a signal.
       largest: the size that has the full colour; the largest there is when None.
+      extent: top, left, bottom and right of the part of the image over which they lie, in pixels; the whole image when
+        None. It may reach beyond the image.
 
     Raises:
       JaxvizError: they have more axes than a picture.
@@ -36,8 +41,12 @@ def overlaid(
         raise JaxvizError(f"a map of shape {numbers.shape} cannot be drawn; give one of two axes, or one")
     height, width, _ = image.shape
     scale = max(float(np.abs(numbers).max(initial=0.0)) if largest is None else largest, np.finfo(np.float32).tiny)
+    top, left, bottom, right = (round(edge) for edge in extent or (0, 0, height, width))
     small = Image.fromarray(np.atleast_2d(numbers / scale).astype(np.float32))
-    strength = np.asarray(small.resize((width, height), Image.Resampling.BILINEAR)).clip(-1, 1)[..., None]
+    large = small.resize((max(1, right - left), max(1, bottom - top)), Image.Resampling.BILINEAR)
+    canvas = Image.new("F", (width, height))
+    canvas.paste(large, (left, top))
+    strength = np.asarray(canvas).clip(-1, 1)[..., None]
     colour = np.where(strength >= 0, np.array(_ABOVE), np.array(_BELOW))
     share = _MOST * np.abs(strength)
     grey = _DIM * image.mean(axis=-1, keepdims=True)

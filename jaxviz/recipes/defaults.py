@@ -8,17 +8,19 @@ from jaxviz.recipes.recipe import Recipe
 __all__ = ["default_for"]
 
 _SMALL = 64  # pixels; images with a shorter side are too small for the views of `photographs`
+_SMALLEST = 16  # pixels; images with a shorter side are too small for those of `jaxviz`
 
 
 def default_for(model: Model, *, quick: bool = False) -> Recipe:
     """Returns the recipe that is used if none is named.
 
     `photographs` for images of 64 pixels or more on each side, `signals` for those of them that do not have two spatial
-    axes, and `jaxviz` for all smaller ones. `docs/recipes.md` has the measurements.
+    axes. Of smaller ones `jaxviz` for images of one channel with 16 pixels or more on each side, which are taken for
+    drawings on a dark ground, as digits are; `plain` for all others. `docs/recipes.md` has the measurements.
 
     Args:
       model: the network.
-      quick: whether the recipe is for a whole network; it then makes half the steps.
+      quick: whether the recipe is for a whole network; it then does half the work.
 
     Example:
       >>> import jaxviz
@@ -26,15 +28,16 @@ def default_for(model: Model, *, quick: bool = False) -> Recipe:
       ('jaxviz', 'quick')
     """
     name = _name(model.canvas)
-    return PRESETS[_QUICK[name] if quick else name]
+    return PRESETS[_QUICK.get(name, f"{name}-quick") if quick else name]
 
 
-_QUICK = {"jaxviz": "quick", "photographs": "photographs-quick", "signals": "signals-quick"}
+_QUICK = {"jaxviz": "quick"}
 
 
 def _name(canvas: Canvas) -> str:
     axis = canvas.channel_axis % len(canvas.shape)
     spatial = canvas.shape[:axis] + canvas.shape[axis + 1 :]
-    if not spatial or min(spatial) < _SMALL:
-        return "jaxviz"
-    return "photographs" if len(spatial) == 2 else "signals"
+    is_flat, least = len(spatial) == 2, min(spatial, default=0)
+    if least >= _SMALL:
+        return "photographs" if is_flat else "signals"
+    return "jaxviz" if is_flat and canvas.shape[axis] == 1 and least >= _SMALLEST else "plain"

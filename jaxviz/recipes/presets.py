@@ -18,19 +18,34 @@ from jaxviz.values.errors import JaxvizError
 
 __all__ = ["PRESETS", "find"]
 
-# Chosen by experiments/compare_recipes.py, whose table is in docs/recipes.md: of pixels and Fourier spectra, blurs,
-# first noises and step sizes, what excites the MNIST network most inside the valid range, with no filter dead.
-# The blur, half a pixel, costs no activation beyond conv2d_1 and takes away the speckle that no filter asks for.
+# For drawings: small images of one channel on a dark ground, such as digits. Found by search on the MNIST network
+# (docs/recipes.md): by how well pictures of units let another network tell the digits that excite a unit from those
+# that do not, and by whether classifiers read those of classes. The ground stays dark where views do not agree on the
+# gradient: there the steps cancel, and weight decay pulls back.
 JAXVIZ = Recipe(
     name="jaxviz",
+    parameterization=Centred(inner=SmoothPixels(blur=0.7, noise=0.3, level=0.12)),
+    optimizer=deferred(optax.adamw, deferred(optax.cosine_decay_schedule, 0.4, Steps(), 0.05), weight_decay=0.1),
+    steps=128,
+    views=2,
+    transforms=(Affine(degrees=12, low=0.85, high=1.15, shear=8, pixels=2, fill=0.0),),
+    redirect_steps=Steps(),
+)
+# For whole networks: one view a step.
+QUICK = JAXVIZ.replace(name="quick", views=1)
+
+# For small images that are no drawings, of any number of channels and axes. Of pixels and Fourier spectra, blurs, first
+# noises and step sizes, what excites the MNIST network most inside the valid range, with no filter dead
+# (experiments/compare_recipes.py, docs/recipes.md). The blur, half a pixel, takes away speckle that no filter asks for.
+PLAIN = Recipe(
+    name="plain",
     parameterization=SmoothPixels(blur=0.5, noise=1.0),
     optimizer=deferred(optax.adam, deferred(optax.cosine_decay_schedule, 0.5, Steps(), 0.05)),
     steps=256,
     redirect_steps=Steps(),
 )
-
-# For whole networks: half the steps of our own recipe reach 0.97 of what all reach (docs/recipes.md).
-QUICK = JAXVIZ.replace(name="quick", steps=128)
+# Half the steps reach 0.97 of what all reach.
+PLAIN_QUICK = PLAIN.replace(name="plain-quick", steps=128)
 
 # For photographs, found by search on EfficientNet-Lite0 (docs/recipes.md): by how well pictures of channels let another
 # network tell the photographs that excite a channel from those that do not, and by whether it reads those of classes.
@@ -166,7 +181,7 @@ STROKES = Recipe(
 )
 
 _PUBLISHED = (SEED, SEED_DIGITS, LUCID, MACO, TF_KERAS_VIS, KERAS_IO, VITAL)
-_OURS = (MACO_QUICK, STROKES, PHOTOGRAPHS, PHOTOGRAPHS_QUICK, SIGNALS, SIGNALS_QUICK)
+_OURS = (PLAIN, PLAIN_QUICK, MACO_QUICK, STROKES, PHOTOGRAPHS, PHOTOGRAPHS_QUICK, SIGNALS, SIGNALS_QUICK)
 PRESETS = {recipe.name: recipe for recipe in (JAXVIZ, QUICK, *_PUBLISHED, *_OURS)}
 """The published recipes, and our own, by name."""
 

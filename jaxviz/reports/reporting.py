@@ -208,7 +208,7 @@ def _moved(model: Model) -> Recipe:
     """
     spatial = channels_last(model.canvas).shape[:-1]
     affine = Affine(degrees=10, low=0.9, high=1.1, pixels=min(spatial, default=0) / 28)
-    return PRESETS["jaxviz"].replace(transforms=(affine if len(spatial) == 2 else Scale(0.9, 1.1),))
+    return PRESETS["plain"].replace(transforms=(affine if len(spatial) == 2 else Scale(0.9, 1.1),))
 
 
 def _preferred(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -116,11 +116,15 @@ def _groups(model: Model, layer: SweptLayer, images: np.ndarray, count: int, rec
     positions = images.shape[0] * int(np.prod(layer.output_shape)) // layer.channels
     found = analysis.groups(model, layer.name, images, min(count, layer.channels, positions))
     pictures = tiles(visualize(model, found.objective(), recipe))
+    extent = analysis.extent_of(model, layer.name, images)
     strengths = found.maps.mean(axis=(1, 2))
     best = np.argsort(-strengths, axis=0, kind="stable")[:_SHOWN].T
     shown = {int(place): of_images(images[place][None], model.canvas)[0] for place in np.unique(best)}
     maps = [
-        [overlaid(shown[place], found.maps[place, ..., group], float(found.maps[..., group].max())) for place in row]
+        [
+            overlaid(shown[place], found.maps[place, ..., group], float(found.maps[..., group].max()), extent)
+            for place in row
+        ]
         for group, row in enumerate(best.tolist())
     ]
     return ShownGroups(

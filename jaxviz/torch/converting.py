@@ -43,9 +43,15 @@ def convert(program: "torch.export.ExportedProgram") -> Conversion:
 
 
 def _needs_functions(program: "torch.export.ExportedProgram") -> bool:
-    """Tells whether a tensor of which others are views, or that is one, is changed in its place."""
+    """Tells whether PyTorch has to write the program again, without what has no value of its own here.
+
+    That is a tensor of which others are views, or that is one, and that is changed in its place; and a graph inside the
+    graph, of the lines that `torch.autocast` or `torch.no_grad` surrounds.
+    """
     viewed: set[torch.fx.Node] = set()
     for node in program.graph.nodes:
+        if node.op == "get_attr":
+            return True
         if node.op != "call_function" or not isinstance(node.args, tuple) or not node.args:
             continue
         if changes_its_input(node.target) and node.args[0] in viewed:

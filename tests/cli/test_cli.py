@@ -89,7 +89,7 @@ def test_visualize_that_is_told_to_stop_says_what_is_kept(monkeypatch, capsys, t
 
 def test_visualize_leaves_an_animation_a_page_and_a_file_of_each_picture(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
-    command = ["visualize", FILE, "--objective", "conv2d_1:3,7", "--steps", 3, "--out", "out"]
+    command = ["visualize", FILE, "--objective", "conv2d_1:3,7", "--recipe", "plain", "--steps", 3, "--out", "out"]
     code, out, _ = run(monkeypatch, capsys, *command, "--gif", "--each", "--html")
     assert (code, out) == (0, "out/conv2d_1.3.7.png, .npz, .gif, .html and out/conv2d_1.3.7/: 2 pictures\n")
     stem = "conv2d_1.3.7"

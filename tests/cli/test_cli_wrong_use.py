@@ -51,7 +51,7 @@ FILE = str(ROOT / "weights" / "mnist_cnn.hdf5")
         (
             ["recipes", "x"],
             "unknown recipe 'x'; there are jaxviz, quick, seed, seed-digits, lucid, maco, tf-keras-vis, keras-io, "
-            "vital, maco-quick, strokes, photographs, photographs-quick, signals, signals-quick",
+            "vital, plain, plain-quick, maco-quick, strokes, photographs, photographs-quick, signals, signals-quick",
         ),
         (["bench", "--steps", "0"], "steps of 0: give 1 or more, a whole number below 1,073,741,824"),
         (["bench", "none.h5"], "no such file: none.h5"),
@@ -154,7 +154,7 @@ def test_json_is_one_document(monkeypatch, capsys):
     _, out, _ = run(monkeypatch, capsys, "recipes", "lucid", "--json")
     assert json.loads(out)["transforms"][1] == "Jitter(pixels=8)"
     _, out, _ = run(monkeypatch, capsys, "recipes", "--json")
-    assert json.loads(out)[0]["steps"] == 256
+    assert json.loads(out)[0]["steps"] == 128
 
 
 def test_recipes(monkeypatch, capsys):

@@ -150,7 +150,7 @@ def test_a_sweep_names_its_model_and_options(here, monkeypatch, capsys):
     made = jaxviz.Sweep.open("out")
     assert made.command.startswith(f"jaxviz sweep {' '.join(words)} --layer classes")
     again = made.layer("classes").command(1)
-    assert again.startswith(f"jaxviz visualize {' '.join(words)} --objective classes:1 --recipe quick")
+    assert again.startswith(f"jaxviz visualize {' '.join(words)} --objective classes:1 --recipe plain-quick")
     assert made.model_name == "small"
     assert made.source == {"file": words[0], "options": " ".join(words[1:])}
     assert made.layer("classes").report.labels == ("classes:0 cat", "classes:1 dog", "classes:2 fish")

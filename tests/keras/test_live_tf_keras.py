@@ -30,5 +30,5 @@ def test_a_live_model_of_tf_keras_equals_it():
     found = ours(images)
     assert [layer.name for layer in ours.layers if layer.name in names] == names
     for name, array in zip(names[2:], expected, strict=True):
-        np.testing.assert_allclose(found[name], array, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(found[name], array, atol=1e-5, rtol=1e-5, err_msg=name)
     assert ours.logits != ours.output, "the logits of the softmax are known"

@@ -16,6 +16,14 @@ def test_the_sign_is_the_colour_and_the_size_its_strength():
     assert (half[0, 0, 0], half[0, 0, 2]) == (int(0.575 * 110 + 0.425 * 255), int(0.575 * 110 + 0.425 * 26))
 
 
+def test_outside_of_the_extent_there_is_no_colour():
+    image = np.zeros((8, 8, 1), np.uint8)
+    drawn = overlaid(image, np.ones((2, 2)), extent=(2.0, 4.0, 6.0, 10.0))
+    lit = drawn[..., 0] > 0
+    assert lit[2:6, 4:8].all()
+    assert lit.sum() == 4 * 4
+
+
 def test_no_numbers_leave_a_grey_image():
     image = np.random.default_rng(0).integers(0, 255, (3, 3, 3), np.uint8)
     drawn = overlaid(image, np.zeros((2, 2)))

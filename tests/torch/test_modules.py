@@ -296,6 +296,17 @@ def test_chance_is_refused(function, name):
         jaxviz.from_torch(Training(), (1, 4, 4))
 
 
+def test_weights_that_are_computed_of_others():
+    torch.manual_seed(0)
+    parametrizations = torch.nn.utils.parametrizations
+    module = torch.nn.Sequential(
+        parametrizations.weight_norm(torch.nn.Conv2d(1, 4, 3)), parametrizations.spectral_norm(torch.nn.Conv2d(4, 3, 3))
+    ).eval()
+    image = torch.rand(1, 1, 8, 8)
+    ours = jaxviz.from_torch(module, (1, 8, 8))(image.numpy())
+    np.testing.assert_allclose(ours["1"], module(image).detach(), atol=1e-5)
+
+
 def test_a_buffer_that_each_call_changes_keeps_its_value_and_a_warning_says_so():
     class Counting(torch.nn.Module):
         def __init__(self):

@@ -12,6 +12,12 @@ def random(*shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape))) / 2
 
 
+def without_autocast(x):
+    with torch.autocast("cpu", enabled=False), torch.no_grad():
+        y = x.relu() @ x.mT
+    return y + 1
+
+
 def changed_in_place(x):
     y = x * 1
     y[:, 2:4] += 1
@@ -136,6 +142,7 @@ PICTURES = {
         "cat": lambda x: torch.cat([x, x.flip(2)], dim=2),
         "cat of channels": lambda x: torch.cat([x, -x], dim=1),
         "changed in place": changed_in_place,
+        "without autocast": without_autocast,
         "copied": lambda x: torch.zeros(1, 8, 8, 8).copy_(x[0, :, :, 0].T[:, 0]) + x,
         "chunk": lambda x: torch.mul(*x.chunk(2, dim=1)),
         "gather": lambda x: x.gather(3, torch.arange(8).flip(0).expand(1, 8, 8, 8)),
@@ -153,6 +160,8 @@ PICTURES = {
         "tril": torch.tril,
         "unbind": lambda x: x.unbind(2)[3],
         "unfold": lambda x: F.unfold(x, 3, padding=1, stride=2),
+        "fold": lambda x: F.fold(F.unfold(x, 3, padding=1, stride=2), x.shape[2:], 3, padding=1, stride=2),
+        "fold without a batch": lambda x: F.fold(F.unfold(x[0], (2, 3), dilation=2), x.shape[2:], (2, 3), dilation=2),
         "unfold without a batch": lambda x: F.unfold(x[0], (2, 3), stride=2),
     },
     "normalization": {

@@ -81,7 +81,7 @@ jaxviz.layer = (() => {
     return native <= 64 ? Math.max(1, Math.round(88 / native)) * native : 128;
   };
 
-  const header = (swept, made, neighbours, query) => {
+  const header = (network, swept, made, neighbours, query) => {
     const parts = [swept.kind, ...shape(swept.shape), plural(swept.channels, "unit")];
     if (made.done < swept.channels) parts.push(`${made.done.toLocaleString("en")} finished so far`);
     parts.push(made.dead ? `${made.dead.toLocaleString("en")} dead` : "none dead");
@@ -92,7 +92,7 @@ jaxviz.layer = (() => {
       : null);
     return element("header", { class: "head" },
       element("div", {}, element("h1", { tabindex: "-1" }, swept.name),
-        element("p", { class: "summary" }, parts.join(" · "))),
+        element("p", { class: "summary" }, parts.join(" · ")), jaxviz.atlas.links(network, swept.name)),
       element("nav", { "aria-label": "Neighbouring layers", class: "beside" },
         beside(neighbours[0], "prev", "Previous"), beside(neighbours[1], "next", "Next")));
   };
@@ -141,7 +141,7 @@ jaxviz.layer = (() => {
       "similar-weights": "their weights" }[sort];
     const groups = jaxviz.groups.shown(network, swept, album.shared.groups, { recipe: query.recipe });
     main.append(
-      header(swept, made, [network.swept[place - 1], network.swept[place + 1]], query),
+      header(network, swept, made, [network.swept[place - 1], network.swept[place + 1]], query),
       ...(groups ? [groups] : []),
       element("div", { class: "tools", role: "group", "aria-label": "What is shown" },
         pictures.recipes(swept, made.name, (recipe) => set({ recipe: recipe === swept.recipes[0].name ? "" : recipe })),

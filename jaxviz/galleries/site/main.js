@@ -32,8 +32,19 @@
     return route({ same: true });
   };
 
+  // The atlas that an address asks for; a site of one atlas has no other page.
+  const atlasOf = (names) => {
+    if (!names.length) return network.swept.length ? null : network.atlases?.[0];
+    return names.length === 2 && names[1] === "atlas" ? network.atlases?.find((one) => one.layer === names[0]) : null;
+  };
+
   // Loads what an address asks for; returns what puts its page into the emptied document.
   const open = async ({ names, asked }) => {
+    const atlas = atlasOf(names);
+    if (atlas) {
+      const made = await jaxviz.atlas.page(main, network, atlas, names, asked);
+      return () => { made.show(); return made; };
+    }
     if (!names.length) return () => jaxviz.network.page(main, network, asked, change(names));
     const swept = network.swept.find((one) => one.name === names[0]);
     if (!swept) return () => nothing(`No layer ${names[0]} was swept.`);
@@ -104,6 +115,7 @@
   };
 
   history.scrollRestoration = "manual";
+  document.getElementById("search").hidden = !network.swept.length;
   document.getElementById("help").addEventListener("click", () => keys.showModal());
   document.addEventListener("keydown", press);
   window.addEventListener("hashchange", () => route());

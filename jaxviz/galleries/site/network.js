@@ -153,7 +153,8 @@ jaxviz.network = (() => {
       const [recipe] = recipeOf(network, asked.recipe);
       const choice = pictures.recipes({ recipes: network.recipes.map(([name]) => ({ name })) }, recipe,
         (name) => change({ recipe: name === network.recipes[0][0] ? "" : name }));
-      main.append(element("h1", { tabindex: "-1" }, network.model), summary(network, asked), ...unfinished,
+      main.append(element("h1", { tabindex: "-1" }, network.model), summary(network, asked),
+        jaxviz.atlas.links(network) ?? "", ...unfinished,
         ...(choice ? [element("div", { class: "tools still" }, choice)] : []),
         jaxviz.network.how(network, recipe), element("div", { class: "network" }, svg, list));
       const resized = new ResizeObserver(() => draw(svg, list, network));

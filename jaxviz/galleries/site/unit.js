@@ -61,19 +61,23 @@ jaxviz.unit = (() => {
     return section("By recipe", strip(...items));
   };
 
+  // The end of a long path, so that the number behind it is seen.
+  const ending = (name) => (name.length > 18 ? `…${name.slice(-12)}` : name);
+
   // Tiles of other units, as links; in words where their layer was not swept.
   const others = async (network, list, query) => {
     const items = [];
     for (const [name, unit, weight] of list) {
       const called = named(network, name, unit);
       const label = `${name}:${unit}${called ? ` ${called}` : ""}`;
+      const brief = ending(name) + label.slice(name.length);
       const sign = weight >= 0 ? "+" : "";
       const text = element("span", { class: weight >= 0 ? "weight plus" : "weight minus" }, sign + number(weight));
       const swept = network.swept.find((one) => one.name === name);
       const album = swept ? await pictures.album(swept, { recipe: query.recipe }) : null;
       const at = album ? album.units.units.indexOf(unit) : -1;
       if (at < 0) {
-        items.push(element("span", { class: "other" }, element("span", { class: "caption" }, label), text));
+        items.push(element("span", { class: "other" }, element("span", { class: "caption", title: label }, brief), text));
         continue;
       }
       const { made, units } = album;
@@ -82,7 +86,7 @@ jaxviz.unit = (() => {
       const what = units.places[at] === null ? `${label} dead` : label;
       items.push(element("a", {
         class: "other tile", href: address([name, unit], { recipe: query.recipe }), "aria-label": `${what}, weight ${sign}${number(weight)}`,
-      }, box, element("span", { class: "caption", title: what }, what), text));
+      }, box, element("span", { class: "caption", title: what }, what.replace(label, brief)), text));
     }
     return strip(...items);
   };

@@ -163,6 +163,27 @@ def _im2col(x: Tensor, size, dilation, padding, stride) -> Tensor:
     return Tensor.of(jnp.stack(views, axis=2).reshape(*batch, channels * len(views), height * width))
 
 
+def _col2im(x: Tensor, sides, size, dilation, padding, stride) -> Tensor:
+    *batch, columns, _ = x.shape
+    channels = columns // (size[0] * size[1])
+    whole_sides = [side + 2 * pad for side, pad in zip(sides, padding, strict=True)]
+    places = [
+        (side - gap * (count - 1) - 1) // step + 1
+        for side, gap, count, step in zip(whole_sides, dilation, size, stride, strict=True)
+    ]
+    views = x.plain().reshape(*batch, channels, *size, *places)
+    pictures = jnp.zeros((*batch, channels, *whole_sides), views.dtype)
+    for row in range(size[0]):
+        for column in range(size[1]):
+            window = [
+                slice(place * gap, place * gap + (count - 1) * step + 1, step)
+                for place, gap, count, step in zip((row, column), dilation, places, stride, strict=True)
+            ]
+            pictures = pictures.at[..., window[0], window[1]].add(views[..., row, column, :, :])
+    top, left = padding
+    return Tensor.of(pictures[..., top : top + sides[0], left : left + sides[1]])
+
+
 def _triangle(function) -> Operation:
     return Operation(lambda x, diagonal=0: Tensor.of(function(x.plain(), diagonal)), whole)
 
@@ -199,6 +220,7 @@ OPERATIONS: dict[str, Operation] = {
     "flip": Operation(_flip, along(lambda call: call.arguments[1])),
     "getitem": Operation(_member, whole),
     "gather": Operation(_gather, whole),
+    "col2im": Operation(_col2im, whole),
     "im2col": Operation(_im2col, whole),
     "index": Operation(_index, whole),
     "index_put": Operation(_index_put, whole),
