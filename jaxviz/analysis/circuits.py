@@ -23,6 +23,8 @@ from jaxviz.visualization import Visualization, visualize
 
 __all__ = ["Circuit", "circuit"]
 
+_METHOD, _STEPS = "integrated", 16  # a gradient alone says nothing of a unit that is saturated
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Circuit:
@@ -80,7 +82,8 @@ def circuit(
     Of each layer those units are kept that carry most of what was kept so far: the largest sums of shares, whatever
     their sign. Without images a share is one of the weights (`weights_to`, `weights_between`), so it says what the
     network would do with any image. With images it is one of the attribution on them (`attribution`,
-    `attribution_between`), so a unit that is never active there has none.
+    `attribution_between`) by integrated gradients, so a unit that is never active there has none. Where a network has
+    connections that skip a layer, only what comes through the layer counts; layers that nothing skips tell most.
 
     Source: Olah et al., "Zoom In: An Introduction to Circuits", Distill 2020,
     https://distill.pub/2020/circuits/zoom-in
@@ -122,7 +125,7 @@ def circuit(
         elif images is None:
             whole = weights_to(model, resolved, layer)[None]
         else:
-            whole = attribution(model, resolved, images, layer).units.mean(axis=0)[None]
+            whole = attribution(model, resolved, images, layer, method=_METHOD, steps=_STEPS).units.mean(axis=0)[None]
         whole = whole / np.maximum(np.abs(whole).sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
         flow = carried @ np.abs(whole)
         strongest = np.argsort(-flow, kind="stable")[:count]
@@ -151,4 +154,4 @@ def _between(
 ) -> Float[np.ndarray, "targets sources"]:
     if images is None:
         return weights_between(model, source, target, units=units).weights
-    return attribution_between(model, source, target, images, units=units)
+    return attribution_between(model, source, target, images, units=units, method=_METHOD, steps=_STEPS)

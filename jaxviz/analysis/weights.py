@@ -133,12 +133,19 @@ def weights_to(
 
 
 def attribution_between(
-    model: Model, source: str, target: str, images: Float[Array | np.ndarray, "images ..."], *, units: Indices = None
+    model: Model,
+    source: str,
+    target: str,
+    images: Float[Array | np.ndarray, "images ..."],
+    *,
+    units: Indices = None,
+    method: str = "gradient",
+    steps: int = 32,
 ) -> Float[np.ndarray, "targets sources"]:
     """Returns how much of each unit of a layer comes from each unit of an earlier one, on average over images.
 
-    It is the mean of `attribution`, gradient times activation, of the unit's mean over positions: what the weights
-    come to on real images, activation functions and all.
+    It is the mean of `attribution` of the unit's mean over positions: what the weights come to on real images,
+    activation functions and all.
 
     Args:
       model: the network.
@@ -146,13 +153,16 @@ def attribution_between(
       target: the name of the later layer.
       images: ``[images, *canvas.shape]`` in the canvas's range.
       units: of the target; all when None.
+      method: as of `attribution`.
+      steps: as of `attribution`.
 
     Raises:
       JaxvizError: a layer has no channels, a unit is out of range, or the target does not depend on the source.
     """
     after = [layer_with_channels(model, name) for name in (source, target)][-1]
     chosen = indices(whole_numbers(units), after.channels or 0, f"unit of {target!r}")
-    return np.stack([attribution(model, channel(target, int(k)), images, source).units.mean(axis=0) for k in chosen])
+    found = [attribution(model, channel(target, int(k)), images, source, method=method, steps=steps) for k in chosen]
+    return np.stack([of_unit.units.mean(axis=0) for of_unit in found])
 
 
 @partial(jax.jit, static_argnames=("source", "target"))

@@ -51,7 +51,20 @@ def graph(
     for place, column in enumerate(columns):
         axes.text(lefts[place], 12, titles[place], color="white", fontsize=9, family="monospace", va="top")
         for picture, middle, caption in zip(grey_or_colour(column), middles[place], captions[place], strict=True):
-            _picture(axes, picture, lefts[place], middle - _SIDE / 2, caption)
+            _picture(axes, picture, lefts[place], middle - _SIDE / 2)
+            last = 0 < place == len(columns) - 1  # there a long name has room on its left only
+            edge = lefts[place] + (_SIDE if last else 0)
+            axes.text(
+                edge,
+                middle - _SIDE / 2 - 3,
+                caption,
+                ha="right" if last else "left",
+                va="bottom",
+                color="#c8c8c8",
+                fontsize=8,
+                family="monospace",
+                zorder=3,
+            )
     return figure
 
 
@@ -61,7 +74,7 @@ def _middles(count: int, height: int) -> Float[np.ndarray, " n"]:
     return (_TOP + height - _EDGE) / 2 + _GAP / 4 + step * (np.arange(count) - (count - 1) / 2)
 
 
-def _picture(axes: Axes, picture: UInt8[np.ndarray, "..."], left: int, top: float, caption: str) -> None:
+def _picture(axes: Axes, picture: UInt8[np.ndarray, "..."], left: int, top: float) -> None:
     sharp = magnification(*picture.shape[:2]) > 1
     axes.imshow(
         picture.squeeze(-1) if picture.shape[-1] == 1 else picture,
@@ -73,7 +86,6 @@ def _picture(axes: Axes, picture: UInt8[np.ndarray, "..."], left: int, top: floa
         zorder=2,
         aspect="auto",
     )
-    axes.text(left, top - 3, caption, color="#c8c8c8", fontsize=8, family="monospace", va="bottom", zorder=3)
 
 
 def _lines(

@@ -57,7 +57,7 @@ jaxviz.circuit = (() => {
     if (after.length) parts.push(lines(after, height, true), await column(network, about.after, query, ["excited by this unit", "inhibited by this unit", "Units after"], height));
     const between = [about.before?.layer, layer, after.length ? about.after.layer : null].filter(Boolean).join(" → ");
     return element("section", { id: "circuit" }, element("h2", {}, `Circuit: ${between}`),
-      element("p", { class: "about" }, "The strongest weights between this unit and those of the swept layers beside its own; activation functions between them are left out. A blue line excites, an orange one inhibits."),
+      element("p", { class: "about" }, "The strongest weights between this unit and those of the swept layers beside its own; activation functions between them are left out. An orange line excites, a blue one inhibits."),
       element("div", { class: "circuit" }, ...parts));
   };
 
