@@ -110,7 +110,7 @@ def atlas(
       >>> digits = np.random.default_rng(0).random((12, 28, 28, 1), dtype=np.float32)
       >>> corner = lambda features: features[:, :2]
       >>> made = atlas(jaxviz.default_model(), "conv2d_4", digits, grids=(2,), embed=corner, steps=2)
-      >>> made.levels[0].pictures.shape, made.levels[0].counts.sum()
+      >>> made.levels[0].pictures.shape, int(made.levels[0].counts.sum())
       ((4, 28, 28, 1), 192)
     """
     found = layer_with_positions(model, layer)
