@@ -126,6 +126,9 @@ def _attributed(model: Model, images: Array, positions: Array, layer: str, axis:
         last = jnp.moveaxis(halves.activation, axis, -1)
         place = tuple(position)
         alone = jnp.moveaxis(jnp.zeros_like(last).at[place].set(last[place]), -1, axis)
-        return jax.jvp(halves.rest, (halves.activation,), (alone,))[1]
+        logits, pull = jax.vjp(halves.rest, halves.activation)
+        # The derivative in a direction, as the transpose of the gradient: layers with a gradient of their own, such as
+        # depthwise convolutions, have no forward derivative.
+        return jax.vjp(lambda weights: pull(weights)[0], jnp.zeros_like(logits))[1](alone)[0]
 
     return jax.vmap(of_one)(images, positions)

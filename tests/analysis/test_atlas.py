@@ -3,6 +3,7 @@
 import sys
 import types
 
+import flax.linen as nn
 import jax
 import numpy as np
 import pytest
@@ -73,6 +74,27 @@ def test_class_attributions_are_gradient_times_activation(digits):
     whole = jaxviz.analysis.attribution(model, jaxviz.objectives.class_logit(3), digits[:3], layer.name)
     rows, columns = survey.positions.T
     np.testing.assert_allclose(found[:, 3], whole.maps[survey.images, rows, columns], rtol=1e-4, atol=1e-5)
+
+
+class Depthwise(nn.Module):
+    """A network with a convolution that has a gradient of its own."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.relu(nn.Conv(4, (3, 3), name="first")(x))
+        x = nn.relu(nn.Conv(4, (3, 3), feature_group_count=4, name="depthwise")(x))
+        return nn.Dense(3, name="logits")(x.mean((1, 2)))
+
+
+def test_class_attributions_pass_layers_with_gradients_of_their_own():
+    module, images = Depthwise(), np.random.default_rng(0).random((2, 8, 8, 1), dtype=np.float32)
+    model = jaxviz.from_linen(module, module.init(jax.random.key(0), images), (8, 8, 1))
+    layer = layer_with_positions(model, "first")
+    survey = drawn(model, layer, images, positions=5, seed=0)
+    found = class_attributions(model, layer, images, survey, np.arange(len(survey.images)))
+    whole = jaxviz.analysis.attribution(model, jaxviz.objectives.class_logit(2), images, "first")
+    rows, columns = survey.positions.T
+    np.testing.assert_allclose(found[:, 2], whole.maps[survey.images, rows, columns], rtol=1e-4, atol=1e-6)
 
 
 def test_what_is_drawn_depends_on_seed_and_number_alone(digits):
