@@ -2,7 +2,7 @@
 
 Command:  python -m experiments.atlas --network digits --out out
           python -m experiments.atlas --network photographs --images photographs --out out
-Time:     a minute, and a quarter of an hour, of 2 cores. Needs `pip install '.[analysis]'`, and for photographs
+Time:     about a minute and about four minutes on 2 cores. Needs `pip install '.[analysis]'`, and for photographs
           `pip install '.[photographs]'`.
 Expected: neighbouring cells look alike. Of the photographs, animals, plants, landscapes and made things lie apart; of
           the digits, strokes of one slant and ends of strokes do.
