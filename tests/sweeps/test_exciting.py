@@ -103,7 +103,7 @@ def test_a_sweep_keeps_them(tiny, real, found, tmp_path):
 
 def test_pictures_of_a_network_without_a_file_are_made_by_a_call(tiny, tmp_path):
     key = jax.random.key(3)
-    done = jaxviz.sweep(tiny, tmp_path, layers=["second", "classes"], recipe=("quick", "seed"), steps=2, key=key)
+    done = jaxviz.sweep(tiny, tmp_path, layers=["second", "classes"], recipe=("plain-quick", "seed"), steps=2, key=key)
     for name in ("second", "classes"):
         layer = done.layer(name)
         assert layer.command(1) == ""

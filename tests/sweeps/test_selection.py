@@ -50,7 +50,7 @@ def test_every_convolution_and_dense_layer_of_a_flax_network_is_swept(ordinary, 
     assert done.manifest.swept == ("a", "b", "c")
     assert done.complete
     assert [layer.kind for layer in done.layers] == ["Conv (before relu)", "Conv (before relu)", "Dense"]
-    assert repr(done) == f"Sweep({tmp_path}: 12 units of 3 layers, recipe quick)"
+    assert repr(done) == f"Sweep({tmp_path}: 12 units of 3 layers, recipe plain-quick)"
 
 
 def test_units_are_shown_after_their_activation_where_a_layer_gives_it(tmp_path):
@@ -74,7 +74,7 @@ def test_what_is_left_out_of_a_keras_network_is_named_with_the_reason(tiny, tmp_
         "flat": "no channels",
     }
     half = jaxviz.sweep(tiny, tmp_path, steps=1, stop=lambda: True)
-    assert repr(half) == f"Sweep({tmp_path}: 7 of 13 units of 3 layers, recipe quick)"
+    assert repr(half) == f"Sweep({tmp_path}: 7 of 13 units of 3 layers, recipe plain-quick)"
 
 
 def test_a_keras_activation_layer_shows_the_layer_before_it(tmp_path):

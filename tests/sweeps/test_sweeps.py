@@ -52,7 +52,7 @@ def test_every_learned_layer_is_swept(whole):
 
 def test_pictures_are_those_of_visualize(whole, tiny):
     done, _ = whole
-    recipe = jaxviz.recipes.find("quick").replace(steps=3, restarts=2)
+    recipe = jaxviz.recipes.find("plain-quick").replace(steps=3, restarts=2)
     layer = done.layer("second")
     alone = jaxviz.visualize(tiny, obj.channel("second"), recipe, chunk=1)
     made = layer.visualization()
@@ -97,14 +97,14 @@ def test_stopped_damaged_and_resumed_it_equals_an_uninterrupted_one(whole, tiny,
     half = jaxviz.sweep(tiny, tmp_path / "sweep", images=real, chunk=1, stop=lambda: next(asked) > 8, **ALL)
     assert not half.complete
     assert half.layer("first").done == 4
-    [first, second, *_] = sorted((tmp_path / "sweep").glob("*/quick/positive/chunk-*.npz"))
+    [first, second, *_] = sorted((tmp_path / "sweep").glob("*/plain-quick/positive/chunk-*.npz"))
     first.write_bytes(first.read_bytes()[:-20])  # cut short
     second.write_bytes(b"")
     (tmp_path / "sweep" / ".unfinished-abc").mkdir()
     (tmp_path / "sweep" / ".unfinished-abc" / "chunk-00000.npz").touch()
     told = []
-    (tmp_path / "sweep" / "000-first" / "quick" / "units.json").unlink(missing_ok=True)
-    with pytest.warns(JaxvizWarning, match=r"chunk-00000\.npz, 000-first/quick/positive/chunk-00001\.npz$"):
+    (tmp_path / "sweep" / "000-first" / "plain-quick" / "units.json").unlink(missing_ok=True)
+    with pytest.warns(JaxvizWarning, match=r"chunk-00000\.npz, 000-first/plain-quick/positive/chunk-00001\.npz$"):
         done = jaxviz.sweep(tiny, tmp_path / "sweep", images=real, progress=told.append, **ALL)
     assert done.complete
     assert {event.kept for event in told} == {True, False}
@@ -115,26 +115,29 @@ def test_stopped_damaged_and_resumed_it_equals_an_uninterrupted_one(whole, tiny,
 def test_what_is_lost_or_another_s_is_made_again(whole, tiny, real, tmp_path):
     shutil.copytree(whole[0].directory, tmp_path / "sweep")
     first, second, classes = (tmp_path / "sweep" / name for name in ("000-first", "004-second", "006-classes"))
-    (first / "quick" / "positive" / "run.json").write_text("{")
-    np.savez(first / "quick" / "positive" / "chunk-00009.npz", image=np.zeros(3))  # of a run that was cut otherwise
-    np.savez(second / "quick" / "positive" / "chunk-00002.npz", image=np.zeros(3))
+    (first / "plain-quick" / "positive" / "run.json").write_text("{")
+    np.savez(
+        first / "plain-quick" / "positive" / "chunk-00009.npz", image=np.zeros(3)
+    )  # of a run that was cut otherwise
+    np.savez(second / "plain-quick" / "positive" / "chunk-00002.npz", image=np.zeros(3))
     (second / "weights.npz").unlink()
     (classes / "real.npz").write_bytes(b"PK")
-    shutil.copy(first / "quick" / "units.json", second / "quick" / "units.json")
-    shutil.rmtree(second / "quick" / "diversity")
+    shutil.copy(first / "plain-quick" / "units.json", second / "plain-quick" / "units.json")
+    shutil.rmtree(second / "plain-quick" / "diversity")
     assert not jaxviz.Sweep.open(tmp_path / "sweep").layer("second").complete
     with pytest.warns(JaxvizWarning) as warned:
         jaxviz.sweep(tiny, tmp_path / "sweep", images=real, **ALL)
     assert str(warned.pop().message) == (
-        f"{tmp_path / 'sweep'}: made again what was damaged, or was another file: 000-first/quick/positive/run.json, "
-        "004-second/quick/positive/chunk-00002.npz, 004-second/quick/units.json, 006-classes/quick/units.json"
+        f"{tmp_path / 'sweep'}: made again what was damaged, or was another file: "
+        "000-first/plain-quick/positive/run.json, 004-second/plain-quick/positive/chunk-00002.npz, "
+        "004-second/plain-quick/units.json, 006-classes/plain-quick/units.json"
     )
     assert tree(tmp_path / "sweep") == tree(whole[0].directory)
 
 
 def test_swapped_chunks_are_noticed_and_made_again(whole, tiny, real, tmp_path):
     shutil.copytree(whole[0].directory, tmp_path / "sweep")
-    positive, negative = (tmp_path / "sweep" / "000-first" / "quick" / name for name in ("positive", "negative"))
+    positive, negative = (tmp_path / "sweep" / "000-first" / "plain-quick" / name for name in ("positive", "negative"))
     swaps = [(positive / "chunk-00000.npz", positive / "chunk-00001.npz")]
     swaps += [(positive / "chunk-00002.npz", negative / "chunk-00002.npz")]
     for one, other in swaps:
@@ -144,7 +147,9 @@ def test_swapped_chunks_are_noticed_and_made_again(whole, tiny, real, tmp_path):
     layer, message = jaxviz.Sweep.open(tmp_path / "sweep").layer("first"), r"chunk-00000\.npz holds chunk 1 of first"
     with pytest.raises(JaxvizError, match=message):
         layer.visualization()
-    with pytest.warns(JaxvizWarning, match=r"positive/chunk-00000\.npz, .* 000-first/quick/negative/chunk-00002\.npz$"):
+    with pytest.warns(
+        JaxvizWarning, match=r"positive/chunk-00000\.npz, .* 000-first/plain-quick/negative/chunk-00002\.npz$"
+    ):
         jaxviz.sweep(tiny, tmp_path / "sweep", images=real, **ALL)
     assert tree(tmp_path / "sweep") == tree(whole[0].directory)
 
@@ -202,10 +207,10 @@ def test_another_sweep_is_refused_with_the_difference_named(whole, tiny):
         (
             tiny,
             {**ALL, "steps": 4},
-            "by the recipe quick with steps of 3, not 4; give another directory",
+            "by the recipe plain-quick with steps of 3, not 4; give another directory",
         ),
         (tiny, {**ALL, "key": jax.random.key(7)}, r"its key is threefry2x32 \[0, 0\], not threefry2x32 \[0, 7\]"),
-        (tiny, {**ALL, "restarts": 3}, "by the recipe quick with restarts of 2, not 3"),
+        (tiny, {**ALL, "restarts": 3}, "by the recipe plain-quick with restarts of 2, not 3"),
         (tiny, {**ALL, "diversity": 3}, "its diversity is 2, not 3"),
         (tiny, {**ALL, "precision": "bfloat16"}, "its precision is float32, not bfloat16"),
         (tiny, {**ALL, "chunk": 2}, "its chunk is 1, not 2"),
@@ -224,14 +229,14 @@ def test_another_sweep_is_refused_with_the_difference_named(whole, tiny):
         ({"layers": "flat"}, "layer 'flat' .* has no channels to visualize"),
         ({"layers": []}, "no layers to sweep; name one or more"),
         ({"recipe": "x"}, "unknown recipe 'x'; there are jaxviz, quick"),
-        ({"recipe": ("quick", "x")}, "unknown recipe 'x'; there are jaxviz, quick"),
+        ({"recipe": ("plain-quick", "x")}, "unknown recipe 'x'; there are jaxviz, quick"),
         ({"recipe": ()}, "no recipe is given; give one or more, such as recipe='quick'"),
         (
-            {"recipe": ("quick", jaxviz.recipes.find("quick").replace(views=2))},
-            "two recipes have the name 'quick'; rename one",
+            {"recipe": ("plain-quick", jaxviz.recipes.find("plain-quick").replace(views=2))},
+            "two recipes have the name 'plain-quick'; rename one",
         ),
         (
-            {"recipe": [jaxviz.recipes.find("quick").replace(name=name) for name in ("a b", "a.b")]},
+            {"recipe": [jaxviz.recipes.find("plain-quick").replace(name=name) for name in ("a b", "a.b")]},
             "recipes 'a b' and 'a.b' have the same folder; rename one of them",
         ),
         ({"chunk": 0}, "chunk of 0: give 1 or more"),
@@ -320,9 +325,11 @@ def test_commands_that_make_it_again(mnist, tmp_path):
         key=jax.random.key(3),
         source=file,
     )
-    assert made.command == f"jaxviz sweep {file} --layer dense_3 --recipe quick --steps 1 --seed 3 --out 'my sweep'"
+    assert (
+        made.command == f"jaxviz sweep {file} --layer dense_3 --recipe plain-quick --steps 1 --seed 3 --out 'my sweep'"
+    )
     assert made.layer("dense_3").command(7) == (
-        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe quick --steps 1 --seed 3 --out pictures"
+        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe plain-quick --steps 1 --seed 3 --out pictures"
     )
     assert made.source["sha256"] in (ROOT / "weights" / "README.md").read_text()
 

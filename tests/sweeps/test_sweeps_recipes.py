@@ -12,7 +12,7 @@ import jaxviz
 from jaxviz import JaxvizError, cli
 from jaxviz import objectives as obj
 
-TWO = {"recipe": ("quick", "lucid"), "steps": 2, "layers": ["first", "second"], "chunk": 2}
+TWO = {"recipe": ("plain-quick", "lucid"), "steps": 2, "layers": ["first", "second"], "chunk": 2}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def both(tiny, real, tmp_path_factory):
 def test_each_recipe_has_its_pictures_and_numbers(both, tiny):
     done, told = both
     assert (done.complete, done.done, done.units) == (True, 10, 10)
-    assert done.recipes == done.layer("second").recipes == ("quick", "lucid")
+    assert done.recipes == done.layer("second").recipes == ("plain-quick", "lucid")
     assert done.facts["recipe"] == "quick, lucid"
     layer = done.layer("second")
     for recipe in done.recipes:
@@ -43,19 +43,19 @@ def test_each_recipe_has_its_pictures_and_numbers(both, tiny):
         assert made.provenance == alone.provenance
         assert [units.tolist() for units, _ in layer.blocks(recipe=recipe, most_bytes=1)] == [[0, 1], [2, 3], [4, 5]]
         np.testing.assert_array_equal(layer.report_of(recipe).reached, alone.final_scores)
-    np.testing.assert_array_equal(layer.visualization().images, layer.visualization(recipe="quick").images)
-    assert (layer.report_of("quick").reached != layer.report_of("lucid").reached).all()
-    np.testing.assert_array_equal(layer.report.reached, layer.report_of("quick").reached)
+    np.testing.assert_array_equal(layer.visualization().images, layer.visualization(recipe="plain-quick").images)
+    assert (layer.report_of("plain-quick").reached != layer.report_of("lucid").reached).all()
+    np.testing.assert_array_equal(layer.report.reached, layer.report_of("plain-quick").reached)
     assert told[-1].total_done == told[-1].total_units == 2 * 2 * 10
-    assert {(event.recipe, event.recipes) for event in told} == {("quick", 2), ("lucid", 2)}
+    assert {(event.recipe, event.recipes) for event in told} == {("plain-quick", 2), ("lucid", 2)}
     with pytest.raises(JaxvizError, match="recipe 'seed' is not in this sweep; it has quick, lucid"):
         layer.visualization(recipe="seed")
 
 
 def test_a_recipe_that_is_added_later_leaves_the_same_directory(both, tiny, real, tmp_path):
-    first = {**TWO, "recipe": "quick"}
+    first = {**TWO, "recipe": "plain-quick"}
     jaxviz.sweep(tiny, tmp_path, **first)
-    assert jaxviz.Sweep.open(tmp_path).recipes == ("quick",)
+    assert jaxviz.Sweep.open(tmp_path).recipes == ("plain-quick",)
     jaxviz.sweep(tiny, tmp_path, images=real, negative=True, **{**TWO, "recipe": "lucid"})  # and all of quick
     assert tree(tmp_path) == tree(both[0].directory)
 
@@ -65,7 +65,7 @@ def test_an_interrupted_sweep_by_two_recipes_goes_on(both, tiny, real, tmp_path)
     half = jaxviz.sweep(tiny, tmp_path, images=real, negative=True, stop=lambda: next(asked) > 12, **TWO)
     assert not half.complete
     assert 0 < half.done < 10
-    assert half.layer("first").report_of("quick") is not None
+    assert half.layer("first").report_of("plain-quick") is not None
     jaxviz.sweep(tiny, tmp_path, images=real, negative=True, **TWO)
     assert tree(tmp_path) == tree(both[0].directory)
 
@@ -73,9 +73,9 @@ def test_an_interrupted_sweep_by_two_recipes_goes_on(both, tiny, real, tmp_path)
 def test_recipes_keep_their_own_number_of_steps(tiny, tmp_path):
     jaxviz.sweep(tiny, tmp_path, layers="first", steps=2)
     done = jaxviz.sweep(tiny, tmp_path, layers="first", recipe="seed", steps=3)
-    assert {name: facts["steps"] for name, facts in done.manifest.recipes.items()} == {"quick": "2", "seed": "3"}
+    assert {name: facts["steps"] for name, facts in done.manifest.recipes.items()} == {"plain-quick": "2", "seed": "3"}
     assert done.layer("first").visualization(recipe="seed").scores.shape == (4, 3)
-    assert done.layer("first").visualization(recipe="quick").scores.shape == (4, 2)
+    assert done.layer("first").visualization(recipe="plain-quick").scores.shape == (4, 2)
 
 
 def test_numbers_of_other_real_images_are_measured_again_for_every_recipe(tiny, real, tmp_path):
@@ -93,7 +93,7 @@ def test_a_recipe_added_without_real_images_leaves_those_that_are_there(tiny, re
     done = jaxviz.sweep(tiny, tmp_path, layers="first", steps=2, recipe="seed")
     layer = done.layer("first")
     assert layer.real is not None
-    assert np.isfinite(layer.report_of("quick").largest).all()
+    assert np.isfinite(layer.report_of("plain-quick").largest).all()
     assert np.isnan(layer.report_of("seed").largest).all()
     counting.clear()
     before = tree(tmp_path)
@@ -103,21 +103,21 @@ def test_a_recipe_added_without_real_images_leaves_those_that_are_there(tiny, re
 
 
 def test_a_recipe_of_one_s_own_is_given_again(tiny, tmp_path):
-    mine = jaxviz.recipes.find("quick").replace(name="mine", steps=2, views=2)
+    mine = jaxviz.recipes.find("plain-quick").replace(name="mine", steps=2, views=2)
     jaxviz.sweep(tiny, tmp_path, layers="first", recipe=mine)
     with pytest.raises(JaxvizError, match=r"has pictures by mine, which is no preset; give that recipe too"):
-        jaxviz.sweep(tiny, tmp_path, layers="first", recipe="quick", steps=2)
-    done = jaxviz.sweep(tiny, tmp_path, layers="first", recipe=("quick", mine), steps=2)
-    assert done.recipes == ("mine", "quick")
+        jaxviz.sweep(tiny, tmp_path, layers="first", recipe="plain-quick", steps=2)
+    done = jaxviz.sweep(tiny, tmp_path, layers="first", recipe=("plain-quick", mine), steps=2)
+    assert done.recipes == ("mine", "plain-quick")
     assert done.complete
 
 
 def test_commands_of_several_recipes(mnist, tmp_path):
     file = ROOT / "weights" / "mnist_cnn.hdf5"
     asked = {"layers": "dense_3", "source": file}
-    made = jaxviz.sweep(mnist, tmp_path / "s", recipe=("quick", "seed"), steps=1, **asked)
+    made = jaxviz.sweep(mnist, tmp_path / "s", recipe=("plain-quick", "seed"), steps=1, **asked)
     sweep = f"jaxviz sweep {file} --layer dense_3"
-    assert made.command == f"{sweep} --recipe quick --recipe seed --steps 1 --out s"
+    assert made.command == f"{sweep} --recipe plain-quick --recipe seed --steps 1 --out s"
     made = jaxviz.sweep(mnist, tmp_path / "s", recipe="seed-digits", steps=2, **asked)
     assert made.command.endswith(f"&& {sweep} --recipe seed-digits --steps 2 --out s")
     for command in made.command.split(" && "):
