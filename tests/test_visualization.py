@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("hardly_optimized")
 
 
 # The views of some take long, and those of photographs, at 64 pixels or more, move an image of 12 pixels out of sight.
-NOT_FOR_TINY_IMAGES = {"maco", "maco-quick", "strokes", "jaxviz", "quick", "photographs", "photographs-quick"}
+NOT_FOR_TINY_IMAGES = {"maco", "maco-quick", "strokes", "photographs", "photographs-quick", "signals"}
 
 
 @pytest.mark.filterwarnings("ignore:.*left the range:jaxviz.JaxvizWarning")  # as tf-keras-vis does

@@ -92,7 +92,7 @@ def test_what_is_learned_and_what_comes_before_its_activation_function():
         ("lstm", True, 2),
     ]
     assert ours.layer("each").preactivation == "each/preactivation"
-    made = jaxviz.visualize(ours, jaxviz.objectives.channel("lstm"), "jaxviz", steps=3)
+    made = jaxviz.visualize(ours, jaxviz.objectives.channel("lstm"), "plain", steps=3)
     assert np.isfinite(made.images).all()
     assert (made.images != made.starts).any()
 

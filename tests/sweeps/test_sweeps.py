@@ -326,10 +326,10 @@ def test_commands_that_make_it_again(mnist, tmp_path):
         source=file,
     )
     assert (
-        made.command == f"jaxviz sweep {file} --layer dense_3 --recipe plain-quick --steps 1 --seed 3 --out 'my sweep'"
+        made.command == f"jaxviz sweep {file} --layer dense_3 --recipe quick --steps 1 --seed 3 --out 'my sweep'"
     )
     assert made.layer("dense_3").command(7) == (
-        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe plain-quick --steps 1 --seed 3 --out pictures"
+        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe quick --steps 1 --seed 3 --out pictures"
     )
     assert made.source["sha256"] in (ROOT / "weights" / "README.md").read_text()
 

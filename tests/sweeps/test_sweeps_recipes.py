@@ -34,7 +34,7 @@ def test_each_recipe_has_its_pictures_and_numbers(both, tiny):
     done, told = both
     assert (done.complete, done.done, done.units) == (True, 10, 10)
     assert done.recipes == done.layer("second").recipes == ("plain-quick", "lucid")
-    assert done.facts["recipe"] == "quick, lucid"
+    assert done.facts["recipe"] == "plain-quick, lucid"
     layer = done.layer("second")
     for recipe in done.recipes:
         alone = jaxviz.visualize(tiny, obj.channel("second"), recipe, steps=2, chunk=2)
