@@ -38,8 +38,8 @@ def by_platform(*operands: Array, default: Callable[..., Array], **forms: Callab
     Example:
       >>> import jax.numpy as jnp
       >>> with compiled_for("tpu"):
-      ...     by_platform(jnp.ones(2), default=jnp.sum, tpu=jnp.size)
-      2
+      ...     print(by_platform(jnp.array([2.0, 3.0]), default=jnp.sum, tpu=jnp.prod))
+      6.0
     """
     known = _KNOWN.get()
     if known is None:

@@ -48,7 +48,7 @@ def test_each_recipe_has_its_pictures_and_numbers(both, tiny):
     np.testing.assert_array_equal(layer.report.reached, layer.report_of("plain-quick").reached)
     assert told[-1].total_done == told[-1].total_units == 2 * 2 * 10
     assert {(event.recipe, event.recipes) for event in told} == {("plain-quick", 2), ("lucid", 2)}
-    with pytest.raises(JaxvizError, match="recipe 'seed' is not in this sweep; it has quick, lucid"):
+    with pytest.raises(JaxvizError, match="recipe 'seed' is not in this sweep; it has plain-quick, lucid"):
         layer.visualization(recipe="seed")
 
 
