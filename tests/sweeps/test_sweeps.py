@@ -325,9 +325,7 @@ def test_commands_that_make_it_again(mnist, tmp_path):
         key=jax.random.key(3),
         source=file,
     )
-    assert (
-        made.command == f"jaxviz sweep {file} --layer dense_3 --recipe quick --steps 1 --seed 3 --out 'my sweep'"
-    )
+    assert made.command == f"jaxviz sweep {file} --layer dense_3 --recipe quick --steps 1 --seed 3 --out 'my sweep'"
     assert made.layer("dense_3").command(7) == (
         f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe quick --steps 1 --seed 3 --out pictures"
     )
