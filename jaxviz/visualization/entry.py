@@ -75,7 +75,8 @@ def visualize(
         pictures and score curves during the ascent; `jaxviz.Live` has settings for this.
       watch_every: ``watch`` is also called during the ascent, each time this number of steps is made, with the images
         at that step and their scores so far ``[n, steps so far]``; chunks that run at the same time are shown together.
-        The final scores are the latest known. The result is the same, bit for bit on a CPU. None for no such calls.
+        The final scores are the latest known, of random views if the recipe has transforms. The result is the same,
+        bit for bit on a CPU. None for no such calls.
       stop: called before each chunk, from any thread; after it returns True, the current chunks are finished and no
         others begin.
 
