@@ -1,6 +1,7 @@
 """What does a step of each recipe cost on a TPU, by the account of the TPU's own compiler?
 
 Command:  pip install -e '.[accelerators]' && python -m experiments.accelerators --networks mnist
+          (each result is appended to the file of --results, and a second run goes on)
 Time:     about 10 seconds for each recipe on the MNIST network, 1 to 3 minutes on the others; 2 cores, no TPU.
 Expected: the table of docs/performance.md; no recipe that moves more than 20 times the bytes of another.
 
@@ -13,14 +14,14 @@ at the peak of float32, which takes six passes of the matrix unit.
 import argparse
 import dataclasses
 import importlib.util
+import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-from rich.console import Console
-from rich.table import Table
 
 import jaxviz
 from jaxviz import cli
@@ -32,7 +33,10 @@ MEMORY = 16 << 30  # bytes of a TPU v5e
 BANDWIDTH = 819e9  # bytes a second, likewise: https://cloud.google.com/tpu/docs/v5e
 PEAK = 197e12 / 6  # operations a second: those of bfloat16, in six passes
 
-HEADINGS = ("network", "recipe", "devices", "images", "compile, s", "GB", "GFLOP", "temporary, GB", "roofline, ms")
+HEADINGS = (
+    *("network", "recipe", "topology", "devices", "precision", "images", "compile, CPU s", "GB", "GFLOP"),
+    *("temporary, GB", "roofline, ms"),
+)
 
 
 def topology(name: str, count: int) -> Sequence[jax.Device]:
@@ -86,7 +90,7 @@ class Account:
 
     Attributes:
       images: how many the device optimizes together.
-      seconds: of lowering and compiling.
+      seconds: of a processor, to trace, lower and compile.
       bytes: moved in one step.
       operations: in one step.
       temporary: bytes of memory beside the arguments and the results.
@@ -110,9 +114,9 @@ def account(
     """Compiles a recipe for devices, and returns what the compiler says of it."""
     objective = obj.channel(layer, 0).resolve(model)
     width = images or chunks.most(model, "tpu", MEMORY, recipe.views * recipe.restarts)
-    begin = time.perf_counter()
+    begin = time.process_time()
     compiled = programs.lowered_for(devices, model, objective, recipe=recipe, width=width).compile()
-    seconds, costs, memory = time.perf_counter() - begin, compiled.cost_analysis(), compiled.memory_analysis()
+    seconds, costs, memory = time.process_time() - begin, compiled.cost_analysis(), compiled.memory_analysis()
     if costs is None or memory is None:
         raise jaxviz.JaxvizError(f"the compiler for {devices[0].device_kind} gives no account of the program")
     return Account(width, seconds, costs["bytes accessed"], costs["flops"], memory.temp_size_in_bytes)
@@ -130,21 +134,40 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--devices", type=int, default=1, help="how many share the images; default %(default)s")
     parser.add_argument("--images", type=int, help="for each device; chosen by the memory rule when left out")
     parser.add_argument("--precision", default="float32", help="default %(default)s")
+    parser.add_argument("--results", type=Path, help="a file of results, which is appended to; those in it are kept")
     arguments = parser.parse_args(argv)
-    devices, console = topology(arguments.topology, arguments.devices), Console(width=160)
-    table = Table(title=f"measured by the compiler, not by a clock: {arguments.topology}, {arguments.precision}")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="left" if heading in HEADINGS[:2] else "right")
+    devices, known = topology(arguments.topology, arguments.devices), kept(arguments.results)
+    print("Measured by the compiler, not by a clock.\n")
+    print(line(HEADINGS), line(["---"] * len(HEADINGS)), sep="\n", flush=True)
     for name in arguments.networks.split(","):
         model, layer = NETWORKS[name]()
         model = jaxviz.networks.precision.in_precision(model, arguments.precision)
         for recipe in arguments.recipes.split(","):
-            console.print(f"{name}, {recipe} …")
-            found = account(model, layer, jaxviz.recipes.find(recipe), devices, arguments.images)
-            figures = (found.seconds, found.bytes / 1e9, found.operations / 1e9, found.temporary / 1e9)
-            numbers = [f"{figure:.3g}" for figure in (*figures, found.roofline * 1e3)]
-            table.add_row(name, recipe, str(len(devices)), str(found.images), *numbers)
-    console.print(table)
+            setting = (name, recipe, arguments.topology, arguments.devices, arguments.precision, arguments.images)
+            if setting not in known:
+                known[setting] = account(model, layer, jaxviz.recipes.find(recipe), devices, arguments.images)
+                if arguments.results:
+                    with arguments.results.open("a") as file:
+                        file.write(json.dumps([setting, dataclasses.asdict(known[setting])]) + "\n")
+            print(row(setting, known[setting]), flush=True)
+
+
+def kept(results: Path | None) -> dict[tuple, Account]:
+    """Returns the results of earlier runs by their settings."""
+    if results is None or not results.exists():
+        return {}
+    lines = map(json.loads, results.read_text().splitlines())
+    return {tuple(setting): Account(**found) for setting, found in lines}
+
+
+def row(setting: tuple, found: Account) -> str:
+    """Writes a result as a line of the table."""
+    figures = (found.seconds, found.bytes / 1e9, found.operations / 1e9, found.temporary / 1e9, found.roofline * 1e3)
+    return line([*map(str, (*setting[:-1], found.images)), *(f"{figure:.3g}" for figure in figures)])
+
+
+def line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class ToldOfCompiling(Protocol):
 
 
 @contextlib.contextmanager
-def compiling(recipe: Recipe, progress: Callable[[int], None] | None) -> Iterator[None]:
+def compiling(recipe: Recipe, progress: Callable[..., None] | None) -> Iterator[None]:
     """Tells that the block compiles the program of a recipe, if ``progress`` is told of that."""
     if not isinstance(progress, ToldOfCompiling):
         yield

@@ -218,6 +218,11 @@ class _Shown:
         if event.images is not None:
             self._pictures.add(event.labels, event.images, event.canvas)
 
+    def compiling(self, what: str, seconds: float | None) -> None:
+        """Tells that compiling the program of the latest part begins, or how long it took."""
+        assert self._part is not None
+        self._part.compiling(what, seconds)
+
 
 def _described(made: "Sweep") -> dict[str, object]:
     layers = [

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from jaxviz.ascent import batches
 from jaxviz.ascent.store import RUN, Condition, Store
+from jaxviz.ascent.telling import compiling
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
 from jaxviz.recipes import Recipe
@@ -110,7 +111,7 @@ class Run:
             return
         batch = None
         if size is None:
-            self._tell(of, range(0), {})  # compiling begins
+            self._tell(of, range(0), {})  # this part begins
             batch = self._batch(of, self.sweep.manifest.chunk or None)
             size = batch.chunk
         facts = {"chunk": str(size), "units": str(layer.channels)}
@@ -162,7 +163,8 @@ class Run:
         objective = objective_of(
             self.model, of.layer.name, of.aspect, diversity=self.sweep.manifest.diversity, reached=reached
         )
-        return batches.compiled(self.model, objective, None, self.key, recipe=of.recipe, width=width)
+        with compiling(of.recipe, self.progress):
+            return batches.compiled(self.model, objective, None, self.key, recipe=of.recipe, width=width)
 
     def _width_of(self, size: int, layer: SweptLayer) -> int:
         """Returns how many of a chunk fall to each device."""

@@ -83,7 +83,8 @@ def sweep(
       precision: the precision of the network's computation, ``"float32"``, ``"tensorfloat32"`` or
         ``"bfloat16"``.
       chunk: the number of images that each device optimizes together; by default chosen for model and machine.
-      progress: called after each chunk.
+      progress: called after each chunk. If it has a method ``compiling``, this is called before with what is compiled
+        and None, and again with the seconds that it took.
       stop: called before each chunk, in the thread of the chunk; after it returns True, the current chunks are
         finished and saved, no others begin, and the sweep ends.
 

@@ -23,6 +23,19 @@ def test_compiling_is_told_of_before_the_first_images(tiny):
     assert seconds > 0
 
 
+def test_a_sweep_tells_of_compiling_too(tiny, tmp_path):
+    follower = Follower()
+    call = {"layers": "second", "recipe": "seed", "steps": 2, "progress": follower}
+    jaxviz.sweep(tiny, tmp_path / "sweep", **call)
+    begins, (begun, none), (ended, seconds), *_ = follower.told
+    assert (begins.layer, begins.labels) == ("second", ())
+    assert (begun, ended, none) == ("2 steps of seed", "2 steps of seed", None)
+    assert seconds > 0
+    follower.told.clear()
+    jaxviz.sweep(tiny, tmp_path / "sweep", **call)
+    assert not any(told[0] == begun for told in follower.told)  # all were made
+
+
 def test_a_function_is_told_of_images_alone(tiny):
     told = []
     jaxviz.visualize(tiny, obj.channel("second", [0]), "seed", steps=2, chunk=1, progress=told.append)

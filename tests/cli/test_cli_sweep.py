@@ -29,6 +29,7 @@ def few(tmp_path, monkeypatch):
 
 
 def test_a_sweep_goes_on_and_is_reported(few, monkeypatch, capsys):
+    monkeypatch.setattr("jaxviz.cli.progress._COMPILED", 0.0)
     command = ["sweep", FILE, "--out", "mnist", "--layer", "conv2d_[1]", "--steps", 2]
     more = ["--images", "few.npz", "--watch", "now.png"]
     code, out, err = run(monkeypatch, capsys, *command, *more)
@@ -37,8 +38,9 @@ def test_a_sweep_goes_on_and_is_reported(few, monkeypatch, capsys):
     assert sweep.complete
     dead = int(sweep.layers[0].report.dead.sum())
     assert out == f"mnist: 32 units of 1 layer, {dead} of them dead\n"
-    first, layer, whole = (line for line in err.splitlines() if " numbers: " not in line)
+    first, compiled, layer, whole = (line for line in err.splitlines() if " numbers: " not in line)
     assert first == "now.png shows the latest images"
+    assert compiled.startswith("conv2d_1: 2 steps of quick compiled in ")
     assert layer.startswith("conv2d_1: 32 units, ")
     assert whole.startswith("in all: 32 pictures, ")
     assert sorted(path.name for path in few.iterdir()) == ["few.npz", "mnist", "now.png"]
