@@ -66,8 +66,8 @@ def drawn(model: Model, layer: Layer, images: ImageSource, *, positions: int, se
             numbers.append(np.full(alive.sum(), number))
     if not len(vectors):
         raise JaxvizError(f"no unit of layer {layer.name!r} is active on these images; give others")
-    positions = np.stack(np.unravel_index(np.concatenate(places), shape), axis=1)
-    return Survey(vectors=vectors, images=np.concatenate(numbers), positions=positions)
+    unravelled = np.unravel_index(np.concatenate(places), shape)
+    return Survey(vectors=vectors, images=np.concatenate(numbers), positions=np.stack(unravelled, axis=1))
 
 
 def class_attributions(
