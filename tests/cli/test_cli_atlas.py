@@ -22,6 +22,8 @@ FILE = str(ROOT / "weights" / "mnist_cnn.hdf5")
 DIGITS = str(ROOT / "weights" / "mnist_test_1000.npz")
 
 
+pytestmark = pytest.mark.usefixtures("hardly_optimized")
+
 MAIN = "from jaxviz.cli import main; main()"
 
 
