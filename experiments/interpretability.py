@@ -10,7 +10,7 @@ For each layer some units are drawn at random by a seed, and the pictures of eac
 measured: the share of pairs of real images that the observer tells right by the picture (0.5 is guessing), beside what
 other units' pictures and the unit's best real image reach; activation against the 99.9th percentile of real images;
 distance of spectrum and edge density from those of real images. Of classes: how many the second network reads first;
-on photographs for logits, and for log-odds, the logit against those of all other classes.
+on photographs for logits, and for log-odds in which the other classes count half.
 
 The recipe vital does not maximise a unit: it matches the features of the ten real images that activate the unit most.
 They are also among those that the observer tells apart, which flatters it.
@@ -58,8 +58,11 @@ def main(argv: list[str] | None = None) -> None:
         asked = {layer: obj.channel(layer, _drawn(model, layer, arguments)) for layer in layers}
     if arguments.classes:
         classes = _sample(model.layer(model.output).channels or 0, arguments.classes, arguments.seed)
-        asked |= {} if arguments.data else {"classes, logit": obj.class_logit(classes)}
-        asked["classes, log-odds"] = obj.class_log_odds(classes)
+        if arguments.data:
+            asked["classes"] = obj.class_log_odds(classes)
+        else:
+            asked |= {"classes, logit": obj.class_logit(classes)}
+            asked |= {"classes, others 0.5": obj.class_log_odds(classes, others=0.5)}
     rows: dict[str, dict[str, dict[str, float]]] = {name: {} for name in asked}
     with progress_bar() as bars:
         advance = bars.task("recipes", len(arguments.recipes) * len(asked))
@@ -82,7 +85,7 @@ def measure(
     chosen = jaxviz.recipes.find(recipe)
     chosen = chosen.replace(steps=steps, views=min(chosen.views, 4))
     made = _matched(model, objective, chosen, real) if recipe == "vital" else jaxviz.visualize(model, objective, chosen)
-    reader = observer.model if made.labels[0].startswith(("logit:", "odds:")) else None
+    reader = observer.model if made.labels[0].startswith(("logit", "odds")) else None
     told = jaxviz.report(model, objective, made, recipe=chosen, images=real, observer=observer, second=reader)
     inside = made.images.clip(model.canvas.low, model.canvas.high)
     edges = np.abs(
