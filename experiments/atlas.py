@@ -16,7 +16,6 @@ import resource
 import time
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 import jaxviz
@@ -25,7 +24,8 @@ from jaxviz import analysis, cli
 from jaxviz.cli.progress import progress_bar
 from jaxviz.files.outputs import staged
 from jaxviz.galleries import atlas_page
-from jaxviz.reports.real_images import read_real_images
+from jaxviz.reports.photographs import Photographs
+from jaxviz.reports.real_images import StoredImages, open_real_images
 from jaxviz.values.errors import JaxvizError
 
 DIGITS = Path(__file__).parent.parent / "weights" / "mnist_test_1000.npz"
@@ -69,14 +69,14 @@ def main(argv: list[str] | None = None) -> None:
     print(f"{took:.0f} s, {worked:.0f} s of all cores together, at most {memory:.0f} MB")
 
 
-def _material(arguments: argparse.Namespace) -> tuple[jaxviz.Model, np.ndarray | analysis.Photographs]:
+def _material(arguments: argparse.Namespace) -> tuple[jaxviz.Model, StoredImages | Photographs]:
     if arguments.network == "digits":
         model = jaxviz.default_model()
-        return model, read_real_images(arguments.images or DIGITS, model.canvas)[0]
+        return model, open_real_images(arguments.images or DIGITS, model.canvas)[0]
     if arguments.images is None:
         raise JaxvizError("no photographs; give their folder by --images")
     model = efficientnet_lite.load(0).with_class_names("imagenet")
-    return model, analysis.Photographs(arguments.images, model.canvas)
+    return model, open_real_images(arguments.images, model.canvas)[0]
 
 
 def _parser() -> argparse.ArgumentParser:

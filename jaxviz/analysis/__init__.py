@@ -22,9 +22,9 @@ from jaxviz.analysis.groups import Groups, groups
 from jaxviz.analysis.levels import Level
 from jaxviz.analysis.maps import Atlas
 from jaxviz.analysis.paths import Path, paths
-from jaxviz.analysis.photographs import Photographs
 from jaxviz.analysis.training import Correspondences, History, correspondences, history
 from jaxviz.analysis.weights import WeightsBetween, attribution_between, weights_between, weights_to
+from jaxviz.reports.photographs import Photographs
 
 __all__ = [
     "Atlas",

@@ -75,6 +75,12 @@ def atlas(
     grid in one call. A cell speaks for the classes whose logits its most typical activations raise most, by gradient
     times activation, compared with the mean of all cells.
 
+    Memory hardly grows with the number of images and positions. Images are read a few at a time, activations beyond
+    128 MiB are in a temporary file, and of each activation only its 64 features, its place and its numbers stay in
+    memory, less than 400 bytes. The whitening is computed of at most 128 MiB of activations, which are drawn. So are
+    the 20,000 that the embedding places; any other activation lies where the nearest of these lies, by the cosine of
+    their features.
+
     Source: Carter et al., "Activation Atlas", Distill 2019, https://distill.pub/2019/activation-atlas
 
     Args:

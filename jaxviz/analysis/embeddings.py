@@ -4,8 +4,9 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from jaxviz.analysis.rows import Rows
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["Embed", "placed", "umap", "whitened"]
@@ -14,6 +15,7 @@ Embed = Callable[[Float[np.ndarray, "some features"]], Float[np.ndarray, "some 2
 """Features of some points -> their places in the plane; it gives the same for the same features."""
 
 _FEATURES = 64  # principal components that are kept, at most
+_FITTED = 1 << 27  # bytes of activations of which the components are computed
 _ROWS = 1 << 14  # points that are worked at at a time
 _INSTALL = "an atlas needs scikit-learn and umap-learn; run pip install '.[analysis]'"
 
@@ -22,10 +24,14 @@ _INSTALL = "an atlas needs scikit-learn and umap-learn; run pip install '.[analy
 _TAIL = 0.01
 
 
-def whitened(vectors: Float[np.ndarray, "points channels"]) -> Float[np.ndarray, "points features"]:
+def whitened(vectors: Rows) -> Float[np.ndarray, "points features"]:
     """Whitens activations: their principal components, the 64 strongest, each with a variance of 1.
 
-    Without it a few strong units, which are active nearly everywhere, decide alone what lies near to what.
+    Without it a few strong units, which are active nearly everywhere, decide alone what lies near to what. Where the
+    activations take more than 128 MiB, the components are those of a drawn part that takes so much.
+
+    Args:
+      vectors: the activations, a row of channels for each.
 
     Raises:
       JaxvizError: scikit-learn is not installed.
@@ -35,12 +41,15 @@ def whitened(vectors: Float[np.ndarray, "points channels"]) -> Float[np.ndarray,
     except ImportError as error:
         raise JaxvizError(_INSTALL) from error
 
-    count = min(_FEATURES, *vectors.shape)
-    components = PCA(count, whiten=True, svd_solver="covariance_eigh").fit(vectors)
+    some = _drawn(len(vectors), _FITTED // (4 * vectors.width), seed=0)
+    count = min(_FEATURES, len(some), vectors.width)
+    components = PCA(count, whiten=True, svd_solver="covariance_eigh").fit(vectors.take(some))
     # Components without variance are noise of the arithmetic.
     kept = components.explained_variance_ > 1e-6 * components.explained_variance_[0]
-    parts = [components.transform(vectors[first : first + _ROWS]) for first in range(0, len(vectors), _ROWS)]
-    return np.concatenate(parts)[:, kept].astype(np.float32)
+    features = np.empty((len(vectors), kept.sum()), np.float32)
+    for first, block in vectors.blocks():
+        features[first : first + len(block)] = components.transform(block)[:, kept]
+    return features
 
 
 def umap(seed: int) -> Embed:
@@ -90,19 +99,27 @@ def placed(
     """
     from sklearn.neighbors import NearestNeighbors
 
-    count = len(features)
-    some = np.arange(count)
-    if count > most:
-        some = np.sort(np.random.default_rng([seed, count]).choice(count, most, replace=False))
+    some = _drawn(len(features), most, seed)
     found = np.asarray(embed(features[some]), np.float32)
     if found.shape != (len(some), 2) or not np.isfinite(found).all():
         raise JaxvizError(f"the embedding gives {found.shape}; give a function that places {len(some)} points, [n, 2]")
     low, high = np.quantile(found, [_TAIL, 1 - _TAIL], axis=0)
     found = np.clip((found - low) / np.maximum(high - low, np.finfo(np.float32).tiny), 0, 1).astype(np.float32)
-    if count == len(some):
+    if len(some) == len(features):
         return found
-    units = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(units[some])
-    blocks = range(0, count, _ROWS)
-    near = [nearest.kneighbors(units[first : first + _ROWS], return_distance=False)[:, 0] for first in blocks]
+    nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(_units(features[some]))
+    blocks = (_units(features[first : first + _ROWS]) for first in range(0, len(features), _ROWS))
+    near = [nearest.kneighbors(block, return_distance=False)[:, 0] for block in blocks]
     return found[np.concatenate(near)]
+
+
+def _drawn(count: int, most: int, seed: int) -> Int[np.ndarray, " some"]:
+    """Draws at most so many of the numbers below ``count``, in order."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng([seed, count]).choice(count, most, replace=False))
+
+
+def _units(features: Float[np.ndarray, "some features"]) -> Float[np.ndarray, "some features"]:
+    """Returns features of the length 1."""
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), np.finfo(np.float32).tiny)

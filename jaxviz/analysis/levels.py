@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
+from jaxviz.analysis.rows import Rows
 from jaxviz.pictures.images import channels_last, grey_or_colour, rendering
 from jaxviz.values.errors import JaxvizError
 from jaxviz.visualization import Visualization
@@ -98,7 +99,7 @@ class Level:
 
 def binned(
     places: Float[np.ndarray, "points 2"],
-    vectors: Float[np.ndarray, "points channels"],
+    vectors: Rows,
     features: Float[np.ndarray, "points features"],
     images: Int[np.ndarray, " points"],
     *,
@@ -110,7 +111,7 @@ def binned(
 
     Args:
       places: of the points, from 0 to 1; the first number is across, the second down.
-      vectors: their activations.
+      vectors: their activations, a row of channels for each.
       features: what tells how typical a point is of its cell: by the cosine with the mean of the cell.
       images: the image of each point.
       side: cells along each side.
@@ -131,11 +132,13 @@ def binned(
             "positions, or a smaller grid"
         )
     groups = [order[begin : begin + count] for begin, count in zip(first[enough], counts[enough], strict=True)]
+    cells = np.full(side * side, -1)
+    cells[found[enough]] = np.arange(len(groups))
     return Cells(
         side=side,
         places=np.stack([found[enough] // side, found[enough] % side], axis=1),
         counts=counts[enough],
-        vectors=np.stack([vectors[group].mean(axis=0, dtype=np.float64).astype(np.float32) for group in groups]),
+        vectors=vectors.means(cells[numbers], len(groups)),
         members=np.stack([_typical(group, features, images, members) for group in groups]),
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxviz.analysis.images import ImageSource, activations_of, checked_images
+from jaxviz.analysis.rows import Rows
 from jaxviz.networks.cuts import cut
 from jaxviz.networks.layer import Layer
 from jaxviz.networks.model import Model
@@ -27,12 +28,12 @@ class Survey:
     """Activations at positions that were drawn from images.
 
     Attributes:
-      vectors: the activation at each drawn position, ``[points, channels]``.
+      vectors: the activation at each drawn position, a row of channels for each.
       images: the image of each, by its number, ``[points]``.
       positions: its position in the layer, ``[points, axes]``.
     """
 
-    vectors: Float[np.ndarray, "points channels"]
+    vectors: Rows
     images: Int[np.ndarray, " points"]
     positions: Int[np.ndarray, "points axes"]
 
@@ -53,23 +54,20 @@ def drawn(model: Model, layer: Layer, images: ImageSource, *, positions: int, se
     axis = layer.channel_axis or 0
     shape = tuple(side for place, side in enumerate(layer.output_shape) if place != axis % len(layer.output_shape))
     total = int(np.prod(shape))
-    each, count = min(positions, total), len(images)
-    vectors = np.empty((count * each, layer.channels or 0), np.float32)
-    places = np.empty((count * each), np.int64)
+    each = min(positions, total)
+    vectors, places, numbers = Rows(layer.channels or 0), [], []
     for first, block in _blocks(model, images):
         flat = activations_of(model, block, layer).reshape(len(block), total, -1)
-        for row, activations in enumerate(flat):
-            number = first + row
+        for number, activations in enumerate(flat, first):
             chosen = np.sort(np.random.default_rng([seed, number]).choice(total, each, replace=False))
-            vectors[number * each : (number + 1) * each] = activations[chosen]
-            places[number * each : (number + 1) * each] = chosen
-    alive = vectors.any(axis=1)
-    if not alive.any():
+            alive = activations[chosen].any(axis=1)
+            vectors.add(activations[chosen[alive]])
+            places.append(chosen[alive])
+            numbers.append(np.full(alive.sum(), number))
+    if not len(vectors):
         raise JaxvizError(f"no unit of layer {layer.name!r} is active on these images; give others")
-    numbers = np.repeat(np.arange(count), each)
-    if not alive.all():
-        vectors, places, numbers = vectors[alive], places[alive], numbers[alive]
-    return Survey(vectors=vectors, images=numbers, positions=np.stack(np.unravel_index(places, shape), axis=1))
+    unravelled = np.unravel_index(np.concatenate(places), shape)
+    return Survey(vectors=vectors, images=np.concatenate(numbers), positions=np.stack(unravelled, axis=1))
 
 
 def class_attributions(

@@ -114,10 +114,9 @@ def atlas(
 
 def _made(model: "Model", layer: str, images: Path, out: Path, settings: dict) -> "Atlas":
     from jaxviz import analysis
-    from jaxviz.analysis.photographs import Photographs
-    from jaxviz.reports.real_images import read_real_images
+    from jaxviz.reports.real_images import open_real_images
 
-    given = Photographs(images, model.canvas) if images.is_dir() else read_real_images(images, model.canvas)[0]
+    given, _ = open_real_images(images, model.canvas)
     with progress_bar() as bars, interrupts() as stop:
         bar = bars.task(layer, 0, what="cells")
 

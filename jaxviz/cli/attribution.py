@@ -57,7 +57,7 @@ def attribution(
         ),
     ] = "integrated",
     show: Annotated[
-        int, typer.Option(metavar="N", help="The number of images in the picture, the first of FILE.", min=1)
+        int, typer.Option(metavar="N", help="The number of images in the picture, the first of --images.", min=1)
     ] = 8,
     units: Annotated[int, typer.Option(metavar="N", help="The number of units shown for each image.", min=1)] = 4,
     recipe: RecipeName = None,

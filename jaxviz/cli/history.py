@@ -1,6 +1,5 @@
 """``jaxviz history``: several states of a network -> the pictures of the same units in each, as a film and a strip."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -90,6 +89,7 @@ def history(
     from jaxviz import analysis, animations
     from jaxviz.cli.progress import progress_bar
     from jaxviz.files.outputs import staged
+    from jaxviz.reports.real_images import read_real_images
 
     if (match is None) != (images is None) or (match is not None and len(checkpoints) != 2):
         raise JaxvizError(f"--match goes with --images and two checkpoints; there are {len(checkpoints)}")
@@ -107,6 +107,7 @@ def history(
     )
     key, names = key_of(seed), names_of(checkpoints)
     states = [state_of(one, model) for one in checkpoints]
+    real = None if images is None else read_real_images(images, states[0].canvas)[0]
     with staged(out) as stage, progress_bar() as bars:
         bar = bars.task("history", len(states), what="states")
         found = analysis.history(states, objective, recipe, names=names, steps=steps, key=key, progress=bar)
@@ -114,8 +115,8 @@ def history(
         told["labels"] = list(found.states[0].labels)
         told |= {"scores": found.scores.tolist(), "made_by": found.states[0].provenance}
         figures, arrays = {".png": found.figure()}, {"images": found.images, "scores": found.scores}
-        if match is not None and images is not None:
-            figures[".pairs.png"], told["pairs"] = _pairs(states, match, images, recipe, steps, key, bars)
+        if match is not None and real is not None:
+            figures[".pairs.png"], told["pairs"] = _pairs(states, match, real, recipe, steps, key, bars)
         files.write(stage, figures, arrays, told)
         animations.gif(found.film(), stage / files.paths[".gif"].name, duration=max(1.0, _FRAME * len(states)))
     if as_json:
@@ -127,7 +128,7 @@ def history(
 def _pairs(
     states: "list[Model]",
     layer: str,
-    images: Path,
+    real: "np.ndarray",
     recipe: str | None,
     steps: int | None,
     key: "jax.Array",
@@ -136,9 +137,7 @@ def _pairs(
     """Draws the units of two networks that correspond best, and tells of all units."""
     import jaxviz
     from jaxviz import analysis, objectives
-    from jaxviz.reports.real_images import read_real_images
 
-    real, _ = read_real_images(images, states[0].canvas)
     found = analysis.correspondences(states[0], states[1], layer, real)
     units = found.strongest(_PAIRS)
     bar = bars.task("pairs", 2 * len(units))

@@ -186,13 +186,18 @@ Precision = Annotated[
 Images = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE",
-        help="Real images to compare with: .npy, or .npz with images (or x), and optionally labels (or y).",
+        metavar="FILE|FOLDER",
+        help="Real images to compare with: .npy, .npz with images (or x) and optionally labels (or y), or a folder of "
+        "photographs.",
     ),
 ]
 RealImages = Annotated[
     Path,
-    typer.Option("--images", metavar="FILE", help="Real images: .npy, or .npz with the images as images (or x)."),
+    typer.Option(
+        "--images",
+        metavar="FILE|FOLDER",
+        help="Real images: .npy, .npz with the images as images (or x), or a folder of photographs.",
+    ),
 ]
 Watched = Annotated[
     Path | None,

@@ -12,6 +12,9 @@ from PIL import Image
 import jaxviz
 
 FILE = str(ROOT / "weights" / "mnist_cnn.hdf5")
+SHORT = ["--recipe", "seed", "--steps", 1]  # a recipe of few operations, which compiles fast
+
+pytestmark = pytest.mark.usefixtures("hardly_optimized")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def files_of(folder):
 
 def test_attribution(monkeypatch, capsys, tmp_path, digits):
     command = ["attribution", FILE, "logit(7)", "--images", digits, "--layer", "conv2d_4", "--show", 2, "--units", 2]
-    command += ["--steps", 1, "--out", tmp_path / "out"]
+    command += [*SHORT, "--out", tmp_path / "out"]
     code, out, err = run(monkeypatch, capsys, *command)
     stem = "logit.7.from.conv2d_4"
     assert code == 0
@@ -56,7 +59,8 @@ def test_attribution(monkeypatch, capsys, tmp_path, digits):
 
 def test_circuit(monkeypatch, capsys, tmp_path):
     command = ["circuit", FILE, "logit(3)", "--through", "conv2d_3", "--through", "conv2d_4", "--units", 2]
-    code, out, err = run(monkeypatch, capsys, *command, "--steps", 1, "--out", tmp_path)
+    command += [*SHORT, "--out", tmp_path]
+    code, out, err = run(monkeypatch, capsys, *command)
     assert code == 0
     assert out.startswith(f"{tmp_path}/logit.3.circuit.png, .npz and .json: 4 units of 2 layers\nlogit(3) < conv2d_4:")
     assert "circuit: 5 pictures" in err
@@ -67,14 +71,14 @@ def test_circuit(monkeypatch, capsys, tmp_path):
     [[first], [second]] = (
         [layer["units"].index(unit)] for layer, unit in zip(told["layers"], best["units"], strict=True)
     )
-    code, out, _ = run(monkeypatch, capsys, *command, "--steps", 1, "--out", tmp_path, "--overwrite", "--json")
+    code, out, _ = run(monkeypatch, capsys, *command, "--overwrite", "--json")
     assert (code, json.loads(out)["paths"]) == (0, told["paths"])
     share = told["layers"][0]["shares"][0][first] * told["layers"][1]["shares"][first][second]
     np.testing.assert_allclose(best["share"], share, rtol=1e-5)
 
 
 def test_history_of_two_states(monkeypatch, capsys, tmp_path, halved, digits):
-    command = ["history", FILE, halved, FILE, "--objective", "conv2d_1:3,7", "--steps", 1, "--out", tmp_path / "out"]
+    command = ["history", FILE, halved, FILE, "--objective", "conv2d_1:3,7", *SHORT, "--out", tmp_path / "out"]
     code, out, _ = run(monkeypatch, capsys, *command, "--match", "conv2d_1", "--images", digits)
     stem = "conv2d_1.3.7.history"
     assert code == 0
@@ -91,7 +95,7 @@ def test_history_of_two_states(monkeypatch, capsys, tmp_path, halved, digits):
 
 
 def test_relate(monkeypatch, capsys, tmp_path):
-    command = ["sweep", FILE, "--layer", "conv2d_1", "--layer", "conv2d_2", "--recipe", "seed", "--steps", 1]
+    command = ["sweep", FILE, "--layer", "conv2d_1", "--layer", "conv2d_2", *SHORT]
     assert run(monkeypatch, capsys, *command, "--out", tmp_path)[0] == 0
     code, out, err = run(monkeypatch, capsys, "relate", tmp_path)
     assert (code, out) == (0, f"{tmp_path}: relations of 2 layers; `jaxviz gallery {tmp_path}` shows them\n")

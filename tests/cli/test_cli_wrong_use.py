@@ -53,6 +53,16 @@ FILE = str(ROOT / "weights" / "mnist_cnn.hdf5")
             "unknown recipe 'x'; there are jaxviz, quick, seed, seed-digits, lucid, maco, tf-keras-vis, keras-io, "
             "vital, plain, plain-quick, maco-quick, strokes, photographs, photographs-quick, signals, signals-quick",
         ),
+        *(
+            ([*command, "--images", ".", "--out", "o"], "no pictures in .; give a folder of .jpg or .png files")
+            for command in (
+                ["attribution", FILE, "logit(3)", "--layer", "conv2d_4"],
+                ["circuit", FILE, "logit(3)", "--through", "conv2d_4"],
+                ["history", FILE, FILE, FILE, "--objective", "conv2d_1:3", "--match", "conv2d_1"],
+                ["sweep", FILE],
+                ["atlas", FILE, "--layer", "conv2d_4"],
+            )
+        ),
         (["bench", "--steps", "0"], "steps of 0: give 1 or more, a whole number below 1,073,741,824"),
         (["bench", "none.h5"], "no such file: none.h5"),
     ],

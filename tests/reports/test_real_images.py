@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from conftest import ROOT
+from PIL import Image
 
 from jaxviz import JaxvizError
 from jaxviz.networks.layer import Canvas
-from jaxviz.reports.real_images import read_real_images
+from jaxviz.reports.real_images import open_real_images, read_real_images
 
 GREY = Canvas(shape=(4, 4, 1))
 SIGNED = Canvas(shape=(4, 4, 3), low=-1.0, high=1.0)
@@ -44,6 +45,28 @@ def test_channels_are_put_where_the_canvas_has_them(tmp_path):
     np.testing.assert_allclose(images, np.moveaxis(last, -1, 1), rtol=1e-6)
     again, _ = read(tmp_path / "a.npy", FIRST, array=np.moveaxis(last, -1, 1))
     np.testing.assert_array_equal(again, images)
+
+
+def test_a_folder_gives_the_same_images_as_a_file(tmp_path):
+    colours = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), np.uint8)
+    (tmp_path / "folder").mkdir()
+    for number, picture in enumerate(colours):
+        Image.fromarray(picture).save(tmp_path / "folder" / f"{number}.png")
+    for canvas in (SIGNED, FIRST):
+        images, _ = read(tmp_path / "a.npy", canvas, array=colours)
+        found, labels = read_real_images(tmp_path / "folder", canvas)
+        np.testing.assert_array_equal(found, images)
+        assert labels is None
+
+
+def test_images_that_are_opened_are_read_in_parts(tmp_path):
+    for number, stored in enumerate((BYTES, BYTES[..., None] / 255)):
+        np.save(tmp_path / f"{number}.npy", stored)
+        found, _ = open_real_images(tmp_path / f"{number}.npy", GREY)
+        whole, _ = read_real_images(tmp_path / f"{number}.npy", GREY)
+        assert len(found) == 2
+        assert found[1:].dtype == np.float32
+        np.testing.assert_array_equal(np.concatenate([found[:1], found[1:]]), whole)
 
 
 @pytest.mark.parametrize(
