@@ -7,8 +7,8 @@ Time:     about a minute and about four minutes on 2 cores. Needs `pip install '
 Expected: neighbouring cells look alike. Of the photographs, animals, plants, landscapes and made things lie apart; of
           the digits, strokes of one slant and ends of strokes do.
 
-Writes atlas.npz, atlas.png and the page index.html. What is finished stays in ``kept``: the same command goes on from
-there. Prints the time and the memory that it took.
+Writes atlas.npz, atlas.png, with --zoom zoom.png, and the page index.html. What is finished stays in ``kept``: the same
+command goes on from there. Prints the time and the memory that it took.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import resource
 import time
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 import jaxviz
@@ -49,22 +50,22 @@ def main(argv: list[str] | None = None) -> None:
             model,
             layer,
             images,
-            grids=[arguments.grid],
+            grids=[arguments.grid * 2**level for level in range(arguments.zoom + 1)],
             positions=arguments.positions,
             side=SIDES[arguments.network],
             steps=arguments.steps,
             keep=arguments.out / "kept",
             progress=report,
         )
-    [level] = made.levels
-    sheet = level.mosaic()
     with staged(arguments.out) as stage:
         made.save(stage / "atlas.npz")
-        Image.fromarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet).save(stage / "atlas.png")
+        _picture(made.levels[-1].mosaic()).save(stage / "atlas.png")
+        if arguments.zoom:
+            _picture(_zoomed(made)).save(stage / "zoom.png")
     atlas_page(made, arguments.out, model=arguments.network)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    cells = f"{len(level)} cells on a grid of {level.side} x {level.side}"
-    print(f"{arguments.out}: {cells}, {len(made.points)} activations of {len(images)} images")
+    cells = ", ".join(f"{len(level)} cells on a grid of {level.side} x {level.side}" for level in made.levels)
+    print(f"{arguments.out}: {cells}; {len(made.points)} activations of {len(images)} images")
     took, worked = time.perf_counter() - wall, time.process_time() - begin
     print(f"{took:.0f} s, {worked:.0f} s of all cores together, at most {memory:.0f} MB")
 
@@ -79,6 +80,22 @@ def _material(arguments: argparse.Namespace) -> tuple[jaxviz.Model, StoredImages
     return model, open_real_images(arguments.images, model.canvas)[0]
 
 
+def _zoomed(made: analysis.Atlas) -> np.ndarray:
+    """Returns the first level, and beside it as many cells of each other one, around the median of the activations."""
+    side, parts = made.levels[0].side, []
+    middle = np.median(made.points, axis=0)[::-1]
+    for level in made.levels:
+        _, height, width, channels = level.pictures.shape
+        top, left = np.clip(np.round(middle * level.side - side / 2), 0, level.side - side).astype(int)
+        sheet = level.mosaic()[top * height : (top + side) * height, left * width : (left + side) * width]
+        parts += [np.full((side * height, width // 2, channels), 255, np.uint8), sheet]
+    return np.concatenate(parts[1:], axis=1)
+
+
+def _picture(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.atlas",
@@ -90,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True, help="directory for the results; created if need be")
     parser.add_argument("--layer", help="the layer; one that was chosen for the network when left out")
     parser.add_argument("--grid", type=int, default=20, help="cells along each side; default %(default)s")
+    parser.add_argument("--zoom", type=int, default=0, help="further levels, each of twice as many cells a side")
     parser.add_argument("--positions", type=int, default=16, help="drawn of each image; default %(default)s")
     parser.add_argument("--steps", type=int, help="steps; the recipe's own number when left out")
     return parser

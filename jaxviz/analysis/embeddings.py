@@ -16,7 +16,7 @@ Embed = Callable[[Float[np.ndarray, "some features"]], Float[np.ndarray, "some 2
 
 _FEATURES = 64  # principal components that are kept, at most
 _FITTED = 1 << 27  # bytes of activations of which the components are computed
-_ROWS = 1 << 14  # points that are worked at at a time
+_COMPARED = 1 << 10  # points that are compared with all that are placed at a time
 _INSTALL = "an atlas needs scikit-learn and umap-learn; run pip install '.[analysis]'"
 
 # Of the first places and the last along each axis so much is left out before the cells are laid: a few points far from
@@ -97,8 +97,6 @@ def placed(
     Returns:
       Places from 0 to 1 along each axis; the outermost hundredth of the points at each side lies on the edge.
     """
-    from sklearn.neighbors import NearestNeighbors
-
     some = _drawn(len(features), most, seed)
     found = np.asarray(embed(features[some]), np.float32)
     if found.shape != (len(some), 2) or not np.isfinite(found).all():
@@ -107,10 +105,10 @@ def placed(
     found = np.clip((found - low) / np.maximum(high - low, np.finfo(np.float32).tiny), 0, 1).astype(np.float32)
     if len(some) == len(features):
         return found
-    nearest = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(_units(features[some]))
-    blocks = (_units(features[first : first + _ROWS]) for first in range(0, len(features), _ROWS))
-    near = [nearest.kneighbors(block, return_distance=False)[:, 0] for block in blocks]
-    return found[np.concatenate(near)]
+    units, near = _units(features[some]), np.empty(len(features), np.int64)
+    for first in range(0, len(features), _COMPARED):
+        near[first : first + _COMPARED] = (_units(features[first : first + _COMPARED]) @ units.T).argmax(axis=1)
+    return found[near]
 
 
 def _drawn(count: int, most: int, seed: int) -> Int[np.ndarray, " some"]:

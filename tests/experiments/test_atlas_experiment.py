@@ -3,6 +3,7 @@ import types
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from experiments import atlas
 from jaxviz.values.errors import JaxvizError
@@ -22,9 +23,12 @@ def test_an_atlas_of_digits(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Stub))
     with np.load(atlas.DIGITS) as digits:
         np.savez(tmp_path / "few.npz", images=digits["images"][:12])
-    few = ["--grid", "2", "--steps", "2", "--images", str(tmp_path / "few.npz")]
+    few = ["--grid", "1", "--zoom", "1", "--steps", "2", "--images", str(tmp_path / "few.npz")]
     atlas.main(["--out", str(tmp_path / "out"), *few])
-    assert {"atlas.npz", "atlas.png", "index.html", "kept"} <= {path.name for path in (tmp_path / "out").iterdir()}
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"atlas.npz", "atlas.png", "zoom.png", "index.html", "kept"} <= written
+    with Image.open(tmp_path / "out" / "zoom.png") as zoomed:
+        assert zoomed.size == (28 + 14 + 28, 28)
     assert "of 12 images" in capsys.readouterr().out
 
 
