@@ -41,7 +41,8 @@ from jaxviz.reports import Observer, appearance, measurements
 DIGIT_LAYERS = ("conv2d_2", "conv2d_3", "conv2d_4", "dense_1")
 PHOTOGRAPH_LAYERS = ("block2/expanded", "block5/expanded", "block11/expanded")
 OBSERVED = ("block2", "block5", "block8", "block11", "block14", "block16")
-MATCHED = {"digits": ("conv2d_1", *DIGIT_LAYERS, "dense_2"), "photographs": OBSERVED}  # for the recipe vital
+ENDS = ("block2", "block4", "block7", "block10", "block14", "block15")  # of stages of EfficientNet-Lite0
+MATCHED = {"digits": ("conv2d_1", *DIGIT_LAYERS, "dense_2"), "photographs": ENDS}  # for the recipe vital
 MATCHED_IMAGES = 10  # of each unit
 HEADINGS = ("recipe", "explains", "other units", "best image", "above 99.9 %", "survives", "spectrum", "edges")
 CLASS_HEADINGS = (*HEADINGS, "read first", "median p")
