@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.custom_derivatives import CustomVJPPrimal
+from jax.custom_derivatives import SymbolicZero
 from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array
 
@@ -89,13 +89,13 @@ def winograd(image: Array, kernel: Array) -> Array:
     return pixels.reshape(*others, tiles * _TILE, features)[..., :width, :]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def depthwise(image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int]) -> Array:
     """Each channel with its own taps: no product of matrices, but sums of shifted images in one fused loop.
 
     So is its gradient, a convolution with the mirrored kernel. The gradient that JAX derives pads an image for each
     tap; XLA then repeats for each of them whatever leads to it, which took most of the compiling of such networks. The
-    gradient of the kernel, which an ascent does not ask for, is traced only where it is asked for.
+    derivative by the kernel, which an ascent does not ask for, is traced only where it is asked for.
     """
     return _depthwise(image, kernel, strides, dilation)
 
@@ -118,39 +118,50 @@ def _once(image: Array, kernel: Array, strides: Sequence[int], dilation: Sequenc
         return _APART(image, kernel, tuple(strides), tuple(dilation))
 
 
-_APART = jax.jit(_depthwise, static_argnums=(2, 3))
+# A checkpoint, since JAX would otherwise split the transpose of the call in two, with an operand for each tap.
+_APART = jax.jit(
+    jax.checkpoint(_depthwise, prevent_cse=False, static_argnums=(2, 3)),
+    static_argnums=(2, 3),
+)
 
 
-def _depthwise_forward(
-    image: CustomVJPPrimal, kernel: CustomVJPPrimal, strides: Sequence[int], dilation: Sequence[int]
-) -> tuple[Array, tuple[Array, Array, Array | None]]:
-    kept = (image.value, kernel.value, image.value if kernel.perturbed else None)
-    return _once(image.value, kernel.value, strides, dilation), kept
+def _depthwise_jvp(
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    primals: tuple[Array, Array],
+    tangents: tuple[Array | SymbolicZero, Array | SymbolicZero],
+) -> tuple[Array, Array]:
+    (image, kernel), (of_image, of_kernel) = primals, tangents
+    out = _once(image, kernel, strides, dilation)
+    total = jnp.zeros_like(out)
+    if not isinstance(of_image, SymbolicZero):
+        # The transpose of the gradient, which JAX transposes back into it.
+        gradient = functools.partial(_mirrored, kernel=kernel, shape=image.shape, strides=strides, dilation=dilation)
+        (total,) = jax.linear_transpose(gradient, out)(of_image)
+    if not isinstance(of_kernel, SymbolicZero):
+        total = total + _depthwise(image, of_kernel, strides, dilation)
+    return out, total
 
 
-def _depthwise_backward(
-    strides: Sequence[int], dilation: Sequence[int], kept: tuple[Array, Array, Array | None], gradient: Array
-) -> tuple[Array, Array | None]:
-    image, kernel, seen = kept
+depthwise.defjvp(_depthwise_jvp, symbolic_zeros=True)
+
+
+def _mirrored(
+    gradient: Array, *, kernel: Array, shape: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> Array:
+    """Returns the gradient of the image, of a shape, from that of the output."""
     taps = kernel.shape[:-2]
     # As far apart as the windows stood, with room at both ends, so that each pixel meets every window that saw it.
     room = [
         ((count - 1) * spread, side - (places - 1) * stride - 1, stride - 1)
         for side, places, count, stride, spread in zip(
-            image.shape[:-1], gradient.shape[:-1], taps, strides, dilation, strict=True
+            shape[:-1], gradient.shape[:-1], taps, strides, dilation, strict=True
         )
     ]
     apart = lax.pad(gradient, jnp.zeros((), gradient.dtype), [*room, (0, 0, 0)])
     unit = [1] * len(taps)
     each = _once(apart, jnp.flip(kernel, range(len(taps))), unit, dilation)  # a channel for each feature
-    of_image = each.reshape(*image.shape, -1).sum(-1)
-    if seen is None:
-        return of_image, None
-    _, of_kernel = jax.vjp(lambda kernel: _depthwise(seen, kernel, strides, dilation), kernel)
-    return of_image, of_kernel(gradient)[0]
-
-
-depthwise.defvjp(_depthwise_forward, _depthwise_backward, symbolic_zeros=True)
+    return each.reshape(*shape, -1).sum(-1)
 
 
 def grouped(image: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int], groups: int) -> Array:

@@ -87,6 +87,26 @@ def test_equals_lax_forward_and_backward(case):
     assert_close(convolution._by_xla(image, kernel, **settings), theirs(image, kernel))
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if case[-1] == case[1]], ids=str)
+def test_depthwise_forward_mode(case):
+    sides, channels, features, taps, strides, padding, dilation, groups = case
+    image, kernel = drawn(sides, channels, features, taps, groups)
+    extents = [(count - 1) * gap + 1 for count, gap in zip(taps, dilation, strict=True)]
+    padding = output_padding(padding, sides, extents, strides)
+    ours = partial(convolve, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    theirs = partial(reference, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    moved = drawn(sides, channels, features, taps, groups, seed=1)
+
+    @partial(jax.jit, static_argnums=0)
+    def forward(one, image, kernel, change):
+        _, by_both = jax.jvp(one, (image, kernel), change)
+        _, linear = jax.linearize(lambda image: one(image, kernel), image)
+        over_reverse = jax.jvp(jax.grad(lambda image: jnp.sum(one(image, kernel) ** 3)), (image,), change[:1])[1]
+        return by_both, jax.vmap(linear)(change[0][None]), over_reverse
+
+    jax.tree.map(assert_close, forward(ours, image, kernel, moved), forward(theirs, image, kernel, moved))
+
+
 @pytest.mark.parametrize("form", [lowerings.patches, lowerings.shifted, lowerings.taps_first])
 def test_every_form_gives_the_same(form):
     image, kernel = drawn((7, 8), 9, 5, (3, 2))
