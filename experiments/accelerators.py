@@ -2,7 +2,7 @@
 
 Command:  pip install -e '.[accelerators]' && python -m experiments.accelerators --networks mnist
           (each result is appended to the file of --results, and a second run goes on)
-Time:     about 10 seconds for each recipe on the MNIST network, 1 to 3 minutes on the others; 2 cores, no TPU.
+Time:     2 minutes of CPU time for a recipe on the MNIST network, more on the others; no TPU.
 Expected: the table of docs/performance.md; no recipe that moves more than 20 times the bytes of another.
 
 Measured by the compiler, not by a clock: the package libtpu contains the compiler, and compiles for devices that are

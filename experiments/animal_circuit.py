@@ -29,7 +29,7 @@ LAYERS = ("block15/expanded", "block11/expanded", "block5/expanded")  # no conne
 
 def main(argv: list[str] | None = None) -> None:
     arguments = _parser().parse_args(argv)
-    model = efficientnet_lite.load(side=arguments.side).with_class_names("imagenet")
+    model = efficientnet_lite.load(input_shape=(arguments.side, arguments.side, 3)).with_class_names("imagenet")
     photograph = cat(arguments.side)
     probabilities = np.asarray(model(photograph[None])[model.output])[0]
     read = int(probabilities.argmax())

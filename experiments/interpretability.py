@@ -2,14 +2,18 @@
 
 Command:  python -m experiments.interpretability --data mnist.npz --out out           digits
           python -m experiments.interpretability --photographs FOLDER --out out       photographs
-Time:     half an hour for digits and two hours for photographs on 2 cores; --channels, --classes, --steps and
-          --recipes for less. Photographs need `pip install '.[photographs]'`.
-Expected: on photographs the default explains about as much as lucid; docs/recipes.md has tables for other units.
+Time:     half an hour for digits and two hours for photographs on 2 cores; --channels, --classes (0 for none), --steps
+          and --recipes for less. Photographs need `pip install '.[photographs]'`.
+Expected: the tables of docs/recipes.md, where the defaults explain as much as any other recipe or more.
 
 For each layer some units are drawn at random by a seed, and the pictures of each recipe, of so many steps each, are
 measured: the share of pairs of real images that the observer tells right by the picture (0.5 is guessing), beside what
 other units' pictures and the unit's best real image reach; activation against the 99.9th percentile of real images;
-distance of spectrum and edge density from those of real images. Of classes: how many the second network reads first.
+distance of spectrum and edge density from those of real images. Of classes: how many the second network reads first;
+on photographs for logits, and for log-odds in which the other classes count half.
+
+The recipe vital does not maximise a unit: it matches the features of the ten real images that activate the unit most.
+They are also among those that the observer tells apart, which flatters it.
 
 On digits the observer is a network of another architecture, trained here on the digits of --data, or a Keras file
 (--observer). On photographs it is EfficientNet-Lite1, and the explained network EfficientNet-Lite0.
@@ -18,6 +22,7 @@ Writes tables.md and numbers.json.
 """
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,11 +36,14 @@ from jaxviz import cli
 from jaxviz import objectives as obj
 from jaxviz.cli.progress import progress_bar
 from jaxviz.files.outputs import staged
-from jaxviz.reports import Observer, appearance
+from jaxviz.reports import Observer, appearance, measurements
 
 DIGIT_LAYERS = ("conv2d_2", "conv2d_3", "conv2d_4", "dense_1")
 PHOTOGRAPH_LAYERS = ("block2/expanded", "block5/expanded", "block11/expanded")
 OBSERVED = ("block2", "block5", "block8", "block11", "block14", "block16")
+ENDS = ("block2", "block4", "block7", "block10", "block14", "block15")  # of stages of EfficientNet-Lite0
+MATCHED = {"digits": ("conv2d_1", *DIGIT_LAYERS, "dense_2"), "photographs": ENDS}  # for the recipe vital
+MATCHED_IMAGES = 10  # of each unit
 HEADINGS = ("recipe", "explains", "other units", "best image", "above 99.9 %", "survives", "spectrum", "edges")
 CLASS_HEADINGS = (*HEADINGS, "read first", "median p")
 
@@ -46,9 +54,16 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit(f"give either --data ({mnist_data.HELP}) or --photographs ({HELP})")
     setting = _digits(arguments) if arguments.data else _photographs(arguments)
     model, observer, real, layers = setting
-    asked = {layer: obj.channel(layer, _drawn(model, layer, arguments)) for layer in layers}
-    classes = _sample(model.layer(model.output).channels or 0, arguments.classes, arguments.seed)
-    asked["classes"] = obj.class_log_odds(classes) if arguments.data else obj.class_logit(classes)
+    asked: dict[str, obj.Objective] = {}
+    if arguments.channels:
+        asked = {layer: obj.channel(layer, _drawn(model, layer, arguments)) for layer in layers}
+    if arguments.classes:
+        classes = _sample(model.layer(model.output).channels or 0, arguments.classes, arguments.seed)
+        if arguments.data:
+            asked["classes"] = obj.class_log_odds(classes)
+        else:
+            asked |= {"classes, logit": obj.class_logit(classes)}
+            asked |= {"classes, others 0.5": obj.class_log_odds(classes, others=0.5)}
     rows: dict[str, dict[str, dict[str, float]]] = {name: {} for name in asked}
     with progress_bar() as bars:
         advance = bars.task("recipes", len(arguments.recipes) * len(asked))
@@ -70,8 +85,8 @@ def measure(
     """Draws the pictures of one recipe and returns the means and medians of their numbers."""
     chosen = jaxviz.recipes.find(recipe)
     chosen = chosen.replace(steps=steps, views=min(chosen.views, 4))
-    made = jaxviz.visualize(model, objective, chosen)
-    reader = observer.model if made.labels[0].startswith(("logit:", "odds:")) else None
+    made = _matched(model, objective, chosen, real) if recipe == "vital" else jaxviz.visualize(model, objective, chosen)
+    reader = observer.model if made.labels[0].startswith(("logit", "odds")) else None
     told = jaxviz.report(model, objective, made, recipe=chosen, images=real, observer=observer, second=reader)
     inside = made.images.clip(model.canvas.low, model.canvas.high)
     edges = np.abs(
@@ -91,6 +106,17 @@ def measure(
     if reader is not None:
         found |= {"read first": np.sum(told.second_rank == 1), "median p": np.median(told.second_probability)}
     return {name: round(float(value), 4) for name, value in found.items()}
+
+
+def _matched(
+    model: jaxviz.Model, objective: obj.Objective, recipe: jaxviz.Recipe, real: np.ndarray
+) -> jaxviz.Visualization:
+    """Draws pictures that match the real images that activate each unit most, under the units' names."""
+    units = objective.resolve(model)
+    best = np.argsort(-measurements.score_each(model, units, real), axis=0)[:MATCHED_IMAGES].T
+    layers = MATCHED["digits" if model.canvas.shape[-1] == 1 else "photographs"]
+    made = jaxviz.visualize(model, obj.matched(layers, real[best]), recipe)
+    return dataclasses.replace(made, labels=tuple(units.labels()))
 
 
 def _digits(arguments: argparse.Namespace) -> tuple[jaxviz.Model, Observer, np.ndarray, tuple[str, ...]]:
@@ -121,7 +147,7 @@ def _sample(count: int, most: int, seed: int) -> list[int]:
 
 
 def _table(title: str, rows: Mapping[str, Mapping[str, float]]) -> str:
-    headings = CLASS_HEADINGS if title == "classes" else HEADINGS
+    headings = CLASS_HEADINGS if title.startswith("classes") else HEADINGS
     lines = [f"| {title}: {' | '.join(headings)} |", "| --- |" + " --- |" * (len(headings) - 1)]
     for recipe, found in rows.items():
         cells = [f"{found[name]:.3g}" for name in headings[1:]]

@@ -25,7 +25,7 @@ from jaxviz.files.outputs import staged
 
 def main(argv: list[str] | None = None) -> None:
     arguments = _parser().parse_args(argv)
-    model = efficientnet_lite.load(side=arguments.side).with_class_names("imagenet")
+    model = efficientnet_lite.load(input_shape=(arguments.side, arguments.side, 3)).with_class_names("imagenet")
     photograph, key = cat(arguments.side), cli.key_of(arguments.seed)
     recipe = jaxviz.recipes.default_for(model, quick=True)
     recipe = recipe.replace(steps=arguments.steps or recipe.steps)

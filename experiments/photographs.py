@@ -5,8 +5,9 @@ Time:     a quarter of an hour on 2 cores. Needs `pip install '.[photographs]'`.
 Expected: the second network reads most of the 24 classes first of all thousand.
 
 Draws 24 classes of EfficientNet-Lite0, chosen to be of many kinds before any was drawn, and a wall each of the first
-channels of an early, a middle and a late layer. EfficientNet-Lite1, which took no part, reads the pictures of the
-classes as they are, brought to its size.
+channels of an early, a middle and a late layer. The objective of a class is its log-odds, in which the other classes
+count half: these pictures are read most often, see docs/recipes.md. EfficientNet-Lite1, which took no part, reads the
+pictures of the classes as they are, brought to its size.
 
 Writes classes.png, early.png, middle.png, late.png, images.npz with the pictures of each, and readings.json.
 """
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> None:
     model, second = (efficientnet_lite.load(variant).with_class_names("imagenet") for variant in (0, 1))
     recipe = jaxviz.recipes.find(arguments.recipe) if arguments.recipe else jaxviz.recipes.default_for(model)
     recipe = recipe.replace(steps=arguments.steps or recipe.steps)
-    asked: dict[str, obj.Objective] = {"classes": obj.class_logit(list(CLASSES[: arguments.classes]))}
+    asked: dict[str, obj.Objective] = {"classes": obj.class_log_odds(list(CLASSES[: arguments.classes]), others=0.5)}
     asked |= {name: obj.channel(layer, range(arguments.channels)) for name, layer in WALLS.items()}
     made = {}
     with progress_bar() as bars:

@@ -42,6 +42,7 @@ CASES = {
     "caricature": [obj.caricature("relu", IMAGES[at : at + 2], power=at) for at in (0, 2)],
     "channel": [obj.channel("conv", at) for at in ([0, 1], [2, 3])],
     "class_log_odds": [obj.class_log_odds(at) for at in ([0, 1], [2, 0])],
+    "class_log_odds, others": [obj.class_log_odds(at, others=other) for at, other in (([0, 1], 0.5), ([2, 0], 0.25))],
     "class_logit": [obj.class_logit(at) for at in ([0, 1], [2, 0])],
     "class_probability": [obj.class_probability(at) for at in ([0, 1], [2, 0])],
     "deepdream": [obj.deepdream("relu"), obj.deepdream("relu")],

@@ -78,22 +78,26 @@ class EfficientNetLite(nn.Module):
         return nn.softmax(nn.Dense(1000, name="logits")(x.mean((1, 2))))
 
 
-def load(variant: int = 0, weights: str | Path | None = None, *, side: int | None = None) -> jaxviz.Model:
+def load(
+    variant: int = 0, weights: str | Path | None = None, *, input_shape: tuple[int, ...] | None = None
+) -> jaxviz.Model:
     """Makes a model of an EfficientNet-Lite that was trained on ImageNet.
+
+    The command line takes it as ``experiments.materials.efficientnet_lite:load``.
 
     Args:
       variant: 0 or 1.
       weights: the state dict; that of the installed package when left out.
-      side: pixels on a side of its images; those it was trained for when left out.
+      input_shape: that of one image; the one it was trained for when left out.
 
     Raises:
       JaxvizError: the package, or PyTorch to read its file, is not installed.
     """
-    side = side or SIZES[variant]
+    shape = input_shape or (SIZES[variant], SIZES[variant], 3)
     variables = {"params": _parameters(_state(weights or weights_of(variant)), variant)}
     # It was trained on bytes, less 127 and divided by 128.
     scaled = jaxviz.Preprocessing(low=0.0, high=1.0, function=_scaled)
-    return jaxviz.from_linen(EfficientNetLite(variant), variables, (side, side, 3), preprocessing=scaled)
+    return jaxviz.from_linen(EfficientNetLite(variant), variables, shape, preprocessing=scaled)
 
 
 def weights_of(variant: int) -> Path:

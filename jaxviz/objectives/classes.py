@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PyTree
 from jaxviz.networks.activations import Activations
 from jaxviz.networks.class_names import class_of
 from jaxviz.networks.model import Model
-from jaxviz.objectives.arguments import Classes, indices, whole_numbers
+from jaxviz.objectives.arguments import Classes, indices, numbers, whole_numbers
 from jaxviz.objectives.base import Objective
 from jaxviz.objectives.labels import counted
 from jaxviz.values.errors import JaxvizError
@@ -59,12 +59,13 @@ class ClassScore(Objective):
         return model.layer(model.output).channels
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["index"], meta_fields=["layer", "sigmoid", "names"])
+@partial(jax.tree_util.register_dataclass, data_fields=["index", "others"], meta_fields=["layer", "sigmoid", "names"])
 @dataclasses.dataclass(frozen=True)
 class ClassLogOdds(Objective):
     """The log-odds of a class against all others."""
 
     index: PyTree  # likewise
+    others: PyTree = 1.0  # how much the other classes count: [1], once resolved
     layer: str = ""
     sigmoid: bool = False  # where each class has a probability of its own, its logit is the answer
     names: Texts = NO_TEXTS
@@ -75,19 +76,21 @@ class ClassLogOdds(Objective):
             return activations.channel(self.layer, self.index)[0]
         logits = activations[self.layer]
         others = jnp.where(jnp.arange(len(logits)) == self.index, -jnp.inf, logits)
-        return logits[self.index] - jax.nn.logsumexp(others)
+        return logits[self.index] - jnp.asarray(self.others) * jax.nn.logsumexp(others)
 
     def resolve(self, model: Model) -> Objective:
         of_logit = ClassScore(self.index, logits=True).resolve(model)
         assert isinstance(of_logit, ClassScore)
         sigmoid = model.layer(model.output).channels == 1
-        return ClassLogOdds(of_logit.index, model.logits, sigmoid=sigmoid, names=model.classes)
+        others = np.reshape(self.others, 1)
+        return ClassLogOdds(of_logit.index, others, model.logits, sigmoid=sigmoid, names=model.classes)
 
     def layers(self) -> tuple[str, ...]:
         return (self.layer,)
 
     def labels(self) -> list[str]:
-        return counted("odds", self.index, self.names)
+        others = np.ravel(self.others)[0]
+        return counted("odds" if others == 1 else f"odds·{others:g}", self.index, self.names)
 
     def units(self, model: Model) -> int | None:
         return model.layer(model.output).channels
@@ -121,19 +124,24 @@ def class_logit(index: Classes = None) -> Objective:
     return ClassScore(_asked(index), logits=True)
 
 
-def class_log_odds(index: Classes = None) -> Objective:
+def class_log_odds(index: Classes = None, *, others: float = 1.0) -> Objective:
     """Maximises ``log(p / (1 - p))`` of a class's softmax: its logit minus the ``logsumexp`` of all others.
 
     Unlike the probability it does not saturate, and unlike the logit it takes the other classes into account.
 
     Args:
       index: a class by its number or name, or several for a batch; by default all classes.
+      others: how much the other classes count, 0 or more: the factor of their ``logsumexp``. 0 is the logit. Of
+        photographs, another network reads the pictures of 0.5 most often.
+
+    Raises:
+      JaxvizError: others is not a number of 0 or more.
 
     Example:
-      >>> class_log_odds(3).labels()
-      ['odds:3']
+      >>> class_log_odds(3).labels(), class_log_odds(3, others=0.5).labels()
+      (['odds:3'], ['odds·0.5:3'])
     """
-    return ClassLogOdds(_asked(index))
+    return ClassLogOdds(_asked(index), numbers([others], "others of", least=0.0))
 
 
 def _asked(index: Classes) -> np.ndarray | None:

@@ -149,6 +149,12 @@ def test_bfloat16_keeps_scores_near(mnist, capsys):
     assert "conv2d_1" in capsys.readouterr().out
 
 
+def test_tensorfloat32_is_imitated(mnist):
+    same, reached = bfloat16.moved(mnist, "conv2d_1", 2, "tensorfloat32")
+    assert 1e-4 < np.abs(same).max() < 0.01  # 10 bits of mantissa, 3 more than bfloat16's
+    assert np.abs(reached).max() < 0.01
+
+
 def test_a_run_that_fails_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(jaxviz.figures, "collage", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):

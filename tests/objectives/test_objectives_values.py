@@ -359,6 +359,25 @@ def test_log_odds_of_a_class():
     assert len(obj.class_log_odds().resolve(model).labels()) == 3
 
 
+def test_log_odds_between_the_logit_and_the_log_odds():
+    """The factor of the other classes: half of it is half the logit and half the log-odds, values and gradients."""
+    model, image = logits_network(jax.nn.softmax, 3), jnp.array([0.5, -1.0, 2.0])[None, None]
+
+    def told(one):
+        return jax.value_and_grad(lambda image: model.ask(image, one))(image)
+
+    half = obj.class_log_odds([0, 2], others=0.5).resolve(model)
+    summed = (0.5 * obj.class_logit([0, 2]) + 0.5 * obj.class_log_odds([0, 2])).resolve(model)
+    for place in (0, 1):
+        found, slope = told(half.one(place))
+        wanted, wanted_slope = told(summed.one(place))
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+        np.testing.assert_allclose(slope, wanted_slope, rtol=1e-6)
+    assert value(obj.class_log_odds(1, others=0.0), image, model) == -1
+    with pytest.raises(JaxvizError, match=r"others of -1: give 0 or more"):
+        obj.class_log_odds(1, others=-1.0)
+
+
 # matched
 
 
