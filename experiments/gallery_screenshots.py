@@ -10,6 +10,7 @@ import argparse
 import io
 import shutil
 from pathlib import Path
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -40,8 +41,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIRECTORY", help="directory for the files")
     arguments = parser.parse_args(argv)
     index = (arguments.gallery / "index.html").resolve().as_uri()
-    pages = {"network": "", "layer": arguments.layer, "unit": f"{arguments.layer}/{arguments.unit}"}
-    pages["real"] = f"{arguments.layer}?pictures=real&sort=similar-pictures"
+    layer = quote(arguments.layer, safe="")
+    pages = {"network": "", "layer": layer, "unit": f"{layer}/{arguments.unit}"}
+    pages["real"] = f"{layer}?pictures=real&sort=similar-pictures"
     with staged(arguments.out) as stage, sync_playwright() as play:
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=list(QUIET))
         for suffix, device in (("", _DESKTOP), ("_phone", _PHONE)):

@@ -24,6 +24,7 @@ MOST_STEPS = 8  # of any ascent on a page; the printed outputs do not depend on 
 NOT_RUN = {
     ("scaling.md", "takes two machines"),
     ("keras-files.md", "takes a file of weights"),
+    ("gallery.md", "takes half an hour"),
     ("command-line.md", "takes a file networks.py"),
     ("command-line.md", "takes checkpoints of a training"),
     ("scaling.md", "takes several machines"),

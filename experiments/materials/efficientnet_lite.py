@@ -18,7 +18,7 @@ import numpy as np
 import jaxviz
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["EfficientNetLite", "load", "weights_of"]
+__all__ = ["EfficientNetLite", "lite0", "load", "weights_of"]
 
 SIZES = {0: 224, 1: 240}
 """Pixels on a side of the images that each variant was trained for."""
@@ -83,8 +83,6 @@ def load(
 ) -> jaxviz.Model:
     """Makes a model of an EfficientNet-Lite that was trained on ImageNet.
 
-    The command line takes it as ``experiments.materials.efficientnet_lite:load``.
-
     Args:
       variant: 0 or 1.
       weights: the state dict; that of the installed package when left out.
@@ -98,6 +96,11 @@ def load(
     # It was trained on bytes, less 127 and divided by 128.
     scaled = jaxviz.Preprocessing(low=0.0, high=1.0, function=_scaled)
     return jaxviz.from_linen(EfficientNetLite(variant), variables, shape, preprocessing=scaled)
+
+
+def lite0(input_shape: tuple[int, ...] | None = None) -> jaxviz.Model:
+    """Makes EfficientNet-Lite0; the command line takes it as ``experiments.materials.efficientnet_lite:lite0``."""
+    return load(0, input_shape=input_shape)
 
 
 def weights_of(variant: int) -> Path:
