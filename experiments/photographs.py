@@ -6,8 +6,8 @@ Expected: the second network reads most of the 24 classes first of all thousand.
 
 Draws 24 classes of EfficientNet-Lite0, chosen to be of many kinds before any was drawn, and a wall each of the first
 channels of an early, a middle and a late layer. The objective of a class is its log-odds, in which the other classes
-count half: these pictures are read most often, see docs/recipes.md. EfficientNet-Lite1, which took no part, reads the
-pictures of the classes as they are, brought to its size.
+count half, see docs/recipes.md. EfficientNet-Lite1, which took no part, reads the pictures of the classes as they are,
+brought to its size.
 
 Writes classes.png, early.png, middle.png, late.png, images.npz with the pictures of each, and readings.json.
 """

@@ -131,8 +131,7 @@ def class_log_odds(index: Classes = None, *, others: float = 1.0) -> Objective:
 
     Args:
       index: a class by its number or name, or several for a batch; by default all classes.
-      others: how much the other classes count, 0 or more: the factor of their ``logsumexp``. 0 is the logit. Of
-        photographs, another network reads the pictures of 0.5 most often.
+      others: how much the other classes count, 0 or more: the factor of their ``logsumexp``. 0 is the logit.
 
     Raises:
       JaxvizError: others is not a number of 0 or more.
