@@ -115,7 +115,14 @@ def account(
     objective = obj.channel(layer, 0).resolve(model)
     width = images or chunks.most(model, "tpu", MEMORY, recipe.views * recipe.restarts)
     begin = time.process_time()
-    compiled = programs.lowered_for(devices, model, objective, recipe=recipe, width=width).compile()
+    while True:
+        try:
+            compiled = programs.lowered_for(devices, model, objective, recipe=recipe, width=width).compile()
+            break
+        except jax.errors.JaxRuntimeError as error:  # the compiler refuses what does not fit, as it does `visualize`
+            if "RESOURCE_EXHAUSTED" not in str(error) or images or width == 1:
+                raise
+            width //= 2
     seconds, costs, memory = time.process_time() - begin, compiled.cost_analysis(), compiled.memory_analysis()
     if costs is None or memory is None:
         raise jaxviz.JaxvizError(f"the compiler for {devices[0].device_kind} gives no account of the program")

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 import jax
 import numpy as np
@@ -122,18 +123,25 @@ class Batch:
     """The ascents of a batch of objectives, compiled, a chunk of them at a time.
 
     Attributes:
-      count: how many there are.
+      shared: the arguments that all of them have: the network, where it is computed, and the key of the run.
+      objective: a resolved batch of objectives.
+      starts: first images ``[n, …]``; None where the recipe draws them.
       plan: how they are run.
       recipe: how they climb.
-      inputs: gives the arguments for some of them: those of all, and those of each.
       programs: take these.
     """
 
-    count: int
+    shared: tuple[Model, Array]
+    objective: Objective
+    starts: np.ndarray | None
     plan: chunks.Plan
     recipe: Recipe
-    inputs: Callable[[np.ndarray], tuple[tuple, tuple]]
     programs: Whole | Stages
+
+    @cached_property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.objective.labels())
 
     @property
     def chunk(self) -> int:
@@ -197,7 +205,8 @@ class Batch:
         return _arrays(self.programs.ascend(*self._inputs(chunk)))
 
     def _inputs(self, chunk: int) -> tuple[tuple, tuple]:
-        return self.inputs(chunks.rows_of(self.count, self.chunk, chunk))
+        rows = chunks.rows_of(self.count, self.chunk, chunk)
+        return self.shared, _rows(self.objective, self.starts, self.count, rows)
 
 
 def compiled(
@@ -219,13 +228,10 @@ def compiled(
 
     def batch(plan: chunks.Plan) -> Batch:
         placed = jax.device_put(model, NamedSharding(plan.mesh, PartitionSpec())) if plan.mesh else model
-
-        def inputs(some: np.ndarray) -> tuple[tuple, tuple]:
-            return (placed, key), _rows(objective, starts, count, some)
-
-        first = inputs(chunks.rows_of(count, plan.chunk, 0))
+        own = _rows(objective, starts, count, chunks.rows_of(count, plan.chunk, 0))
         compiler = programs.compile_stages if staged else programs.compile_whole
-        return Batch(count, plan, recipe, inputs, compiler(*first, recipe, frames, plan))
+        compiled = compiler((placed, key), own, recipe, frames, plan)
+        return Batch((placed, key), objective, starts, plan, recipe, compiled)
 
     copies = recipe.views * recipe.restarts * objective.group
     plan = chunks.plan(model, count, objective.units(model), width, copies=copies)

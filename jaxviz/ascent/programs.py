@@ -16,6 +16,7 @@ from jaxviz.ascent.states import Ascent, Climb
 from jaxviz.layers.platforms import compiled_for
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
+from jaxviz.objectives.choices import ROWS
 from jaxviz.recipes import Recipe
 
 __all__ = ["Stages", "Whole", "compile_stages", "compile_whole", "lowered_for", "release"]
@@ -203,7 +204,7 @@ def _lifted(one: Callable, mesh: Mesh | None, width: int, platform: str | None) 
 
     def batch(shared: tuple, own: tuple) -> PyTree:
         with compiled_for(platform):
-            return jax.vmap(lambda own: one(*shared, *own), axis_size=width)(own)
+            return jax.vmap(lambda own: one(*shared, *own), axis_size=width, axis_name=ROWS)(own)
 
     if mesh is None:
         return batch

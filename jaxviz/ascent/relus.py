@@ -65,13 +65,13 @@ def _redirected(relu: Callable[[Array], Array], x: Array, active: Array) -> Arra
         value, pull_back = jax.vjp(relu, x)
         return value, (x, active, pull_back)
 
-    def backward(kept: tuple[Array, Array, Callable], gradient: Array) -> tuple[Array, np.ndarray]:
+    def backward(kept: tuple[Array, Array | bool, Callable], gradient: Array) -> tuple[Array, np.ndarray]:
         x, active, pull_back = kept
         (usual,) = pull_back(gradient)
         through = jnp.where((x <= 0) & (gradient > 0), 0, gradient)  # a descent would push these further down
         # A product sums all absolute values in one operation; XLA makes four of a reduction over a large array.
         stopped = active & (jnp.vdot(usual, jnp.sign(usual)) == 0)
-        return jnp.where(stopped, through, usual), np.zeros(active.shape, jax.dtypes.float0)
+        return jnp.where(stopped, through, usual), np.zeros(np.shape(active), jax.dtypes.float0)
 
     applied.defvjp(forward, backward)
     return applied(x, active)

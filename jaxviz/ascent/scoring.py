@@ -8,8 +8,10 @@ from jaxtyping import Array, PyTree
 
 from jaxviz.ascent.relus import redirect_relus
 from jaxviz.ascent.views import channels_last, in_layout, plain_view, view
+from jaxviz.networks.exits import leaving_at
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
+from jaxviz.objectives.choices import Choice
 from jaxviz.recipes import Recipe
 from jaxviz.recipes.schedules import at_step
 
@@ -37,12 +39,14 @@ def score(
     model: Model, objective: Objective, image: Array, key: Array, look: Callable, active: Array | None = None
 ) -> Array:
     """Scores what the network sees of an image, or of each of a group of images."""
-    question = objective if objective.group == 1 else objective.read
+    question = objective.read if isinstance(objective, Choice) or objective.group > 1 else objective
 
     def answered(seen: Array) -> PyTree:
         return model.ask(in_layout(seen, model.canvas), question)
 
     ask = answered if active is None else redirect_relus(answered, active)
+    if isinstance(objective, Choice):
+        return leaving_at(ask, objective.place)(look(key, image))
     if objective.group == 1:
         return ask(look(key, image))
     keys = jax.random.split(key, objective.group)

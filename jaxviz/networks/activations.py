@@ -26,6 +26,8 @@ class Activations(Protocol):
 class Module(Protocol):
     """The network of a model. Hashable and equal by value, so that an equal network is not traced again."""
 
+    def __hash__(self) -> int: ...
+
     # As Linen's own `apply`, which is typed no closer; `Model.ask` is.
     def apply(self, variables: PyTree, image: Array, question: Callable, /) -> PyTree:
         """Returns ``question(activations)`` for the activations of one image."""

@@ -1,6 +1,7 @@
 """Kernels: the trace of any network -> the weights of a layer, and the channels of another that they sum over."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
+from jaxviz.networks.activations import Module
 from jaxviz.networks.equations import Constant, Equation, Trace, trace_of
 from jaxviz.networks.model import Model
 
@@ -74,6 +76,21 @@ def summed(model: Model, layer: str) -> Summed | None:
     return None
 
 
+@functools.lru_cache(maxsize=2)
+def _traced(
+    module: Module, names: tuple[str, ...], shape: tuple[int, ...], structure: jax.tree_util.PyTreeDef, leaves: tuple
+) -> Trace:
+    """Traces a network once for all of its layers; its variables are arguments of the trace."""
+    variables = jax.tree.unflatten(structure, [jax.ShapeDtypeStruct(*leaf) for leaf in leaves])
+    return trace_of(
+        lambda variables, image: module.apply(
+            variables, image, lambda activations: {name: activations[name] for name in names}
+        ),
+        variables,
+        jax.ShapeDtypeStruct(shape, jnp.float32),
+    )
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Network:
     """A network's trace, and where its layers are in it.
@@ -94,16 +111,11 @@ class _Network:
 
     @classmethod
     def of(cls, model: Model) -> "_Network":
-        names = [layer.name for layer in model.layers]
-        image = jax.ShapeDtypeStruct(model.canvas.shape, jnp.float32)
-        trace = trace_of(
-            lambda variables, image: model.module.apply(
-                variables, image, lambda activations: {name: activations[name] for name in names}
-            ),
-            model.variables,
-            image,
-        )
-        variables = dict(zip(trace.inputs, jax.tree.leaves(model.variables), strict=False))
+        leaves, structure = jax.tree.flatten(model.variables)
+        shapes = tuple((jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves)
+        names = tuple(layer.name for layer in model.layers)
+        trace = _traced(model.module, names, model.canvas.shape, structure, shapes)
+        variables = dict(zip(trace.inputs, leaves, strict=False))
         outputs = {name: number for name, number in trace.outputs.items() if isinstance(number, int)}
         values = {name: _unmoved(trace, number) for name, number in outputs.items()}
         first: dict[int, str] = {}

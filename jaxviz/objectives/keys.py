@@ -1,6 +1,7 @@
 """Keys: a run's key and an objective -> the key of that objective alone."""
 
 import zlib
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ from jaxtyping import Array, UInt32
 
 from jaxviz.objectives.base import Objective
 
-__all__ = ["fold_key"]
+__all__ = ["fold_key", "fold_numbers", "numbers_of"]
 
 
 def fold_key(key: Array, objective: Objective) -> Array:
@@ -19,10 +20,25 @@ def fold_key(key: Array, objective: Objective) -> Array:
       key: the key of the run.
       objective: one of a resolved batch, its leaves without the batch axis.
     """
-    for layer in objective.layers():
-        key = jax.random.fold_in(key, zlib.crc32(layer.encode()))
-    for leaf in jax.tree.leaves(objective):
-        number = jnp.asarray(leaf)
+    return fold_numbers(key, numbers_of(objective))
+
+
+def numbers_of(objective: Objective) -> list[Array | np.ndarray]:
+    """Returns the numbers by which the random draws of an objective are its own, the same for all layers in form.
+
+    Args:
+      objective: one, or a batch: then a checksum for each of its layers, and its leaves with their batch axis.
+    """
+    return [
+        *(np.asarray(zlib.crc32(layer.encode()), np.uint32) for layer in objective.layers()),
+        *jax.tree.leaves(objective),
+    ]
+
+
+def fold_numbers(key: Array, numbers: Sequence[Array | np.ndarray]) -> Array:
+    """Folds the numbers of one objective into a key, as `fold_key` does."""
+    for one in numbers:
+        number = jnp.asarray(one)
         is_float = jnp.issubdtype(number.dtype, jnp.floating)
         bits = jax.lax.bitcast_convert_type(number.astype(jnp.float32), jnp.uint32) if is_float else number
         key = jax.random.fold_in(key, bits if bits.ndim == 0 else _digest(bits.astype(jnp.uint32)))

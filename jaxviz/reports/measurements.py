@@ -10,14 +10,17 @@ import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
 from jaxviz.ascent import chunks
-from jaxviz.ascent.views import channels_last, in_layout, plain_view, view
+from jaxviz.ascent.views import channels_last, in_layout, plain_view
+from jaxviz.ascent.views import view as drawn
+from jaxviz.layers.platforms import compiled_for
 from jaxviz.layers.resampling import resize
 from jaxviz.networks.activations import Activations
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
-from jaxviz.objectives import Objective, class_probability, fold_key
+from jaxviz.objectives import Objective, class_probability
 from jaxviz.objectives.base import BeforeActivation
 from jaxviz.objectives.classes import ClassLogOdds, ClassScore
+from jaxviz.objectives.keys import fold_numbers, numbers_of
 from jaxviz.objectives.layered import Layered, Whole
 from jaxviz.objectives.units import Channel, Neuron, channel
 from jaxviz.recipes import Recipe
@@ -78,11 +81,27 @@ def reached(
     count, key = count_of(objective), jax.random.key(0) if key is None else key
     batch = _spread(objective, count)
     groups = images.reshape(count, objective.group, *images.shape[1:])
+    numbers = [np.broadcast_to(number, (count, *np.shape(number)[1:])) for number in numbers_of(batch)]
 
-    def some(rows: np.ndarray) -> np.ndarray:
-        return np.asarray(_own(model, jax.tree.map(lambda leaf: leaf[rows], batch), groups[rows], key, recipe, views))
+    def seen(rows: np.ndarray, view: np.ndarray) -> Array:
+        own = [number[rows] for number in numbers]
+        return _seen(groups[rows], key, own, view, canvas=model.canvas, recipe=recipe, views=views)
 
-    return in_chunks(some, model, count, each=views * objective.group)
+    # A layer that is computed whole, as for real images, needs no further program for each unit's own score.
+    if isinstance(objective, Channel | ClassScore | ClassLogOdds) and (found := units(objective, model)):
+        every, own = _spread(found[0], count_of(found[0])), found[1]
+
+        def scores(some: np.ndarray) -> np.ndarray:
+            rows, view = np.divmod(some, views)
+            return np.asarray(_each(model, every, seen(rows, view)[:, 0]))[np.arange(len(some)), own[rows]]
+
+    else:
+
+        def scores(some: np.ndarray) -> np.ndarray:
+            rows, view = np.divmod(some, views)
+            return np.asarray(_own(model, jax.tree.map(lambda leaf: leaf[rows], batch), seen(rows, view)))
+
+    return in_chunks(scores, model, count * views, each=objective.group).reshape(count, views).mean(axis=1)
 
 
 def peaks(model: Model, layer: str, images: Float[np.ndarray, "images ..."]) -> Int[np.ndarray, "images channels 2"]:
@@ -138,8 +157,8 @@ def plain(images: Float[np.ndarray, "images ..."], canvas: Canvas) -> Float[np.n
     """Returns images as the network sees them; images with opacity are put over the middle of the canvas's range."""
     if images.shape[1:] == canvas.shape:
         return images
-    looked = jax.vmap(lambda image: in_layout(_seen(image, canvas), canvas))(jnp.asarray(images))
-    return np.asarray(looked)
+    looked = _seen(images[:, None], jax.random.key(0), [], np.zeros(len(images), int), canvas=canvas)
+    return np.asarray(looked[:, 0])
 
 
 def shown_to(images: Float[np.ndarray, "images ..."], canvas: Canvas, other: Canvas) -> Float[np.ndarray, "images ..."]:
@@ -165,8 +184,9 @@ def in_chunks(some: Callable[[np.ndarray], PyTree], model: Model, count: int, *,
     way = chunks.plan(model, count, None, None)
     width = max(1, way.width // each)
     first, *rest = (chunks.rows_of(count, width, place) for place in range(-(-count // width)))
-    # The first one compiles, for all.
-    parts = [some(first), *chunks.in_parallel(some, rest, way.workers)]
+    with compiled_for(jax.local_devices()[0].platform):
+        parts = [some(first)]  # which compiles, for all
+    parts += chunks.in_parallel(some, rest, way.workers)
     return jax.tree.map(lambda *arrays: np.concatenate(arrays)[:count], *parts)
 
 
@@ -213,31 +233,42 @@ def _peaks(model: Model, images: Array, layer: str) -> Array:
     return jax.vmap(of_image)(images)
 
 
-@partial(jax.jit, static_argnames=("recipe", "views"))
-def _own(model: Model, objectives: Objective, groups: Array, key: Array, recipe: Recipe | None, views: int) -> Array:
-    canvas = channels_last(model.canvas)
-
-    def look(key: Array, image: Array) -> Array:
-        if recipe is None:
-            return in_layout(_seen(image, model.canvas), model.canvas)
-        image = jnp.moveaxis(image, model.canvas.channel_axis, -1)
-        return in_layout(view(recipe, key, image, recipe.steps - 1, canvas), model.canvas)
-
-    def score(objective: Objective, group: Array, key: Array) -> Array:
-        seen = jax.vmap(look)(jax.random.split(key, len(group)), group)
+@jax.jit
+def _own(model: Model, objectives: Objective, groups: Array) -> Array:
+    def score(objective: Objective, group: Array) -> Array:
         if objective.group == 1:
-            return model.ask(seen[0], objective)
-        return objective.combine(jax.vmap(lambda one: model.ask(one, objective.read))(seen))
+            return model.ask(group[0], objective)
+        return objective.combine(jax.vmap(lambda one: model.ask(one, objective.read))(group))
 
-    def average(objective: Objective, group: Array) -> Array:
-        keys = jax.random.split(fold_key(key, objective), views)
-        return jnp.mean(jax.vmap(lambda key: score(objective, group, key))(keys))
-
-    return jax.vmap(average, axis_size=len(groups))(objectives, groups)
+    return jax.vmap(score, axis_size=len(groups))(objectives, groups)
 
 
-def _seen(image: Array, canvas: Canvas) -> Array:
-    return plain_view(jnp.moveaxis(image, canvas.channel_axis, -1), channels_last(canvas))
+@partial(jax.jit, static_argnames=("canvas", "recipe", "views"))
+def _seen(
+    groups: Array,
+    key: Array,
+    numbers: list[Array],
+    view: Array,
+    *,
+    canvas: Canvas,
+    recipe: Recipe | None = None,
+    views: int = 1,
+) -> Array:
+    """Returns what the network sees of groups of images; of each, one of so many views by a recipe.
+
+    The program is the same for all layers: what tells objectives apart is in the numbers, see `numbers_of`.
+    """
+
+    def of_one(image: Array, key: Array) -> Array:
+        image, last = jnp.moveaxis(image, canvas.channel_axis, -1), channels_last(canvas)
+        look = plain_view(image, last) if recipe is None else drawn(recipe, key, image, recipe.steps - 1, last)
+        return in_layout(look, canvas)
+
+    def of_group(group: Array, numbers: list[Array], view: Array) -> Array:
+        own = jax.random.split(fold_numbers(key, numbers), views)[view]
+        return jax.vmap(of_one)(group, jax.random.split(own, len(group)))
+
+    return jax.vmap(of_group)(groups, numbers, view)
 
 
 def _spread(objective: Objective, count: int) -> Objective:

@@ -1,7 +1,8 @@
 """Runs: the chunks of a sweep that are missing -> the part of them that one process makes."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,10 @@ from jaxviz.ascent.store import RUN, Condition, Store
 from jaxviz.ascent.telling import compiling
 from jaxviz.networks.layer import Canvas
 from jaxviz.networks.model import Model
+from jaxviz.objectives import Objective
+from jaxviz.objectives.choices import choice
 from jaxviz.recipes import Recipe
+from jaxviz.sweeps import sharing
 from jaxviz.sweeps.aspects import objective_of
 from jaxviz.sweeps.results import Sweep
 from jaxviz.sweeps.swept_layers import REPORT, SweptLayer
@@ -26,6 +30,8 @@ __all__ = ["STOPPED", "Run", "SweepProgress", "meet"]
 
 STOPPED = ".stopped"
 """The file by which one of several processes tells the others that it was told to stop."""
+
+_TOGETHER = "layers of the program"  # in the facts of a folder whose pictures are of a program for several layers
 
 
 class SweepProgress(NamedTuple):
@@ -86,6 +92,7 @@ class Run:
     finished: int = 0
     stopped: bool = False
     damaged: list[Path] = dataclasses.field(default_factory=list)
+    shared: dict[tuple, batches.Batch] = dataclasses.field(default_factory=dict)  # those that serve several layers
 
     def is_stopped(self) -> bool:
         """Returns whether this process should end its work; the other processes learn of it later."""
@@ -106,15 +113,19 @@ class Run:
     def climb(self, layer: SweptLayer, recipe: Recipe, aspect: str) -> None:
         """Makes the missing chunks of one aspect of a layer by one recipe."""
         folder, of = layer.folder(recipe.name) / aspect, _Part(layer, recipe, aspect)
-        size = self._chunk_size(folder)  # before any process begins anew what is damaged: all have looked once they met
+        told = self._told(folder)  # before any process begins anew what is damaged: all have looked once they met
         if self.all_stop():
             return
         batch = None
-        if size is None:
+        if told is None:
+            together = sharing.together(self.model, self.sweep.layers, layer, aspect)
             self._tell(of, range(0), {})  # this part begins
-            batch = self._batch(of, self.sweep.manifest.chunk or None)
+            batch = self._batch(of, together, self.sweep.manifest.chunk or None)
             size = batch.chunk
+        else:
+            size, together = int(told["chunk"]), tuple(json.loads(told.get(_TOGETHER, "[]")))
         facts = {"chunk": str(size), "units": str(layer.channels)}
+        facts |= {_TOGETHER: json.dumps(together)} if together else {}
         name = self.sweep.manifest.run_name(layer.name, recipe.name, aspect)
         store = Store(folder, facts, self.sweep.directory, name)
         count = -(-layer.channels // size)
@@ -128,7 +139,7 @@ class Run:
         unmade = [chunk for chunk in found if found[chunk] != "sound"]
         if unmade and batch is None and not self.is_stopped():
             self._tell(of, range(0), {})  # likewise
-            batch = self._batch(of, self._width_of(size, layer))
+            batch = self._batch(of, together, self._width_of(size, layer))
         if batch is not None:
             for chunk, arrays in batch.made(unmade, self.is_stopped):
                 store.write(chunk, arrays)
@@ -136,11 +147,11 @@ class Run:
                 self._tell(of, units, arrays, again=found[chunk] == "damaged")
         store.wait({chunk: chunk % jax.process_count() for chunk in range(count)}, self.is_stopped)
 
-    def _chunk_size(self, folder: Path) -> int | None:
-        """Returns how many images a chunk of a folder has; None for a new one, or one that does not tell."""
+    def _told(self, folder: Path) -> dict[str, str] | None:
+        """Returns what a folder says of its chunks; None for a new one, or one that does not tell."""
         told = Store.facts_of(folder)
-        if told is not None and told.get("chunk", "").isdecimal() and int(told["chunk"]) > 0:
-            return int(told["chunk"])
+        if told is not None and _is_whole(told, {layer.name for layer in self.sweep.layers}):
+            return told
         if (folder / RUN).exists():
             self.damaged.append(folder / RUN)
             (folder / RUN).unlink(missing_ok=True)
@@ -155,16 +166,26 @@ class Run:
             shapes |= {"restarts": (restarts, *image), "restart_scores": (restarts,)}
         return {name: (size, *shape) for name, shape in shapes.items()}
 
-    def _batch(self, of: "_Part", width: int | None) -> batches.Batch:
+    def _batch(self, of: "_Part", together: tuple[str, ...], width: int | None) -> batches.Batch:
         reached = None
         if of.aspect == "diversity":
             alone = of.layer.blocks(recipe=of.recipe.name)
             reached = np.concatenate([block.final_scores for _, block in alone])
-        objective = objective_of(
-            self.model, of.layer.name, of.aspect, diversity=self.sweep.manifest.diversity, reached=reached
-        )
-        with compiling(of.recipe, self.progress):
-            return batches.compiled(self.model, objective, None, self.key, recipe=of.recipe, width=width)
+
+        def objective(layer: str) -> Objective:
+            return objective_of(self.model, layer, of.aspect, diversity=self.sweep.manifest.diversity, reached=reached)
+
+        if not together:
+            return self._compiled(of.recipe, objective(of.layer.name), width)
+        chosen = choice([objective(name) for name in together], together.index(of.layer.name))
+        known = self.shared.get((of.recipe.name, chosen.forms))
+        if known is None or width not in (None, known.plan.width):
+            known = self.shared[of.recipe.name, chosen.forms] = self._compiled(of.recipe, chosen, width)
+        return dataclasses.replace(known, objective=chosen)
+
+    def _compiled(self, recipe: Recipe, objective: Objective, width: int | None) -> batches.Batch:
+        with compiling(recipe, self.progress):
+            return batches.compiled(self.model, objective, None, self.key, recipe=recipe, width=width)
 
     def _width_of(self, size: int, layer: SweptLayer) -> int:
         """Returns how many of a chunk fall to each device."""
@@ -214,6 +235,16 @@ class Run:
             canvas=self.sweep.canvas,
             **news,
         )
+
+
+def _is_whole(told: Mapping[str, str], layers: Set[str]) -> bool:
+    """Tells whether the facts of a folder have a size of chunks, and name layers of the sweep."""
+    try:
+        together = json.loads(told.get(_TOGETHER, "[]"))
+    except (ValueError, RecursionError):
+        return False
+    size = told.get("chunk", "")
+    return size.isdecimal() and int(size) > 0 and isinstance(together, list) and set(map(str, together)) <= layers
 
 
 def meet(where: str) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 import os
 import socket
@@ -13,6 +14,7 @@ import pytest
 import jaxviz
 from jaxviz import objectives as obj
 from jaxviz.ascent import batches, programs
+from jaxviz.objectives.choices import choice
 from jaxviz.recipes.presets import PRESETS
 
 PROCESS = """
@@ -161,3 +163,18 @@ def test_every_preset_is_exported_for_accelerators(tiny, recipe):
     module = jax.export.export(climb, platforms=["cuda", "rocm", "tpu"])((tiny, jax.random.key(0)), own)
     assert module.platforms == ("cuda", "rocm", "tpu")
     assert "stablehlo.convolution" in module.mlir_module()
+
+
+@pytest.mark.parametrize("recipe", ["lucid", "jaxviz"])
+def test_one_program_for_several_layers_makes_the_images_of_each(mnist, recipe):
+    layers = ["conv2d_1", "conv2d_3", "dense_1"]
+    each = [obj.channel(layer, [3, 7]).resolve(mnist) for layer in layers]
+    recipe = PRESETS[recipe].replace(steps=6)
+    first = batches.compiled(mnist, choice(each, 0), None, jax.random.key(4), recipe=recipe, width=2)
+    for place, objective in enumerate(each):
+        shared = dataclasses.replace(first, objective=choice(each, place))
+        assert shared.objective.labels() == objective.labels()
+        ((_, made),) = shared.made([0])
+        alone, _ = batches.climb(mnist, objective, None, jax.random.key(4), recipe=recipe, width=2, facts={})
+        for name, array in alone.items():
+            np.testing.assert_allclose(made[name], array, rtol=1e-5, atol=1e-6)

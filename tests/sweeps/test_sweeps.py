@@ -20,6 +20,7 @@ from sweep_trees import tree
 import jaxviz
 from jaxviz import JaxvizError, JaxvizWarning
 from jaxviz import objectives as obj
+from jaxviz.ascent import batches
 from jaxviz.sweeps.locks import locked
 
 ALL = {"steps": 3, "negative": True, "diversity": 2, "restarts": 2}
@@ -371,3 +372,33 @@ def test_class_names_in_a_sweep(tiny, tmp_path):
     assert done.layer("second").unit_names == ()
     assert jaxviz.Sweep.open(tmp_path).manifest.class_names == classes.unit_names
     assert jaxviz.sweep(tiny, tmp_path, steps=2).layer("classes").unit_names == classes.unit_names
+
+
+def test_layers_of_one_sweep_share_a_program(tiny, tmp_path, monkeypatch):
+    compiled, original = [], batches.compiled
+    monkeypatch.setattr(batches, "compiled", lambda *a, **k: compiled.append(a[1]) or original(*a, **k))
+    settings = {"steps": 2, "chunk": 1, "negative": True}
+    done = jaxviz.sweep(tiny, tmp_path / "both", layers=["first", "second"], **settings)
+    assert len(compiled) == 2  # one for each aspect
+    alone = jaxviz.sweep(tiny, tmp_path / "one", layers="second", **settings)
+    assert len(compiled) == 4
+    for aspect in ("positive", "negative"):
+        shared, own = (sweep.layer("second").visualization(aspect) for sweep in (done, alone))
+        assert shared.labels == own.labels
+        np.testing.assert_allclose(shared.images, own.images, atol=1e-6)
+        np.testing.assert_allclose(shared.final_scores, own.final_scores, rtol=1e-5)
+
+
+def test_a_sweep_goes_on_with_the_program_that_it_began_with(tiny, tmp_path):
+    whole = jaxviz.sweep(tiny, tmp_path / "whole", layers=["first", "second"], steps=2, chunk=1)
+    shutil.copytree(whole.directory, tmp_path / "part")
+    lost = next((tmp_path / "part").glob("*second/*/positive/chunk-00001.npz"))
+    before = lost.read_bytes()
+    lost.unlink()
+    jaxviz.sweep(tiny, tmp_path / "part", layers="second", steps=2, chunk=1)
+    assert lost.read_bytes() == before
+    damaged = lost.with_name("run.json")
+    damaged.write_text(damaged.read_text().replace("second", "another"))
+    with pytest.warns(JaxvizWarning, match="damaged"):
+        jaxviz.sweep(tiny, tmp_path / "part", layers="second", steps=2, chunk=1)
+    assert lost.read_bytes() == before
