@@ -46,7 +46,7 @@ jaxviz.atlas = (() => {
   const classes = (atlas, level, cell) => {
     const found = classesOf(atlas, level, cell);
     return found.length ? part("Classes",
-      element("p", { class: "about" }, "By how much the activations raise the logit, above the mean of all cells."),
+      element("p", { class: "about" }, "By how much the cell's mean raises the logit in images, above the mean of all activations."),
       element("ol", { class: "ranks" }, ...found.map(([text, share]) => element("li", {}, `${text} `,
         element("span", { class: share >= 0 ? "weight plus" : "weight minus" }, `${share >= 0 ? "+" : ""}${number(share)}`))))) : null;
   };
