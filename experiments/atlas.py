@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Integer
 from PIL import Image
 
 import jaxviz
@@ -36,7 +37,7 @@ SIDES = {"digits": None, "photographs": 128}
 
 def main(argv: list[str] | None = None) -> None:
     arguments = _parser().parse_args(argv)
-    model, images = _material(arguments)
+    model, images, _ = material(arguments.network, arguments.images)
     layer = arguments.layer or LAYERS[arguments.network]
     begin, wall = time.process_time(), time.perf_counter()
     with progress_bar() as bars:
@@ -70,14 +71,17 @@ def main(argv: list[str] | None = None) -> None:
     print(f"{took:.0f} s, {worked:.0f} s of all cores together, at most {memory:.0f} MB")
 
 
-def _material(arguments: argparse.Namespace) -> tuple[jaxviz.Model, StoredImages | Photographs]:
-    if arguments.network == "digits":
+def material(
+    network: str, images: Path | None
+) -> tuple[jaxviz.Model, StoredImages | Photographs, Integer[np.ndarray, " images"] | None]:
+    """Returns a network, the images of its atlas, and their classes if their file has them."""
+    if network == "digits":
         model = jaxviz.default_model()
-        return model, open_real_images(arguments.images or DIGITS, model.canvas)[0]
-    if arguments.images is None:
+        return model, *open_real_images(images or DIGITS, model.canvas)
+    if images is None:
         raise JaxvizError("no photographs; give their folder by --images")
     model = efficientnet_lite.load(0).with_class_names("imagenet")
-    return model, open_real_images(arguments.images, model.canvas)[0]
+    return model, *open_real_images(images, model.canvas)
 
 
 def _zoomed(made: analysis.Atlas) -> np.ndarray:

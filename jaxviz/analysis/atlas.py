@@ -9,12 +9,13 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from jaxviz.analysis.classes import MEMBERS, class_effects
 from jaxviz.analysis.embeddings import Embed, placed, umap, whitened
 from jaxviz.analysis.images import ImageSource, layer_with_positions
 from jaxviz.analysis.levels import binned, level_of
 from jaxviz.analysis.maps import Atlas
 from jaxviz.analysis.patches import cut_patches
-from jaxviz.analysis.surveys import class_attributions, digest_of, drawn
+from jaxviz.analysis.surveys import digest_of, drawn
 from jaxviz.ascent.batches import digest
 from jaxviz.ascent.store import Store
 from jaxviz.networks.layer import Layer
@@ -72,8 +73,8 @@ def atlas(
 
     Activations at drawn positions are whitened (`analysis.embeddings.whitened`), embedded in the plane by UMAP, and
     binned on a grid. Of each cell, the mean activation is the direction in which its picture climbs, all cells of a
-    grid in one call. A cell speaks for the classes whose logits its most typical activations raise most, by gradient
-    times activation, compared with the mean of all cells.
+    grid in one call. A cell speaks for the classes whose logits its mean raises most in the images of its most typical
+    activations, compared with the mean of all activations (`analysis.classes.class_effects`).
 
     Memory hardly grows with the number of images and positions. Images are read a few at a time, activations beyond
     128 MiB are in a temporary file, and of each activation only its 64 features, its place and its numbers stay in
@@ -167,16 +168,19 @@ def _mapped(model: Model, layer: Layer, images: ImageSource, embed: Embed | None
     survey = drawn(model, layer, images, positions=asked.positions, seed=asked.seed)
     features = whitened(survey.vectors)
     places = placed(features, embed, most=_EMBEDDED, seed=asked.seed)
-    settings: dict = {"fewest": asked.fewest, "members": asked.patches}
+    settings: dict = {"fewest": asked.fewest, "members": max(asked.patches, MEMBERS)}
     cells = [binned(places, survey.vectors, features, survey.images, side=side, **settings) for side in asked.grids]
-    points = np.unique(np.concatenate([of_side.members.ravel() for of_side in cells]))
+    points = np.unique(np.concatenate([of_side.members[:, : asked.patches].ravel() for of_side in cells]))
     points = points[points >= 0]
-    attributed = class_attributions(model, layer, images, survey, points)
+    effects = [class_effects(model, layer, images, survey, of_side) for of_side in cells]
     return Atlas(
         layer=layer.name,
         recipe="",
         class_names=model.class_names,
-        levels=tuple(level_of(of_side, points, attributed) for of_side in cells),
+        levels=tuple(
+            level_of(of_side, points, of_cells, patches=asked.patches)
+            for of_side, of_cells in zip(cells, effects, strict=True)
+        ),
         points=places,
         point_images=survey.images,
         point_positions=survey.positions,

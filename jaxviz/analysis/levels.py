@@ -51,8 +51,8 @@ class Level:
       vectors: their mean, ``[cells, channels]``.
       units: the units that are strongest in the mean, in deviations from their means over all cells, the strongest
         first, ``[cells, strongest]``.
-      classes: the classes whose logits the cell's activations raise most above the mean of all cells, the most first,
-        ``[cells, classes]``; of no class where the network has no logits.
+      classes: the classes whose logits the cell's mean raises most, in the place of the mean of all activations, the
+        most first, ``[cells, classes]``; of no class where the network has no logits.
       shares: by how much, in units of the logits, ``[cells, classes]``.
       patches: the most typical activations of each cell, as rows of the atlas's ``patches``; -1 where there are no
         more, ``[cells, members]``.
@@ -156,23 +156,26 @@ def _typical(
 
 
 def level_of(
-    cells: Cells, points: Int[np.ndarray, " patches"], attributed: Float[np.ndarray, "patches classes"] | None
+    cells: Cells,
+    points: Int[np.ndarray, " patches"],
+    effects: Float[np.ndarray, "cells classes"] | None,
+    *,
+    patches: int,
 ) -> Level:
     """Returns the level of some cells, without pictures.
 
     Args:
       cells: the cells.
-      points: the points of which there are patches, in order; all members of the cells are among them.
-      attributed: the part of each logit that comes from each of those points; None without logits.
+      points: the points of which there are patches, in order.
+      effects: by how much each cell raises each logit; None without logits.
+      patches: how many members of each cell have patches, at most.
     """
-    patches = np.where(cells.members < 0, -1, np.searchsorted(points, cells.members))
+    shown = cells.members[:, :patches]
     deviations = (cells.vectors - cells.vectors.mean(axis=0)) / np.maximum(cells.vectors.std(axis=0), 1e-6)
     classes, shares = np.zeros((len(cells), 0), np.int64), np.zeros((len(cells), 0), np.float32)
-    if attributed is not None:
-        means = np.stack([attributed[row[row >= 0]].mean(axis=0) for row in patches])
-        above = means - means.mean(axis=0)
-        classes = np.argsort(-above, axis=1, kind="stable")[:, :_CLASSES]
-        shares = np.take_along_axis(above, classes, axis=1).astype(np.float32)
+    if effects is not None:
+        classes = np.argsort(-effects, axis=1, kind="stable")[:, :_CLASSES]
+        shares = np.take_along_axis(effects, classes, axis=1)
     return Level(
         side=cells.side,
         places=cells.places,
@@ -181,7 +184,7 @@ def level_of(
         units=np.argsort(-deviations, axis=1, kind="stable")[:, :_UNITS],
         classes=classes,
         shares=shares,
-        patches=patches,
+        patches=np.where(shown < 0, -1, np.searchsorted(points, shown)),
         pictures=np.zeros((len(cells), 0, 0, 1), np.uint8),
         finished=np.zeros(len(cells), bool),
     )

@@ -1,26 +1,21 @@
-"""Surveys: model + many images -> the activations of a layer at drawn positions, and what they say of the classes."""
+"""Surveys: model + many images -> the activations of a layer at drawn positions."""
 
 import dataclasses
 import hashlib
 from collections.abc import Iterator
-from functools import partial
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Int
 
 from jaxviz.analysis.images import ImageSource, activations_of, checked_images
 from jaxviz.analysis.rows import Rows
-from jaxviz.networks.cuts import cut
 from jaxviz.networks.layer import Layer
 from jaxviz.networks.model import Model
 from jaxviz.values.errors import JaxvizError
 
-__all__ = ["Survey", "class_attributions", "digest_of", "drawn"]
+__all__ = ["Survey", "digest_of", "drawn"]
 
 _TOGETHER = 32  # images that are read and shown to the network at a time
-_EACH = 8  # positions whose classes are computed together
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,37 +65,6 @@ def drawn(model: Model, layer: Layer, images: ImageSource, *, positions: int, se
     return Survey(vectors=vectors, images=np.concatenate(numbers), positions=np.stack(unravelled, axis=1))
 
 
-def class_attributions(
-    model: Model, layer: Layer, images: ImageSource, survey: Survey, points: Int[np.ndarray, " some"]
-) -> Float[np.ndarray, "some classes"] | None:
-    """Attributes the logits of all classes to some of the drawn activations: gradient times activation.
-
-    For an activation at one position, all classes come from one derivative in the direction of that activation.
-
-    Args:
-      model: the network.
-      layer: the layer.
-      images: those of the survey.
-      survey: the drawn activations.
-      points: which of them.
-
-    Returns:
-      The part of each logit that comes from each; None where the network has no logits that depend on the layer.
-    """
-    if len(model.layer(model.output).output_shape) != 1 or not len(points):
-        return None
-    found = []
-    for first in range(0, len(points), _EACH):
-        rows = np.resize(points[first : first + _EACH], _EACH)  # the last block is filled up, to run the same program
-        pictures = np.concatenate([checked_images(images[n : n + 1], model) for n in survey.images[rows].tolist()])
-        try:
-            attributed = _attributed(model, pictures, survey.positions[rows], layer.name, layer.channel_axis or 0)
-        except JaxvizError:  # no logit depends on the layer
-            return None
-        found.append(np.asarray(attributed)[: len(points) - first])
-    return np.concatenate(found)
-
-
 def digest_of(model: Model, images: ImageSource) -> str:
     """Returns what tells one collection of images from another."""
     hashed = hashlib.sha256()
@@ -115,18 +79,3 @@ def _blocks(model: Model, images: ImageSource) -> Iterator[tuple[int, np.ndarray
         raise JaxvizError("there are no images; give one or more")
     for first in range(0, len(images), _TOGETHER):
         yield first, checked_images(images[first : first + _TOGETHER], model)
-
-
-@partial(jax.jit, static_argnames=("layer", "axis"))
-def _attributed(model: Model, images: Array, positions: Array, layer: str, axis: int) -> Array:
-    def of_one(image: Array, position: Array) -> Array:
-        halves = cut(model, layer, lambda activations: activations[model.logits], image)
-        last = jnp.moveaxis(halves.activation, axis, -1)
-        place = tuple(position)
-        alone = jnp.moveaxis(jnp.zeros_like(last).at[place].set(last[place]), -1, axis)
-        logits, pull = jax.vjp(halves.rest, halves.activation)
-        # The derivative in a direction, as the transpose of the gradient: layers with a gradient of their own, such as
-        # depthwise convolutions, have no forward derivative.
-        return jax.vjp(lambda weights: pull(weights)[0], jnp.zeros_like(logits))[1](alone)[0]
-
-    return jax.vmap(of_one)(images, positions)

@@ -6,19 +6,20 @@ import subprocess
 import sys
 import types
 
-import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import ROOT
 
 import jaxviz
 from jaxviz.analysis import Atlas, atlas
+from jaxviz.analysis.classes import class_effects
 from jaxviz.analysis.embeddings import placed, umap, whitened
 from jaxviz.analysis.images import layer_with_positions
-from jaxviz.analysis.levels import binned
+from jaxviz.analysis.levels import binned, level_of
 from jaxviz.analysis.rows import Rows
-from jaxviz.analysis.surveys import class_attributions, drawn
+from jaxviz.analysis.surveys import Survey, drawn
 from jaxviz.values.errors import JaxvizError
 
 SETTINGS = {"grids": (2, 3), "positions": 8, "recipe": "jaxviz", "steps": 2, "chunk": 3, "seed": 5}
@@ -70,35 +71,53 @@ def test_pictures_are_those_of_the_directions(made):
     np.testing.assert_array_equal(sheet[28 * row : 28 * row + 28, 28 * column : 28 * column + 28], level.pictures[3])
 
 
-def test_class_attributions_are_gradient_times_activation(digits):
-    model = jaxviz.default_model()
-    layer = layer_with_positions(model, "max_pooling2d_2")
-    survey = drawn(model, layer, digits[:3], positions=9, seed=0)
-    found = class_attributions(model, layer, digits, survey, np.arange(len(survey.images)))
-    whole = jaxviz.analysis.attribution(model, jaxviz.objectives.class_logit(3), digits[:3], layer.name)
-    rows, columns = survey.positions.T
-    np.testing.assert_allclose(found[:, 3], whole.maps[survey.images, rows, columns], rtol=1e-4, atol=1e-5)
+def survey_of(activations, images, positions):
+    """Returns the activations ``[images, *positions, channels]`` at some positions as a survey."""
+    vectors = activations[(images, *positions.T)]
+    return Survey(vectors=Rows.of(vectors), images=images, positions=positions)
 
 
-class Depthwise(nn.Module):
-    """A network with a convolution that has a gradient of its own."""
+def test_of_a_linear_network_a_cell_raises_the_logits_by_its_weights():
+    random = np.random.default_rng(0)
+    images, first, last = (
+        random.normal(size=shape).astype(np.float32) for shape in ((3, 4, 5, 2), (2, 3), (4, 5, 3, 6))
+    )
 
-    @nn.compact
-    def __call__(self, x):
-        x = nn.relu(nn.Conv(4, (3, 3), name="first")(x))
-        x = nn.relu(nn.Conv(4, (3, 3), feature_group_count=4, name="depthwise")(x))
-        return nn.Dense(3, name="logits")(x.mean((1, 2)))
+    def network(variables, image):
+        hidden = image @ variables["first"]
+        return {"hidden": hidden, "classes": jnp.einsum("rcn,rcnk->k", hidden, variables["last"])}
+
+    model = jaxviz.from_function(network, {"first": first, "last": last}, (4, 5, 2))
+    positions = np.array([[0, 0], [3, 1], [2, 4], [1, 2], [0, 3]])
+    survey = survey_of(images @ first, np.array([0, 0, 1, 2, 2]), positions)
+    places = np.array([[0.1, 0.1], [0.1, 0.2], [0.2, 0.1], [0.9, 0.9], [0.8, 0.9]], np.float32)
+    vectors = survey.vectors.take(np.arange(5))
+    cells = binned(places, survey.vectors, vectors, survey.images, side=2, fewest=2, members=3)
+    found = class_effects(model, layer_with_positions(model, "hidden"), images, survey, cells)
+
+    rises = cells.vectors - vectors.mean(0)
+    for cell, members in enumerate(cells.members):
+        each = []
+        for row, column in positions[members[members >= 0]]:
+            near = last[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2].sum((0, 1))
+            each.append(rises[cell] @ near)
+        np.testing.assert_allclose(found[cell], np.mean(each, axis=0), rtol=1e-4, atol=1e-5)
+    assert [len(members[members >= 0]) for members in cells.members] == [2, 1]  # one of an image
+
+    level = level_of(cells, np.unique(cells.members[:, 0]), found, patches=1)
+    assert level.classes.tolist() == np.argsort(-found, axis=1)[:, :3].tolist()
+    np.testing.assert_array_equal(level.shares, np.sort(found, axis=1)[:, ::-1][:, :3])
+    assert level.patches.tolist() == np.searchsorted(np.unique(cells.members[:, 0]), cells.members[:, :1]).tolist()
 
 
-def test_class_attributions_pass_layers_with_gradients_of_their_own():
-    module, images = Depthwise(), np.random.default_rng(0).random((2, 8, 8, 1), dtype=np.float32)
-    model = jaxviz.from_linen(module, module.init(jax.random.key(0), images), (8, 8, 1))
-    layer = layer_with_positions(model, "first")
-    survey = drawn(model, layer, images, positions=5, seed=0)
-    found = class_attributions(model, layer, images, survey, np.arange(len(survey.images)))
-    whole = jaxviz.analysis.attribution(model, jaxviz.objectives.class_logit(2), images, "first")
-    rows, columns = survey.positions.T
-    np.testing.assert_allclose(found[:, 2], whole.maps[survey.images, rows, columns], rtol=1e-4, atol=1e-6)
+def test_a_network_without_classes_has_none_of_them():
+    images = np.random.default_rng(0).random((2, 4, 4, 1), dtype=np.float32)
+    model = jaxviz.from_function(lambda _, image: {"first": image * 2, "last": image + 1}, {}, (4, 4, 1))
+    survey = survey_of(images * 2, np.array([0, 1]), np.array([[1, 1], [2, 2]]))
+    cells = binned(
+        np.zeros((2, 2), np.float32), survey.vectors, images[:, 1, 1], survey.images, side=1, fewest=1, members=2
+    )
+    assert class_effects(model, layer_with_positions(model, "first"), images, survey, cells) is None
 
 
 def test_what_is_drawn_depends_on_seed_and_number_alone(digits):
@@ -212,6 +231,7 @@ def test_umap_gets_the_settings_of_the_paper(monkeypatch):
 EMBEDDED = """
 import json, sys
 import numpy as np
+from jaxviz.analysis.classes import class_effects
 from jaxviz.analysis.embeddings import umap
 
 features = np.random.default_rng(0).normal(size=(24, 4)).astype(np.float32)
