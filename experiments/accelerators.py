@@ -8,8 +8,8 @@ Expected: the table of docs/performance.md; no recipe that moves more than 20 ti
 Measured by the compiler, not by a clock: the package libtpu contains the compiler, and compiles for devices that are
 not there. The numbers are of the images that the memory rule puts on one device of 16 GB. Bytes and operations are
 those of one step and of the start. The compiler counts the views of a step, which are a loop, once; here they are
-multiplied by the number of views, which counts the rest of the step too often. The time is the longer of two: bytes at the bandwidth of the memory, and operations
-at the peak of float32, which takes six passes of the matrix unit.
+multiplied by the number of views, which counts the rest of the step too often. The time is the longer of two: bytes at
+the bandwidth of the memory, and operations at the peak of float32, which takes six passes of the matrix unit.
 """
 
 import argparse
