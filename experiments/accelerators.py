@@ -7,8 +7,9 @@ Expected: the table of docs/performance.md; no recipe that moves more than 20 ti
 
 Measured by the compiler, not by a clock: the package libtpu contains the compiler, and compiles for devices that are
 not there. The numbers are of the images that the memory rule puts on one device of 16 GB. Bytes and operations are
-those of one step and of the start. The time is the longer of two: bytes at the bandwidth of the memory, and operations
-at the peak of float32, which takes six passes of the matrix unit.
+those of one step and of the start. The compiler counts the views of a step, which are a loop, once; here they are
+multiplied by the number of views, which counts the rest of the step too often. The time is the longer of two: bytes at
+the bandwidth of the memory, and operations at the peak of float32, which takes six passes of the matrix unit.
 """
 
 import argparse
@@ -113,7 +114,7 @@ def account(
 ) -> Account:
     """Compiles a recipe for devices, and returns what the compiler says of it."""
     objective = obj.channel(layer, 0).resolve(model)
-    width = images or chunks.most(model, "tpu", MEMORY, recipe.views * recipe.restarts)
+    width = images or chunks.most(model, "tpu", MEMORY, recipe.restarts)
     begin = time.process_time()
     while True:
         try:
@@ -126,7 +127,8 @@ def account(
     seconds, costs, memory = time.process_time() - begin, compiled.cost_analysis(), compiled.memory_analysis()
     if costs is None or memory is None:
         raise jaxviz.JaxvizError(f"the compiler for {devices[0].device_kind} gives no account of the program")
-    return Account(width, seconds, costs["bytes accessed"], costs["flops"], memory.temp_size_in_bytes)
+    moved, operations = (costs[name] * recipe.views for name in ("bytes accessed", "flops"))
+    return Account(width, seconds, moved, operations, memory.temp_size_in_bytes)
 
 
 def main(argv: list[str] | None = None) -> None:

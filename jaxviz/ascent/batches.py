@@ -233,8 +233,7 @@ def compiled(
         compiled = compiler((placed, key), own, recipe, frames, plan)
         return Batch((placed, key), objective, starts, plan, recipe, compiled)
 
-    copies = recipe.views * recipe.restarts * objective.group
-    plan = chunks.plan(model, count, objective.units(model), width, copies=copies)
+    plan = chunks.plan(model, count, objective.units(model), width, copies=recipe.restarts * objective.group)
     while True:
         try:
             made = batch(plan)

@@ -62,7 +62,7 @@ def plan(model: Model, count: int, units: int | None, width: int | None, *, copi
       units: such images there are in all; the width is chosen by these, so that no request, however small, compiles
         anew. None where that is unbounded.
       width: the number of images that each device optimizes together; chosen for the machine when None.
-      copies: how often the network sees each of them in one step: views, restarts and images of a group.
+      copies: how many of each the network computes at once: restarts and images of a group, but not views.
     """
     devices = jax.local_devices()
     mesh = jax.sharding.Mesh(np.array(devices), (AXIS,)) if len(devices) > 1 else None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, PyTree
 
 from jaxviz.ascent.relus import redirect_relus
@@ -19,7 +20,10 @@ __all__ = ["penalty", "score", "seen_score"]
 
 
 def seen_score(model: Model, objective: Objective, image: Array, key: Array, step: Array, recipe: Recipe) -> Array:
-    """Scores an image by the views that the network has of it at a step, averaged; as it is after the last step."""
+    """Scores an image by the views that the network has of it at a step, averaged; as it is after the last step.
+
+    Views are computed one after the other: a chunk of images fills the device, and needs the memory of one view.
+    """
     canvas = channels_last(model.canvas)
     active = step < recipe.redirected if recipe.redirected else None
 
@@ -27,12 +31,35 @@ def seen_score(model: Model, objective: Objective, image: Array, key: Array, ste
         seen = view(recipe, key, one, step, canvas)
         return jnp.where(step < recipe.steps, seen, plain_view(one, canvas)) if recipe.transforms else seen
 
-    def of_view(key: Array) -> Array:
+    def of_view(key: Array, image: Array) -> Array:
         return score(model, objective, image, key, look, active)
 
     if recipe.views == 1:
-        return of_view(key)
-    return jnp.mean(jax.vmap(of_view)(jax.random.split(key, recipe.views)))
+        return of_view(key, image)
+    return _averaged(of_view, jax.random.split(key, recipe.views), image)
+
+
+def _averaged(of_view: Callable[[Array, Array], Array], keys: Array, image: Array) -> Array:
+    """Averages the scores of views, each computed with its gradient: that of a descent, which redirected relus need."""
+    # JAX's check for keys that are used twice takes the transposed keys of a mapped loop for used ones.
+    numbers, kind = jax.random.key_data(keys), jax.random.key_impl(keys)
+
+    def climbed(image: Array) -> tuple[Array, Array]:
+        def look(so_far: tuple[Array, Array], numbers: Array) -> tuple[tuple[Array, Array], None]:
+            key = jax.random.wrap_key_data(numbers, impl=kind)
+            value, pull_back = jax.vjp(lambda image: of_view(key, image), image)
+            (gradient,) = pull_back(-jnp.ones_like(value))
+            return (so_far[0] + value, so_far[1] - gradient), None
+
+        (value, gradient), _ = lax.scan(look, (jnp.zeros(()), jnp.zeros_like(image)), numbers)
+        return value / len(keys), gradient / len(keys)
+
+    @jax.custom_vjp
+    def average(image: Array) -> Array:
+        return climbed(image)[0]
+
+    average.defvjp(climbed, lambda gradient, by: (by * gradient,))
+    return average(image)
 
 
 def score(

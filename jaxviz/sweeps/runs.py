@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,6 +71,23 @@ class SweepProgress(NamedTuple):
     again: bool = False
 
 
+class _Told(NamedTuple):
+    """What the facts of a folder tell of its chunks: their size, and the layers that their program serves."""
+
+    size: int
+    together: tuple[str, ...]
+
+    @classmethod
+    def of(cls, facts: Mapping[str, str]) -> "_Told | None":
+        """Reads them; None where they are damaged."""
+        try:
+            size, together = int(facts["chunk"]), json.loads(facts.get(_TOGETHER, "[]"))
+        except (KeyError, ValueError, RecursionError):
+            return None
+        is_whole = size > 0 and isinstance(together, list) and all(isinstance(name, str) for name in together)
+        return cls(size, tuple(together)) if is_whole else None
+
+
 class _Part(NamedTuple):
     """One aspect of a layer by one recipe."""
 
@@ -113,7 +130,7 @@ class Run:
     def climb(self, layer: SweptLayer, recipe: Recipe, aspect: str) -> None:
         """Makes the missing chunks of one aspect of a layer by one recipe."""
         folder, of = layer.folder(recipe.name) / aspect, _Part(layer, recipe, aspect)
-        told = self._told(folder)  # before any process begins anew what is damaged: all have looked once they met
+        told = self._told(folder, of)  # before any process begins anew what is damaged: all have looked once they met
         if self.all_stop():
             return
         batch = None
@@ -123,7 +140,7 @@ class Run:
             batch = self._batch(of, together, self.sweep.manifest.chunk or None)
             size = batch.chunk
         else:
-            size, together = int(told["chunk"]), tuple(json.loads(told.get(_TOGETHER, "[]")))
+            size, together = told
         facts = {"chunk": str(size), "units": str(layer.channels)}
         facts |= {_TOGETHER: json.dumps(together)} if together else {}
         name = self.sweep.manifest.run_name(layer.name, recipe.name, aspect)
@@ -147,10 +164,11 @@ class Run:
                 self._tell(of, units, arrays, again=found[chunk] == "damaged")
         store.wait({chunk: chunk % jax.process_count() for chunk in range(count)}, self.is_stopped)
 
-    def _told(self, folder: Path) -> dict[str, str] | None:
+    def _told(self, folder: Path, of: "_Part") -> _Told | None:
         """Returns what a folder says of its chunks; None for a new one, or one that does not tell."""
-        told = Store.facts_of(folder)
-        if told is not None and _is_whole(told, {layer.name for layer in self.sweep.layers}):
+        facts = Store.facts_of(folder)
+        told = None if facts is None else _Told.of(facts)
+        if told is not None and sharing.is_possible(self.model, told.together, of.layer.name, of.aspect):
             return told
         if (folder / RUN).exists():
             self.damaged.append(folder / RUN)
@@ -235,16 +253,6 @@ class Run:
             canvas=self.sweep.canvas,
             **news,
         )
-
-
-def _is_whole(told: Mapping[str, str], layers: Set[str]) -> bool:
-    """Tells whether the facts of a folder have a size of chunks, and name layers of the sweep."""
-    try:
-        together = json.loads(told.get(_TOGETHER, "[]"))
-    except (ValueError, RecursionError):
-        return False
-    size = told.get("chunk", "")
-    return size.isdecimal() and int(size) > 0 and isinstance(together, list) and set(map(str, together)) <= layers
 
 
 def meet(where: str) -> None:

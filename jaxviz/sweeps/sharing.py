@@ -7,7 +7,7 @@ from jaxviz.objectives.choices import is_alike
 from jaxviz.sweeps.aspects import objective_of
 from jaxviz.sweeps.swept_layers import SweptLayer
 
-__all__ = ["together"]
+__all__ = ["is_possible", "together"]
 
 # JAX traces each exit of a program inside the one before it. With 32 layers that still works at Python's usual limit of
 # recursion, with 49 it does not.
@@ -35,3 +35,14 @@ def together(model: Model, layers: Sequence[SweptLayer], layer: SweptLayer, aspe
     parts = [alike[len(alike) * place // programs : len(alike) * (place + 1) // programs] for place in range(programs)]
     own = next((part for part in parts if layer.name in part), [])
     return tuple(own) if len(own) > 1 else ()
+
+
+def is_possible(model: Model, names: Sequence[str], layer: str, aspect: str) -> bool:
+    """Tells whether one program could serve some layers, which were read from a file, one of them ``layer``."""
+    if not names:
+        return True
+    known = {one.name for one in model.layers if one.channels}
+    if aspect == "diversity" or layer not in names or not known.issuperset(names) or len({*names}) != len(names):
+        return False
+    first, *others = (objective_of(model, name, aspect, diversity=0, reached=None) for name in names)
+    return len(names) <= _MOST and all(is_alike(first, other) for other in others)
