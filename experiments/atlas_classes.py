@@ -3,7 +3,7 @@
 Command:  python -m experiments.atlas_classes --atlas out/atlas.npz
           python -m experiments.atlas_classes --network photographs --images photographs --atlas out/atlas.npz
 Images:   photographs whose names begin with the number of their class, or digits with their labels.
-Time:     half a minute and about six minutes of CPU time. The atlas is one of experiments.atlas.
+Time:     half a minute of CPU time for digits, and longer for photographs. The atlas is one of experiments.atlas.
 Expected: the effect of a cell's mean agrees with other images better than gradient times activation, and both better
           than chance.
 
