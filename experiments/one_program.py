@@ -1,7 +1,7 @@
 """What does one program for all layers of a sweep save, and what does it cost?
 
 Command:  pip install -e '.[photographs]' && python -m experiments.one_program
-Time:     four minutes on 2 cores; --layers for fewer.
+Time:     about five minutes of CPU time; --layers for fewer.
 Expected: compiling takes less than a third of the time, steps take a few percent longer, and the images are the same.
 
 One layer in each of the 16 blocks of EfficientNet-Lite0, 8 units, 32 steps, 96 x 96 pixels: once with a program for

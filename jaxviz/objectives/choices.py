@@ -1,7 +1,6 @@
 """Choice: one of several layers, whose number is data -> the objective of units of that layer."""
 
 import dataclasses
-import zlib
 from collections.abc import Sequence
 from functools import partial
 
@@ -14,6 +13,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from jaxviz.networks.activations import Activations
 from jaxviz.networks.model import Model
 from jaxviz.objectives.base import Objective
+from jaxviz.objectives.keys import checksum
 
 __all__ = ["ROWS", "Choice", "choice", "is_alike"]
 
@@ -59,12 +59,12 @@ class Choice(Objective):
 
     @property
     def _is_chosen(self) -> Array:
-        return jnp.asarray([_checksum(name) for name, _ in self.forms]) == self.layer
+        return jnp.asarray([checksum(name) for name, _ in self.forms]) == self.layer
 
     @property
     def _first(self) -> int:
         """Which of the layers a resolved batch has."""
-        return [_checksum(name) for name, _ in self.forms].index(self.layer[0])
+        return [checksum(name) for name, _ in self.forms].index(self.layer[0])
 
     def resolve(self, model: Model) -> "Choice":
         del model
@@ -105,8 +105,4 @@ def choice(objectives: Sequence[Objective], place: int) -> Choice:
     chosen, count = objectives[place], len(objectives[place].labels())
     layers = [objective.layers()[0] for objective in objectives]
     forms = tuple((layer, jax.tree.structure(one)) for layer, one in zip(layers, objectives, strict=True))
-    return Choice(np.full(count, _checksum(layers[place])), tuple(jax.tree.leaves(chosen)), forms)
-
-
-def _checksum(layer: str) -> np.uint32:
-    return np.uint32(zlib.crc32(layer.encode()))
+    return Choice(np.full(count, checksum(layers[place])), tuple(jax.tree.leaves(chosen)), forms)

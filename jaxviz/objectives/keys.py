@@ -10,7 +10,7 @@ from jaxtyping import Array, UInt32
 
 from jaxviz.objectives.base import Objective
 
-__all__ = ["fold_key", "fold_numbers", "numbers_of"]
+__all__ = ["checksum", "fold_key", "fold_numbers", "numbers_of"]
 
 
 def fold_key(key: Array, objective: Objective) -> Array:
@@ -29,10 +29,12 @@ def numbers_of(objective: Objective) -> list[Array | np.ndarray]:
     Args:
       objective: one, or a batch: then a checksum for each of its layers, and its leaves with their batch axis.
     """
-    return [
-        *(np.asarray(zlib.crc32(layer.encode()), np.uint32) for layer in objective.layers()),
-        *jax.tree.leaves(objective),
-    ]
+    return [*(np.asarray(checksum(layer)) for layer in objective.layers()), *jax.tree.leaves(objective)]
+
+
+def checksum(layer: str) -> np.uint32:
+    """Returns the number that is folded in for the name of a layer."""
+    return np.uint32(zlib.crc32(layer.encode()))
 
 
 def fold_numbers(key: Array, numbers: Sequence[Array | np.ndarray]) -> Array:
