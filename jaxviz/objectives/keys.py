@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 from jaxtyping import Array, UInt32
 
 from jaxviz.objectives.base import Objective
@@ -23,7 +24,7 @@ def fold_key(key: Array, objective: Objective) -> Array:
     return fold_numbers(key, numbers_of(objective))
 
 
-def numbers_of(objective: Objective) -> list[Array | np.ndarray]:
+def numbers_of(objective: Objective) -> list[ArrayLike]:
     """Returns the numbers by which the random draws of an objective are its own, the same for all layers in form.
 
     Args:
@@ -37,7 +38,7 @@ def checksum(layer: str) -> np.uint32:
     return np.uint32(zlib.crc32(layer.encode()))
 
 
-def fold_numbers(key: Array, numbers: Sequence[Array | np.ndarray]) -> Array:
+def fold_numbers(key: Array, numbers: Sequence[ArrayLike]) -> Array:
     """Folds the numbers of one objective into a key, as `fold_key` does."""
     for one in numbers:
         number = jnp.asarray(one)

@@ -255,6 +255,7 @@ class TestInChromium:
     def test_the_list_has_every_cell(self, window, sites):
         page = window(sites["alone"])
         page.click("text=All cells as a list")
+        page.wait_for_selector(".cells tbody tr")  # they are made once the list has opened
         assert page.locator(".cells tbody tr").count() == 144
         page.click("button:text-is('row 12, column 11')")
         page.wait_for_selector(".cell h2")
