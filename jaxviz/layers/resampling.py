@@ -21,7 +21,10 @@ __all__ = ["resample", "resize", "smoothing", "warp", "weigh"]
 def resample(
     image: Float[Array, "..."], positions: Sequence[Float[Array, " _"]], fill: Quantity | None
 ) -> Float[Array, "..."]:
-    """Looks at each axis's positions: one matrix product an axis, which costs less than to gather pixels.
+    """Looks at each axis's positions, one axis after the other.
+
+    On a CPU it weighs the two pixels about each place; elsewhere it multiplies by a matrix for each axis, which a TPU
+    does faster than to gather pixels. Both are sums of the same products.
 
     Args:
       image: ``[*spatial, channels]``.
@@ -31,10 +34,11 @@ def resample(
     Returns:
       The view, as long on each axis as its positions.
     """
-    pairs = list(zip(positions, image.shape[:-1], strict=True))
+    sizes = image.shape[:-1]
     if fill is None:
-        return weigh(image, [_interpolation(jnp.clip(at, 0, size - 1), size) for at, size in pairs])
-    return weigh(image - fill, [_interpolation(at, size) for at, size in pairs]) + fill
+        inside = [jnp.clip(at, 0, size - 1) for at, size in zip(positions, sizes, strict=True)]
+        return _along_axes(image, *inside)
+    return _along_axes(image - fill, *positions) + fill
 
 
 def resize(image: Float[Array, "..."], spatial: tuple[int, ...]) -> Float[Array, "..."]:
@@ -85,6 +89,29 @@ def warp(
     return seen(image - fill, matrix, shift) + fill
 
 
+def _along_axes(image: Array, *positions: Array) -> Array:
+    """Interpolates along each axis, as suits the device that the program is lowered for; zeros are outside."""
+    return by_platform(image, *positions, cpu=_by_pairs, default=_by_matrices)
+
+
+def _by_pairs(image: Array, *positions: Array) -> Array:
+    for axis, at in enumerate(positions):
+        along = [1] * image.ndim
+        along[axis] = -1
+        first, size = jnp.floor(at), image.shape[axis]
+        pairs = []
+        for place in (first, first + 1):
+            weight = jnp.where((place >= 0) & (place < size), _hat(at - place), 0)
+            pixels = jnp.take(image, jnp.clip(place, 0, size - 1).astype(int), axis, mode="clip")
+            pairs.append(weight.reshape(along) * pixels)
+        image = reduce(jnp.add, pairs)
+    return image
+
+
+def _by_matrices(image: Array, *positions: Array) -> Array:
+    return weigh(image, [_interpolation(at, size) for at, size in zip(positions, image.shape[:-1], strict=True)])
+
+
 def _seen(image: Array, matrix: Array, shift: Array, *, repeats: bool) -> Array:
     """Looks through an affine map, as suits the device that the program is lowered for.
 
@@ -105,10 +132,10 @@ def _seen(image: Array, matrix: Array, shift: Array, *, repeats: bool) -> Array:
 def _positions(shape: tuple[int, ...], matrix: Array, shift: Array) -> tuple[Array, Array]:
     """Returns the row and the column at which each pixel of the view looks, ``[height, width]``."""
     height, width, _ = shape
-    centre = jnp.array([(height - 1) / 2, (width - 1) / 2])
-    grid = jnp.stack(jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij"), -1) - centre[None, None]
-    looked = jnp.einsum("ij,hwj->hwi", matrix, grid, precision=jax.lax.Precision.HIGHEST) + (centre + shift)[None, None]
-    return looked[..., 0], looked[..., 1]
+    down, across = jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2
+    rows = matrix[0, 0] * down[:, None] + matrix[0, 1] * across[None, :] + ((height - 1) / 2 + shift[0])
+    columns = matrix[1, 0] * down[:, None] + matrix[1, 1] * across[None, :] + ((width - 1) / 2 + shift[1])
+    return rows, columns
 
 
 def _resizing(size: int, view: int) -> Float[np.ndarray, "view size"]:
