@@ -70,7 +70,7 @@ def _redirected(relu: Callable[[Array], Array], x: Array, active: Array) -> Arra
         (usual,) = pull_back(gradient)
         through = jnp.where((x <= 0) & (gradient > 0), 0, gradient)  # a descent would push these further down
         # A product sums all absolute values in one operation; XLA makes four of a reduction over a large array.
-        stopped = jax.lax.cond(active, lambda: jnp.vdot(usual, jnp.sign(usual)) == 0, lambda: jnp.zeros((), bool))
+        stopped = active & (jnp.vdot(usual, jnp.sign(usual)) == 0)
         return jnp.where(stopped, through, usual), np.zeros(np.shape(active), jax.dtypes.float0)
 
     applied.defvjp(forward, backward)
