@@ -74,7 +74,7 @@ def _own(value: object, deepest: int) -> Iterator[object]:
     elif dataclasses.is_dataclass(value) and not isinstance(value, type) and _is_of_library(type(value)):
         inside = [getattr(value, field.name) for field in dataclasses.fields(value)]
     else:
-        if callable(value) and not isinstance(value, type) and not _is_of_library(value):
+        if not isinstance(value, type) and not _is_of_library(value):
             yield value
         return
     for one in inside:
@@ -106,7 +106,8 @@ def _of(value: object, deepest: int) -> Hashable:
     if (wrapped := getattr(value, "__wrapped__", None)) is not None:  # as of a function that is jitted
         return "wrapped", _of(wrapped, deepest - 1)
     if (fields := getattr(value, "__dict__", None)) is not None:
-        return Same(type(value)), _of(dict(fields), deepest - 1)
+        methods = {name: one for name, one in vars(type(value)).items() if isinstance(one, types.FunctionType)}
+        return Same(type(value)), _of(dict(fields), deepest - 1), _of(methods, deepest - 1)
     return Same(value)
 
 

@@ -31,7 +31,7 @@ class View:
         self.factor = factor
 
     def __call__(self, key, image):
-        return self.factor * image
+        return FACTOR * self.factor * image
 
 
 def test_the_same_code_with_the_same_values_is_the_same():
@@ -47,7 +47,7 @@ def test_the_same_code_with_the_same_values_is_the_same():
 
 
 def test_a_variable_of_the_module_is_read(monkeypatch):
-    functions = [scaled, outer, functools.partial(scaled), jax.jit(scaled), closed(scaled)]
+    functions = [scaled, outer, functools.partial(scaled), jax.jit(scaled), closed(scaled), View(1)]
     before = [contents(one) for one in functions]
     assert all(before)
     monkeypatch.setitem(globals(), "FACTOR", 3.0)
