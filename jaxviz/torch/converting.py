@@ -23,7 +23,9 @@ _FIRST_ALONE = {"_native_batch_norm_legit_no_training", "native_dropout", "nativ
 _FIRST_ALONE |= {f"adaptive_max_pool{rank}d" for rank in (1, 2, 3)} | {"max_pool2d_with_indices"}
 # What they give depends on the shape of their input and not on its numbers.
 _OF_SHAPE = {"empty_like", "full_like", "new_empty", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like"}
-_RANDOM = {"bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randn", "randn_like", "randperm"}
+_RANDOM = {"_sample_dirichlet", "_standard_gamma", "bernoulli", "binomial", "cauchy", "exponential", "geometric"}
+_RANDOM |= {"log_normal", "multinomial", "normal", "poisson", "rand", "rand_like", "randint", "randint_like"}
+_RANDOM |= {"randn", "randn_like", "random", "randperm", "uniform"}
 _CHECKS = ("_assert", "sym_constrain")  # they give nothing
 
 
@@ -88,9 +90,10 @@ class _Walk:
                     raise JaxvizError(f"the graph holds {node.target!r}, a graph of its own, which is not supported")
         if self._unknown:
             listed = ", ".join(f"{name} (in {path or 'the network itself'})" for name, path in self._unknown.items())
-            raise JaxvizError(
-                f"these operations of PyTorch are not supported: {listed}; give a part of the network without them"
-            )
+            remedy = "give a part of the network without them"
+            if any(name.partition(".")[0] in _RANDOM for name in self._unknown):
+                remedy += ", or write fixed numbers in the place of random ones"
+            raise JaxvizError(f"these operations of PyTorch are not supported: {listed}; {remedy}")
 
     def _given(self, node: "torch.fx.Node") -> object:
         from torch.export.graph_signature import InputKind
@@ -130,6 +133,7 @@ class _Walk:
         base = name.partition(".")[0]
         if base in _RANDOM:
             self._unknown.setdefault(name, scopes.path_of(node))
+            self._values[node] = "unknown"
             return
         at_hand = base in _OF_SHAPE or not any(isinstance(self._values.get(each), str) for each in node.all_input_nodes)
         if not at_hand and any(self._is_unknown(each) for each in node.all_input_nodes):

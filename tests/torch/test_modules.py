@@ -296,6 +296,28 @@ def test_chance_is_refused(function, name):
         jaxviz.from_torch(Training(), (1, 4, 4))
 
 
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (lambda x: x + torch.randn(x.shape), "randn"),
+        (lambda x: torch.rand_like(x) * x, "rand_like"),
+        (lambda x: x[:, torch.randperm(3)], "randperm"),
+        (lambda x: x * torch.bernoulli(x), "bernoulli"),
+        (lambda x: x + torch.empty(4).normal_(), "normal"),
+        (F.gumbel_softmax, "exponential"),
+    ],
+)
+def test_random_numbers_are_refused(function, name):
+    class Noisy(torch.nn.Module):
+        def forward(self, x):
+            return function(x).relu()
+
+    message = rf"not supported: {name}[.\w]* \(in the network itself\); .* write fixed numbers in the place"
+    with pytest.raises(jaxviz.JaxvizError, match=message) as refusal:
+        jaxviz.from_torch(Noisy(), (3, 4, 4))
+    assert "\n" not in str(refusal.value)
+
+
 def test_weights_that_are_computed_of_others():
     torch.manual_seed(0)
     parametrizations = torch.nn.utils.parametrizations
