@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 
 import jaxviz
 
@@ -29,6 +30,11 @@ FUNCTIONS = {
     "detach_": detached_in_place,
     "detach and a view": detached_after_a_view_was_changed,
     "straight through": straight_through,
+    "max_pool1d dilated": lambda x: F.max_pool1d(x.flatten(2), 3, stride=2, dilation=3),
+    "max_pool2d dilated": lambda x: F.max_pool2d(x, 3, stride=1, dilation=2),
+    "max_pool2d dilated, beyond": lambda x: F.max_pool2d(x, (2, 3), 2, padding=1, dilation=(3, 2), ceil_mode=True),
+    "max_pool2d dilated, of a large window": lambda x: F.max_pool2d(x, (4, 3), 1, padding=(2, 1), dilation=(2, 1)),
+    "max_pool3d dilated": lambda x: F.max_pool3d(x.unflatten(3, (3, 2)), 2, stride=1, dilation=(3, 2, 1)),
 }
 
 
