@@ -91,9 +91,9 @@ def _over_windows(
         return reduce(_views(image, size, strides, dilation))
     # Along one axis at a time, the last one first, which is far fewer views and leaves the first of equals the first.
     for axis in reversed(range(len(size))):
-        alone = [[1] * len(size), [1] * len(size)]
-        alone[0][axis], alone[1][axis] = size[axis], strides[axis]
-        image = reduce(_views(image, *alone, dilation))
+        extents, steps = [1] * len(size), [1] * len(size)
+        extents[axis], steps[axis] = size[axis], strides[axis]
+        image = reduce(_views(image, extents, steps, dilation))
     return image
 
 
