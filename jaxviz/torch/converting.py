@@ -7,7 +7,7 @@ from jaxviz.torch import scopes
 from jaxviz.torch.arguments import changes_its_input, frozen, gives_a_view, name_of, positional
 from jaxviz.torch.constants import Constants
 from jaxviz.torch.conversion import Conversion
-from jaxviz.torch.exporting import functional
+from jaxviz.torch.exporting import functional, names_of_outputs
 from jaxviz.torch.nodes import IMAGE, VARIABLE, Node, Slot
 from jaxviz.torch.operations import OPERATIONS, find
 from jaxviz.torch.operations.computation import Call, Known
@@ -233,10 +233,13 @@ class _Walk:
         from torch.export.graph_signature import OutputKind
 
         returned = cast("tuple[torch.fx.Node, ...]", node.args[0])
-        for spec, value in zip(self._program.graph_signature.output_specs, returned, strict=True):
-            name = self._values.get(value) if spec.kind == OutputKind.USER_OUTPUT else None
+        specs = zip(self._program.graph_signature.output_specs, returned, strict=True)
+        values = [self._values.get(value) for spec, value in specs if spec.kind == OutputKind.USER_OUTPUT]
+        for key, name in zip(names_of_outputs(self._program), values, strict=True):
             if isinstance(name, str) and name in self._conversion.known and self._conversion.known[name].of_image:
                 self._conversion.outputs.append(name)
+                if key:
+                    self._conversion.entries[key] = name
 
 
 def _with_known(argument: object, known: tuple[Known, ...]):
