@@ -7,7 +7,7 @@ from jaxviz.torch import scopes
 from jaxviz.torch.arguments import changes_its_input, frozen, gives_a_view, name_of, positional
 from jaxviz.torch.constants import Constants
 from jaxviz.torch.conversion import Conversion
-from jaxviz.torch.exporting import functional
+from jaxviz.torch.exporting import functional, names_of_outputs
 from jaxviz.torch.nodes import IMAGE, VARIABLE, Node, Slot
 from jaxviz.torch.operations import OPERATIONS, find
 from jaxviz.torch.operations.computation import Call, Known
@@ -23,7 +23,9 @@ _FIRST_ALONE = {"_native_batch_norm_legit_no_training", "native_dropout", "nativ
 _FIRST_ALONE |= {f"adaptive_max_pool{rank}d" for rank in (1, 2, 3)} | {"max_pool2d_with_indices"}
 # What they give depends on the shape of their input and not on its numbers.
 _OF_SHAPE = {"empty_like", "full_like", "new_empty", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like"}
-_RANDOM = {"bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randn", "randn_like", "randperm"}
+_RANDOM = {"_sample_dirichlet", "_standard_gamma", "bernoulli", "binomial", "cauchy", "exponential", "geometric"}
+_RANDOM |= {"log_normal", "multinomial", "normal", "poisson", "rand", "rand_like", "randint", "randint_like"}
+_RANDOM |= {"randn", "randn_like", "random", "randperm", "uniform"}
 _CHECKS = ("_assert", "sym_constrain")  # they give nothing
 
 
@@ -88,9 +90,10 @@ class _Walk:
                     raise JaxvizError(f"the graph holds {node.target!r}, a graph of its own, which is not supported")
         if self._unknown:
             listed = ", ".join(f"{name} (in {path or 'the network itself'})" for name, path in self._unknown.items())
-            raise JaxvizError(
-                f"these operations of PyTorch are not supported: {listed}; give a part of the network without them"
-            )
+            remedy = "give a part of the network without them"
+            if any(name.partition(".")[0] in _RANDOM for name in self._unknown):
+                remedy += ", or write fixed numbers in the place of random ones"
+            raise JaxvizError(f"these operations of PyTorch are not supported: {listed}; {remedy}")
 
     def _given(self, node: "torch.fx.Node") -> object:
         from torch.export.graph_signature import InputKind
@@ -130,6 +133,7 @@ class _Walk:
         base = name.partition(".")[0]
         if base in _RANDOM:
             self._unknown.setdefault(name, scopes.path_of(node))
+            self._values[node] = "unknown"
             return
         at_hand = base in _OF_SHAPE or not any(isinstance(self._values.get(each), str) for each in node.all_input_nodes)
         if not at_hand and any(self._is_unknown(each) for each in node.all_input_nodes):
@@ -229,10 +233,13 @@ class _Walk:
         from torch.export.graph_signature import OutputKind
 
         returned = cast("tuple[torch.fx.Node, ...]", node.args[0])
-        for spec, value in zip(self._program.graph_signature.output_specs, returned, strict=True):
-            name = self._values.get(value) if spec.kind == OutputKind.USER_OUTPUT else None
+        specs = zip(self._program.graph_signature.output_specs, returned, strict=True)
+        values = [self._values.get(value) for spec, value in specs if spec.kind == OutputKind.USER_OUTPUT]
+        for key, name in zip(names_of_outputs(self._program), values, strict=True):
             if isinstance(name, str) and name in self._conversion.known and self._conversion.known[name].of_image:
                 self._conversion.outputs.append(name)
+                if key:
+                    self._conversion.entries[key] = name
 
 
 def _with_known(argument: object, known: tuple[Known, ...]):

@@ -12,7 +12,7 @@ from jaxviz.values.errors import JaxvizError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["export", "functional"]
+__all__ = ["export", "functional", "names_of_outputs"]
 
 
 def export(module: "torch.nn.Module", input_shape: Sequence[int]) -> "torch.export.ExportedProgram":
@@ -40,6 +40,32 @@ def functional(program: "torch.export.ExportedProgram") -> "torch.export.Exporte
     """Returns the same program without operations that change a tensor in its place."""
     with _quiet():
         return program.run_decompositions({})
+
+
+def names_of_outputs(program: "torch.export.ExportedProgram") -> list[str]:
+    """Returns how a program names each value that it returns: ``logits`` or ``heads/0`` in a dictionary.
+
+    A value without a name, such as the one that is returned alone or one of a tuple, has an empty one.
+    """
+    from torch.utils import _pytree as pytree
+
+    structure = program.call_spec.out_spec
+    if structure is None:
+        return []
+    try:
+        leaves, _ = pytree.tree_flatten_with_path(pytree.tree_unflatten(range(structure.num_leaves), structure))
+    except ValueError:  # a class that does not tell the names of its fields
+        return [""] * structure.num_leaves
+    return [_name(path) for path, _ in leaves]
+
+
+def _name(path: Sequence[object]) -> str:
+    from torch.utils._pytree import GetAttrKey, MappingKey, SequenceKey
+
+    if not any(isinstance(part, GetAttrKey | MappingKey) for part in path):
+        return ""
+    kinds = {GetAttrKey: "name", MappingKey: "key", SequenceKey: "idx"}
+    return "/".join(str(getattr(part, kinds[type(part)])) for part in path)
 
 
 @contextlib.contextmanager

@@ -54,7 +54,8 @@ def from_torch(
       preprocessing: the range of the images, and what stands between them and the network; see
         `jaxviz.Preprocessing`. When left out, what the module says of itself (timm's networks do), or else 0 to 1
         is assumed; torchvision's networks take ``"torch"``.
-      output: the last layer; what the network returns when None, the first where it returns several.
+      output: the last layer; what the network returns when None. Where it returns several tensors, that is the entry
+        "logits" of a dictionary or else the first, and the model shows which.
       logits: what the last layer is the softmax or sigmoid of; found when None and there is one.
 
     Warns:

@@ -221,6 +221,60 @@ def test_an_ascent_is_that_of_the_same_network_in_linen():
         np.testing.assert_allclose(mine.images.transpose(0, 2, 3, 1), linen.images, atol=1e-4)
 
 
+class Heads(torch.nn.Module):
+    """Returns several tensors."""
+
+    def __init__(self, returned):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 1)
+        self.returned = returned
+
+    def forward(self, x):
+        return self.returned(self.conv(x).mean((2, 3)), x)
+
+
+@pytest.mark.parametrize(
+    ("returned", "names", "output"),
+    [
+        (lambda y, x: {"aux": y * 2, "logits": y + 1}, ["output/aux", "output/logits"], "output/logits"),
+        (lambda y, x: {"out": y * 2, "aux": y + 1}, ["output/out", "output/aux"], "output/out"),
+        (lambda y, x: {"image": x, "logits": y + 1}, ["output/logits"], "output/logits"),
+        (lambda y, x: {"image": x, "mean": y + 1}, ["output/mean"], "output/mean"),
+        (
+            lambda y, x: {"heads": [y * 2, None, y + 1], 3: y},
+            ["output/3", "output/heads/0", "output/heads/2"],
+            "output/heads/0",
+        ),
+        (
+            lambda y, x: {"probabilities": (y + 1).softmax(1), "logits": y + 1},
+            ["softmax", "output/logits"],
+            "output/logits",
+        ),
+        (lambda y, x: (y * 2, y + 1), ["output/0", "output/1"], "output/0"),
+        (lambda y, x: y * 2, ["output"], "output"),
+    ],
+)
+def test_what_a_network_returns_has_the_names_of_its_keys(returned, names, output):
+    model = jaxviz.from_torch(Heads(returned), (3, 4, 4))
+    assert [layer.name for layer in model.layers if layer.name != "conv"] == names
+    assert (model.output, model.logits) == (output, output)
+    assert repr(model).endswith(f"-> {output})")
+
+
+def test_an_entry_that_a_submodule_gives_keeps_the_name_of_the_submodule():
+    class Classifier(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = torch.nn.Linear(4, 2)
+
+        def forward(self, x):
+            return {"aux": x.mean(1, keepdim=True), "logits": self.fc(x)}
+
+    model = jaxviz.from_torch(Classifier(), (4,))
+    assert [layer.name for layer in model.layers] == ["output/aux", "fc"]
+    assert model.output == "fc"
+
+
 def test_relus_are_redirected():
     module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.ReLU6(), torch.nn.Hardtanh(0, 1))
     with torch.no_grad():
@@ -294,6 +348,28 @@ def test_chance_is_refused(function, name):
 
     with pytest.raises(jaxviz.JaxvizError, match=rf"not supported: {name}[.\w]* of training \(in the network itself\)"):
         jaxviz.from_torch(Training(), (1, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (lambda x: x + torch.randn(x.shape), "randn"),
+        (lambda x: torch.rand_like(x) * x, "rand_like"),
+        (lambda x: x[:, torch.randperm(3)], "randperm"),
+        (lambda x: x * torch.bernoulli(x), "bernoulli"),
+        (lambda x: x + torch.empty(4).normal_(), "normal"),
+        (F.gumbel_softmax, "exponential"),
+    ],
+)
+def test_random_numbers_are_refused(function, name):
+    class Noisy(torch.nn.Module):
+        def forward(self, x):
+            return function(x).relu()
+
+    message = rf"not supported: {name}[.\w]* \(in the network itself\); .* write fixed numbers in the place"
+    with pytest.raises(jaxviz.JaxvizError, match=message) as refusal:
+        jaxviz.from_torch(Noisy(), (3, 4, 4))
+    assert "\n" not in str(refusal.value)
 
 
 def test_weights_that_are_computed_of_others():
