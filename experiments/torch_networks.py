@@ -28,9 +28,10 @@ from experiments.materials.torch_architectures import build, names, randomize
 
 TABLE = Path(__file__).parent.parent / "docs" / "torch-networks.md"
 SIDE = 96  # pixels
-HEAD = """# PyTorch networks
+TITLE = "## Comparison with PyTorch"
+HEAD = """
 
-This page compares classification architectures of torchvision and timm in jaxviz with PyTorch. The table names every
+This section compares classification architectures of torchvision and timm in jaxviz with PyTorch. The table names every
 architecture that was compared.
 
 PyTorch {torch}, torchvision {torchvision} and timm {timm} built each architecture with random weights.
@@ -177,7 +178,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="*", help="these architectures; default: all")
     parser.add_argument("--side", type=int, default=SIDE, help="side of the image, in pixels")
     parser.add_argument("--results", type=Path, help="a file of results, which is appended to; those in it are kept")
-    parser.add_argument("--write", action="store_true", help="write docs/torch-networks.md of the results")
+    parser.add_argument(
+        "--write", action="store_true", help="write the comparison in docs/torch-networks.md of the results"
+    )
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     results: dict[str, dict] = {}
@@ -205,7 +208,10 @@ def main(arguments: list[str] | None = None) -> None:
             side=options.side,
             summary=summary([*results.values()]),
         )
-        TABLE.write_text(head + "\n".join(row(results[name]) for name in names() if name in results) + "\n")
+        before = TABLE.read_text().partition(TITLE)[0]  # is written by hand
+        TABLE.write_text(
+            before + TITLE + head + "\n".join(row(results[name]) for name in names() if name in results) + "\n"
+        )
 
 
 if __name__ == "__main__":

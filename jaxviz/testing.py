@@ -10,12 +10,12 @@ from jaxtyping import Array, Float
 
 from jaxviz.keras.default import default_model
 from jaxviz.networks.activations import Activations
-from jaxviz.networks.asking import briefly
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.objectives.bounds import beyond
 from jaxviz.objectives.expressions import objective_of
-from jaxviz.values.errors import JaxvizError, ObjectiveError
+from jaxviz.values.errors import JaxvizError, OwnFunctionError
+from jaxviz.values.own_functions import briefly
 
 __all__ = ["Conformance", "check_objective"]
 
@@ -194,7 +194,7 @@ def _resolved(objective: Objective | Callable | str, model: Model) -> Objective:
     objective = objective_of(objective)
     try:
         resolved = objective.resolve(model)
-    except ObjectiveError:
+    except OwnFunctionError:
         raise
     except JaxvizError as error:
         raise JaxvizError(f"objective {_name(objective)} does not resolve: {error}") from error

@@ -209,6 +209,6 @@ def test_the_animation_on_the_page_is_as_long_as_it_says():
 def test_the_page_on_the_vocabulary_names_all_there_is(room):
     text = (ROOT / "docs" / "vocabulary.md").read_text()
     helpers = {"Objective", "Indices", "fold_key", "Transform", "Penalty", "Parameterization", "check_start", "several"}
-    helpers |= {"Field", "Squash", "Sigmoid", "Clip", "Colours", "Separate", "magnitude_of", "Chain"}
+    helpers |= {"Field", "Free", "Squash", "Sigmoid", "Clip", "Colours", "Separate", "magnitude_of", "Chain"}
     for name in set(getattr(jaxviz, room).__all__) - helpers:
         assert f"`{name}" in text or f", {name}" in text, name

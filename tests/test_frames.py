@@ -1,6 +1,7 @@
 """The frames of an ascent: each frame equals the last image of a run that ends at its step."""
 
 import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -71,7 +72,9 @@ def test_what_rests_stays_as_it_is_channels_first_from_a_given_start():
     np.testing.assert_array_equal(result.frames[:, -1], result.images)
 
 
-@pytest.mark.parametrize("frames", [1, 0, -2, 9])
+@pytest.mark.parametrize("frames", [1, 0, -2, 9, [0, 2], 2.5])
 def test_refusals(frames):
-    with pytest.raises(JaxvizError, match=f"frames of {frames}: give 2 or more, and at most 8 for 7 steps"):
-        run(ONE, PLAIN, frames=frames)
+    unchecked = inspect.unwrap(jaxviz.visualize)  # without checks of types, as outside the tests
+    with pytest.raises(JaxvizError) as refusal:
+        unchecked(network(), ONE, PLAIN, frames=frames)
+    assert str(refusal.value) == f"frames of {frames}: give a whole number, 2 or more, and at most 8 for 7 steps"

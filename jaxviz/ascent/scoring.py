@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, PyTree
 
+from jaxviz.ascent.parts import penalized
 from jaxviz.ascent.relus import redirect_relus
 from jaxviz.ascent.views import channels_last, in_layout, plain_view, view
 from jaxviz.networks.exits import leaving_at
@@ -15,6 +16,7 @@ from jaxviz.objectives import Objective
 from jaxviz.objectives.choices import Choice
 from jaxviz.recipes import Recipe
 from jaxviz.recipes.schedules import at_step
+from jaxviz.values.own_functions import name_of
 
 __all__ = ["penalty", "score", "seen_score"]
 
@@ -84,6 +86,7 @@ def penalty(image: Array, step: Array, group: int, recipe: Recipe) -> Array:
     """Sums the penalties of an image; of a group of images, their mean."""
 
     def of_one(image: Array) -> Array:
-        return jnp.sum(jnp.stack([at_step(one, step, recipe.steps)(image) for one in recipe.penalties]))
+        every = [penalized(at_step(one, step, recipe.steps), name_of(one), image) for one in recipe.penalties]
+        return jnp.sum(jnp.stack(every))
 
     return of_one(image) if group == 1 else jnp.mean(jax.vmap(of_one)(image))

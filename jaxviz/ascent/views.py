@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxviz.ascent.parts import transformed
 from jaxviz.networks.layer import Canvas
 from jaxviz.recipes import Recipe
 from jaxviz.recipes.schedules import at_step
+from jaxviz.values.own_functions import name_of
 
 __all__ = ["channels_last", "counted", "fitted", "in_layout", "plain_view", "view"]
 
@@ -26,12 +28,16 @@ def view(
       image: channels last.
       step: steps made before, for what changes over them.
       canvas: the image that the network takes, channels last.
+
+    Raises:
+      JaxvizError: a transform fails, or gives other axes or channels than those of the image.
     """
     if not recipe.transforms:
         return plain_view(image, canvas)
     seen = counted(recipe, image, canvas)
     for number, transform in enumerate(recipe.transforms):
-        seen = at_step(transform, step, recipe.steps)(jax.random.fold_in(key, number), seen)
+        now = at_step(transform, step, recipe.steps)
+        seen = transformed(now, name_of(transform), jax.random.fold_in(key, number), seen, canvas)
     if recipe.units == "range":
         seen = _scaled(seen, canvas, canvas.low, canvas.high - canvas.low)
     return plain_view(seen, canvas)

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, PyTree
 
+from jaxviz.ascent.parts import inverted, projected, rendered, started
 from jaxviz.ascent.scoring import penalty, score, seen_score
 from jaxviz.ascent.states import Ascent, Climb, Rested
 from jaxviz.ascent.views import channels_last, counted, in_layout, plain_view
@@ -19,6 +20,7 @@ from jaxviz.networks.precision import in_full
 from jaxviz.objectives import Objective, fold_key
 from jaxviz.parameterizations import Parameterization, several
 from jaxviz.recipes import Recipe
+from jaxviz.values.own_functions import name_of
 
 __all__ = ["Way", "turns"]
 
@@ -78,10 +80,10 @@ class Way:
 
     def begin(self, start: Array | None) -> tuple[Climb, Array]:
         if start is None:
-            first = self.parameterization.init(fold_key(self.key, self.objective), self.canvas)
+            first = started(self.parameterization, self._name, fold_key(self.key, self.objective), self.canvas)
         else:
             last = jnp.moveaxis(start, self.model.canvas.channel_axis, -1)
-            first = self.parameterization.invert(last, self.canvas)
+            first = inverted(self.parameterization, self._name, last, self.canvas)
         state, image = self.optimizer.init(first), self.pictured(first)
         if self.frames is not None:
             state = (state, jnp.zeros((self.frames, *image.shape), image.dtype))
@@ -130,7 +132,7 @@ class Way:
         if turns(self.recipe) > self.recipe.steps and exact is self.model:
             final = climb.scores[made - 1]
         else:
-            seen = self.parameterization.render(climb.parameters, self.canvas)
+            seen = self.rendered(climb.parameters)
             final = score(exact, self.objective, seen, self.draws, lambda key, one: plain_view(one, self.canvas))
         ascent = Ascent(image=image, start=start, scores=scores, final_score=final, steps=steps)
         return ascent if self.frames is None else ascent._replace(frames=self.developed(climb.state[1], ascent))
@@ -139,19 +141,23 @@ class Way:
         (value, reached), gradient = jax.value_and_grad(self.loss, has_aux=True)(parameters, step)
         line = {"value": value, "grad": gradient, "value_fn": lambda tried: self.loss(tried, step)[0]}
         updates, state = self.optimizer.update(gradient, state, parameters, **line)
-        return self.parameterization.project(optax.apply_updates(parameters, updates), self.canvas), state, reached
+        moved = optax.apply_updates(parameters, updates)
+        return projected(self.parameterization, self._name, moved, self.canvas), state, reached
 
     def loss(self, parameters: PyTree, step: Array) -> tuple[Array, Array]:
         recipe, objective = self.recipe, self.objective
         target = objective.before_activation(self.model) if recipe.target == "preactivation" else objective
-        image = self.parameterization.render(parameters, self.canvas)
+        image = self.rendered(parameters)
         reached = seen_score(self.model, target, image, jax.random.fold_in(self.draws, step), step, recipe)
         held = counted(recipe, image, self.canvas)
         subtracted = penalty(held, step, objective.group, recipe) if recipe.penalties else 0.0
         return subtracted - reached, reached  # the one place where the sign turns: optax descends, and scores go up
 
+    def rendered(self, parameters: PyTree) -> Array:
+        return rendered(self.parameterization, self._name, parameters, self.canvas, self.objective.group)
+
     def pictured(self, parameters: PyTree) -> Array:
-        image = self.parameterization.render(parameters, self.canvas)
+        image = self.rendered(parameters)
         lift = jax.vmap if self.objective.group > 1 else lambda function: function
         return lift(lambda image: in_layout(image, self.model.canvas))(image)
 
@@ -172,6 +178,10 @@ class Way:
         film = film.at[0].set(ascent.start)
         times = jnp.asarray(self.times)
         return jax.vmap(lambda time, frame: jnp.where(time < ascent.steps, frame, ascent.image))(times, film)
+
+    @property
+    def _name(self) -> str:
+        return name_of(self.recipe.parameterization)
 
 
 Turn = Callable[[PyTree, PyTree, Array], tuple[PyTree, PyTree, Array]]

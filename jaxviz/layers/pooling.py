@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxviz.layers.convolution import Padding
-from jaxviz.layers.lowerings import window
+from jaxviz.layers.lowerings import output_sides, window
 
 __all__ = ["average_pool", "max_pool"]
 
@@ -22,6 +22,7 @@ def max_pool(
     *,
     strides: tuple[int, ...],
     padding: Padding = (),
+    dilation: tuple[int, ...] = (),
 ) -> Float[Array, "*out_sides channels"]:
     """Takes the largest value of each window; its gradient goes to the first of equal ones, as in Keras.
 
@@ -33,8 +34,9 @@ def max_pool(
       size: the window's length along each spatial axis, in pixels.
       strides: steps of the window, in pixels.
       padding: pixels of minus infinity before and after each side; none when left out.
+      dilation: steps between the pixels of a window; 1 when left out.
     """
-    return _over_windows(_first_maximum, _padded(image, padding, -jnp.inf), size, strides)
+    return _over_windows(_first_maximum, _padded(image, padding, -jnp.inf), size, strides, dilation)
 
 
 def average_pool(
@@ -77,20 +79,28 @@ def _padded(image: Array, padding: Padding, fill: float) -> Array:
 
 
 def _over_windows(
-    reduce: Callable[[list[Array]], Array], image: Array, size: Sequence[int], strides: Sequence[int]
+    reduce: Callable[[list[Array]], Array],
+    image: Array,
+    size: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int] = (),
 ) -> Array:
     """Reduces what stands at each place of the window, in reading order."""
+    dilation = dilation or (1,) * len(size)
     if math.prod(size) <= _FEW:
-        return reduce(_views(image, size, strides))
+        return reduce(_views(image, size, strides, dilation))
     # Along one axis at a time, the last one first, which is far fewer views and leaves the first of equals the first.
     for axis in reversed(range(len(size))):
-        alone = [[1] * len(size), [1] * len(size)]
-        alone[0][axis], alone[1][axis] = size[axis], strides[axis]
-        image = reduce(_views(image, *alone))
+        extents, steps = [1] * len(size), [1] * len(size)
+        extents[axis], steps[axis] = size[axis], strides[axis]
+        image = reduce(_views(image, extents, steps, dilation))
     return image
 
 
-def _views(image: Array, size: Sequence[int], strides: Sequence[int]) -> list[Array]:
+def _views(image: Array, size: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> list[Array]:
     """Returns, for each place of the window in reading order, the pixels that stand there."""
-    sides = [(side - extent) // step + 1 for side, extent, step in zip(image.shape[:-1], size, strides, strict=True)]
-    return [window(image, start, sides, strides) for start in itertools.product(*map(range, size))]
+    sides = output_sides(image, size, strides, dilation)
+    starts = itertools.product(
+        *(range(0, extent * spread, spread) for extent, spread in zip(size, dilation, strict=True))
+    )
+    return [window(image, start, sides, strides) for start in starts]

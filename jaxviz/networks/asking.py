@@ -1,12 +1,6 @@
-"""Asking: a question about activations -> its answer; what it asks for is checked, and why it fails is explained."""
+"""Asked: the activations of an image that a question is asked of; its indices are checked."""
 
-import contextlib
-import linecache
-import sysconfig
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from types import TracebackType
-from typing import TypeVar
+from collections.abc import Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -14,37 +8,9 @@ from jaxtyping import Array
 
 from jaxviz.networks.activations import Activations
 from jaxviz.networks.layer import Layer
-from jaxviz.values.errors import JaxvizError, ObjectiveError, OutOfRangeError, UnknownNameError
+from jaxviz.values.errors import OutOfRangeError
 
-__all__ = ["Asked", "briefly", "explained"]
-
-Answer = TypeVar("Answer")
-
-_OURS = str(Path(__file__).parents[1])
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")})
-
-# What JAX raises where Python asks for a value that is not there while a function is traced, and what to write instead.
-_REMEDIES = (
-    (
-        jax.errors.TracerBoolConversionError,
-        "Python's if, while, and, or, not cannot decide by activations, which have no values yet while the function is "
-        "traced; write jnp.where(condition, this, that) or jax.lax.cond",
-    ),
-    (
-        jax.errors.TracerArrayConversionError,
-        "NumPy cannot compute with activations, which have no values yet while the function is traced; use jax.numpy",
-    ),
-    (
-        jax.errors.NonConcreteBooleanIndexError,
-        "a mask cannot choose among activations, since how many it chooses is not known while the function is traced; "
-        "write jnp.where(mask, values, 0)",
-    ),
-    (
-        (jax.errors.TracerIntegerConversionError, jax.errors.ConcretizationTypeError),
-        "float(), int(), range() and item() need a value, and activations have none yet while the function is traced; "
-        "leave it an array of jnp",
-    ),
-)
+__all__ = ["Asked"]
 
 
 class Asked(Mapping[str, Array]):
@@ -82,32 +48,6 @@ class Asked(Mapping[str, Array]):
         return self._activations.channel(layer, np.asarray(index) if isinstance(index, int | np.integer) else index)
 
 
-def explained(question: Callable[[Activations], Answer], activations: Activations) -> Answer:
-    """Answers a question; where a function of the user's fails at that, says at which line, and what to write instead.
-
-    Raises:
-      ObjectiveError: it fails; the cause is what it raised, with the user's lines only.
-    """
-    try:
-        return question(activations)
-    except JaxvizError:
-        raise
-    except Exception as error:  # whatever a user's function raises
-        lines = _of_the_user(error.__traceback__)
-        if not lines:
-            raise
-        raise ObjectiveError(f"{_place(lines[-1])}: {_reason(error)}") from _trimmed(error, lines)
-
-
-@contextlib.contextmanager
-def briefly() -> Iterator[None]:
-    """Lets an error about the user's function out of the block without the lines of the libraries between."""
-    try:
-        yield
-    except (ObjectiveError, OutOfRangeError, UnknownNameError) as error:
-        raise type(error)(str(error)) from error.__cause__
-
-
 def _known(index: Array | np.ndarray | np.integer | int) -> int | None:
     """Returns an index; None where it is traced, or not one whole number."""
     try:
@@ -115,38 +55,3 @@ def _known(index: Array | np.ndarray | np.integer | int) -> int | None:
     except jax.errors.TracerArrayConversionError:
         return None
     return int(value) if value.ndim == 0 and value.dtype.kind in "iu" else None
-
-
-def _of_the_user(traceback: TracebackType | None) -> list[TracebackType]:
-    """Returns the entries of a traceback that are no library's."""
-    found = []
-    while traceback is not None:
-        if not traceback.tb_frame.f_code.co_filename.startswith((_OURS, *_LIBRARIES, "<@", "<frozen")):
-            found.append(traceback)
-        traceback = traceback.tb_next
-    return found
-
-
-def _place(line: TracebackType) -> str:
-    code = line.tb_frame.f_code
-    text = linecache.getline(code.co_filename, line.tb_lineno).strip()
-    file = Path(code.co_filename).name
-    where = "its cell" if "ipykernel" in code.co_filename else file
-    return f"the objective fails in {code.co_name}, line {line.tb_lineno} of {where}" + (f", `{text}`" if text else "")
-
-
-def _reason(error: Exception) -> str:
-    for kinds, remedy in _REMEDIES:
-        if isinstance(error, kinds):
-            return remedy
-    first = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
-
-
-def _trimmed(error: Exception, lines: Sequence[TracebackType]) -> Exception:
-    """Returns an error without the lines of libraries in its traceback."""
-    traceback = None
-    for line in reversed(lines):
-        traceback = TracebackType(traceback, line.tb_frame, line.tb_lasti, line.tb_lineno)
-    error.__cause__, error.__suppress_context__ = None, True
-    return error.with_traceback(traceback)

@@ -8,7 +8,7 @@ import flax
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from flax import errors
+from flax import errors, nnx
 from jaxtyping import Array, PyTree
 
 from jaxviz.layers.convolution import conv_general_dilated
@@ -67,6 +67,7 @@ class _LinenNetwork:
         learned: set[captures.ModulePath] = set()
         layers: dict[captures.ModulePath, nn.Module] = {}  # those of which one channel can be computed alone
         keywords: dict = dict(self.keywords)
+        variables = nn.unbox(variables)  # a model may have been given others since it was made
 
         def note(next_function, args, kwargs, context):
             layer = context.module
@@ -144,6 +145,8 @@ def from_linen(
       >>> model.logits
       'layers_3'
     """
+    if isinstance(module, nnx.Module):
+        raise JaxvizError(f"{type(module).__name__} is an NNX module, which from_nnx takes, without variables")
     network = _LinenNetwork(module=module, method=method, keywords=tuple(sorted(keywords.items())))
     try:
         hash(network)

@@ -13,11 +13,12 @@ from jaxtyping import Array, Float, PyTree
 
 from jaxviz.networks import class_names
 from jaxviz.networks.activations import Activations, Module
-from jaxviz.networks.asking import Asked, explained
+from jaxviz.networks.asking import Asked
 from jaxviz.networks.layer import Canvas, Layer, unknown_layer
 from jaxviz.networks.preprocessing import Preprocessing, find
 from jaxviz.values.displays import Displayed
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.own_functions import explained
 from jaxviz.values.texts import NO_TEXTS, Texts
 
 __all__ = ["BatchActivations", "Model"]
@@ -74,7 +75,9 @@ class Model(Displayed):
             return self.module.apply(
                 self.variables,
                 self._preprocessed(image),
-                lambda activations: explained(question, Asked(activations, self.layers)),
+                lambda activations: explained(
+                    "the objective", "activations", question, Asked(activations, self.layers)
+                ),
             )
 
     def _preprocessed(self, image: Array) -> Array:
@@ -210,7 +213,17 @@ class Model(Displayed):
         return self.replace(classes=Texts(found))
 
     def replace(self, **changes) -> "Model":
-        """Returns a copy with other values, such as ``variables`` of equal shapes, which need no new compilation."""
+        """Returns a copy with other values, such as ``variables`` of equal shapes, which need no new compilation.
+
+        Raises:
+          JaxvizError: variables are missing or have other shapes, and the module is to be the same.
+        """
+        if "variables" in changes and "module" not in changes:
+            given = _shapes(changes["variables"])
+            for path, shape in _shapes(self.variables).items():
+                if given.get(path) != shape:
+                    found = f"have {given[path]} at {path!r}" if path in given else f"lack {path!r}"
+                    raise JaxvizError(f"the variables {found}; this model needs an array of shape {shape} there")
         return dataclasses.replace(self, **changes)
 
 
@@ -243,6 +256,15 @@ class BatchActivations(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._model.layers)
+
+
+def _shapes(variables: PyTree) -> dict[str, tuple[int, ...]]:
+    """Returns the shape of each variable by its path; what Flax puts around an array is no part of the path."""
+    shapes = {}
+    for keys, leaf in jax.tree_util.tree_leaves_with_path(variables):
+        names = tuple(key for key in keys if not isinstance(key, jax.tree_util.GetAttrKey))
+        shapes[jax.tree_util.keystr(names, simple=True, separator="/")] = np.shape(leaf)
+    return shapes
 
 
 @partial(jax.jit, static_argnames="names")

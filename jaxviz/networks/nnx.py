@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+import flax.linen as nn
 from flax import nnx
 from jax import lax
 from jaxtyping import Array, PyTree
@@ -93,12 +94,15 @@ def from_nnx(
       JaxvizError: the module does not run on such an image; the message names a remedy.
 
     Example:
-      >>> from flax import nnx
+      >>> import flax.linen as nn
+    from flax import nnx
       >>> rngs = nnx.Rngs(0)
       >>> module = nnx.Sequential(nnx.Conv(1, 4, (3, 3), rngs=rngs), nnx.relu, nnx.Conv(4, 2, (3, 3), rngs=rngs))
       >>> [(layer.name, layer.description) for layer in from_nnx(module, (8, 8, 1)).layers]
       [('layers/0', 'Conv (before relu)'), ('layers/2', 'Conv')]
     """
+    if isinstance(module, nn.Module):
+        raise JaxvizError(f"{type(module).__name__} is a Linen module, which from_linen takes, with its variables")
     copy = nnx.clone(module)
     copy.eval()
     graph, variables = nnx.split(copy)

@@ -121,9 +121,11 @@ def model_of(
     Raises:
       JaxvizError: a name or a number among these is not possible, or the network does not run or has no activations.
     """
-    shape = tuple(input_shape)
+    shape = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
     if not shape or not all(isinstance(side, int) and side > 0 for side in shape):
         raise JaxvizError(f"input_shape {input_shape!r}: give the shape of one image, such as (28, 28, 1)")
+    if len(shape) == 4 and shape[0] == 1 and channel_axis == -1:
+        raise JaxvizError(f"input_shape {shape}: leave out the batch axis: {shape[1:]}")
     if channel_axis not in (-1, 0):
         raise JaxvizError(f"channel_axis {channel_axis}: give -1 where the image's channels are last, 0 where first")
     shapes: dict[str, tuple[int, ...]] = {}

@@ -15,6 +15,7 @@ from jaxviz.objectives.base import Objective
 from jaxviz.objectives.labels import numbered
 from jaxviz.values.contents import contents
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.own_functions import name_of, takes
 from jaxviz.values.texts import Texts
 
 __all__ = ["function"]
@@ -34,6 +35,9 @@ class Function(Objective):
         return self._asked(self.parameters)(activations)
 
     def resolve(self, model: Model) -> "Function":
+        given = ("activations",) if self.parameters is None else ("activations", "parameters")
+        if not takes(self.score, len(given)):
+            raise JaxvizError(f"the objective {self._name}: give a function of {' and '.join(given)}")
         parameters = jax.tree.map(np.asarray, self.parameters)
         counts = {leaf.shape[0] if leaf.ndim else 0 for leaf in jax.tree.leaves(parameters)}
         if len(counts - {1}) > 1 or 0 in counts:
@@ -74,7 +78,7 @@ class Function(Objective):
 
     @property
     def _name(self) -> str:
-        return getattr(self.score, "__name__", type(self.score).__name__)
+        return name_of(self.score)
 
 
 def function(

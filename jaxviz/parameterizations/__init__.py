@@ -7,7 +7,7 @@ from jaxviz.parameterizations.cppn import CPPN
 from jaxviz.parameterizations.fields import Clip, Colours, Field, Sigmoid, Squash
 from jaxviz.parameterizations.fourier import Fourier
 from jaxviz.parameterizations.groups import Separate, SharedLowRes, several
-from jaxviz.parameterizations.parameterization import Parameterization, check_start
+from jaxviz.parameterizations.parameterization import Free, Parameterization, check_start
 from jaxviz.parameterizations.phases import FixedMagnitude, magnitude_of
 from jaxviz.parameterizations.pixels import Pixels, RangePixels, SmoothPixels
 from jaxviz.parameterizations.pyramid import Pyramid
@@ -21,6 +21,7 @@ __all__ = [
     "Field",
     "FixedMagnitude",
     "Fourier",
+    "Free",
     "NormBall",
     "Parameterization",
     "Pixels",

@@ -11,6 +11,7 @@ from jaxviz.transforms import Transform
 from jaxviz.values.deferral import Deferred, Steps
 from jaxviz.values.displays import Displayed
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.own_functions import name_of, takes
 
 __all__ = ["TARGETS", "UNITS", "Recipe", "Rest"]
 
@@ -19,6 +20,13 @@ TARGETS = ("activation", "preactivation")
 
 UNITS = ("range", "pixels")
 """What its transforms and penalties may count in."""
+
+_METHODS = {
+    "init": "key, canvas",
+    "render": "parameters, canvas",
+    "invert": "image, canvas",
+    "project": "parameters, canvas",
+}
 
 _MOST = 1 << 30  # they are counted in 32 bits
 
@@ -97,6 +105,11 @@ class Recipe(Displayed):
             if not isinstance(getattr(self, name), tuple | list):
                 raise JaxvizError(f"{name} {getattr(self, name)!r}: give several of them, ({getattr(self, name)!r},)")
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        _check_parameterization(self.parameterization)
+        for transform in self.transforms:
+            _check_function("transform", transform, "a key", "an image")
+        for penalty in self.penalties:
+            _check_function("penalty", penalty, "an image")
 
     @property
     def redirected(self) -> int:
@@ -106,3 +119,35 @@ class Recipe(Displayed):
     def replace(self, **changes) -> "Recipe":
         """Returns a copy with other values, such as ``steps=512``."""
         return dataclasses.replace(self, **changes)
+
+
+def _check_parameterization(one: object) -> None:
+    _check_value("parameterization", one)
+    unfit = [method for method, given in _METHODS.items() if not takes(getattr(one, method, None), 2)]
+    if len(unfit) == len(_METHODS):
+        raise JaxvizError(f"parameterization {one!r}: give one, such as jaxviz.parameterizations.Fourier()")
+    if unfit:
+        needed = ", ".join(f"{method}({given})" for method, given in _METHODS.items() if method in unfit)
+        free = "; jaxviz.parameterizations.Free has one that changes nothing" if unfit == ["project"] else ""
+        raise JaxvizError(f"parameterization {name_of(one)} has no method {needed}{free}")
+
+
+def _check_function(kind: str, one: object, *given: str) -> None:
+    if isinstance(one, Deferred):
+        return
+    _check_value(kind, one)
+    if not takes(one, len(given)):
+        shown = name_of(one) if callable(one) else repr(one)
+        raise JaxvizError(f"{kind} {shown}: give a function of {' and '.join(given)}")
+
+
+def _check_value(kind: str, one: object) -> None:
+    """Refuses a class, and what has no hash: recipes are compared, so that equal ones compile once."""
+    if isinstance(one, type):
+        raise JaxvizError(f"{kind} {one.__name__} is a class; give an instance of it, {one.__name__}(…)")
+    try:
+        hash(one)
+    except TypeError as error:
+        raise JaxvizError(
+            f"{kind} {name_of(one)} has no hash ({error}); make it a frozen dataclass of values that have one"
+        ) from error

@@ -6,11 +6,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxviz.networks.activations import Activations
-from jaxviz.networks.asking import briefly
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.objectives.expressions import objective_of
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.own_functions import briefly
 from jaxviz.visualization import Visualization
 
 __all__ = ["real_of", "resolved_for"]

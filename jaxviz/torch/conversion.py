@@ -25,6 +25,8 @@ class Conversion:
       known: what is known of each value, by name.
       made: the value that each of PyTorch's operations gives.
       outputs: the values that the network returns.
+      entries: those that it returns in a dictionary, by their keys.
+      of_batch: the operations that normalize by statistics of the batch.
       changed: the buffers that the network changes when it is called.
       shape: the shape of the image, batch included.
       program: what is converted.
@@ -36,6 +38,8 @@ class Conversion:
     known: dict[str, Known] = dataclasses.field(default_factory=dict)
     made: dict["torch.fx.Node", str] = dataclasses.field(default_factory=dict)
     outputs: list[str] = dataclasses.field(default_factory=list)
+    entries: dict[str, str] = dataclasses.field(default_factory=dict)
+    of_batch: list[str] = dataclasses.field(default_factory=list)
     changed: list[str] = dataclasses.field(default_factory=list)
     shape: tuple[int, ...] = ()
 

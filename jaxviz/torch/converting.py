@@ -4,10 +4,10 @@ import operator
 from typing import TYPE_CHECKING, cast
 
 from jaxviz.torch import scopes
-from jaxviz.torch.arguments import changes_its_input, frozen, gives_a_view, name_of, positional
+from jaxviz.torch.arguments import changes_its_input, frozen, name_of, positional
 from jaxviz.torch.constants import Constants
 from jaxviz.torch.conversion import Conversion
-from jaxviz.torch.exporting import functional
+from jaxviz.torch.exporting import functional, names_of_outputs
 from jaxviz.torch.nodes import IMAGE, VARIABLE, Node, Slot
 from jaxviz.torch.operations import OPERATIONS, find
 from jaxviz.torch.operations.computation import Call, Known
@@ -23,7 +23,9 @@ _FIRST_ALONE = {"_native_batch_norm_legit_no_training", "native_dropout", "nativ
 _FIRST_ALONE |= {f"adaptive_max_pool{rank}d" for rank in (1, 2, 3)} | {"max_pool2d_with_indices"}
 # What they give depends on the shape of their input and not on its numbers.
 _OF_SHAPE = {"empty_like", "full_like", "new_empty", "new_full", "new_ones", "new_zeros", "ones_like", "zeros_like"}
-_RANDOM = {"bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randn", "randn_like", "randperm"}
+_RANDOM = {"_sample_dirichlet", "_standard_gamma", "bernoulli", "binomial", "cauchy", "exponential", "geometric"}
+_RANDOM |= {"log_normal", "multinomial", "normal", "poisson", "rand", "rand_like", "randint", "randint_like"}
+_RANDOM |= {"randn", "randn_like", "random", "randperm", "uniform"}
 _CHECKS = ("_assert", "sym_constrain")  # they give nothing
 
 
@@ -35,30 +37,10 @@ def convert(program: "torch.export.ExportedProgram") -> Conversion:
     Raises:
       JaxvizError: it has operations that are not known; the message lists all of them.
     """
-    if _needs_functions(program):
-        program = functional(program)
+    program = functional(program)
     conversion = Conversion(program, changed=[*program.graph_signature.buffers_to_mutate.values()])
     _Walk(conversion).run()
     return conversion
-
-
-def _needs_functions(program: "torch.export.ExportedProgram") -> bool:
-    """Tells whether PyTorch has to write the program again, without what has no value of its own here.
-
-    That is a tensor of which others are views, or that is one, and that is changed in its place; and a graph inside the
-    graph, of the lines that `torch.autocast` or `torch.no_grad` surrounds.
-    """
-    viewed: set[torch.fx.Node] = set()
-    for node in program.graph.nodes:
-        if node.op == "get_attr":
-            return True
-        if node.op != "call_function" or not isinstance(node.args, tuple) or not node.args:
-            continue
-        if changes_its_input(node.target) and node.args[0] in viewed:
-            return True
-        if gives_a_view(node.target):
-            viewed |= {node, *node.all_input_nodes}
-    return False
 
 
 class _Walk:
@@ -88,9 +70,10 @@ class _Walk:
                     raise JaxvizError(f"the graph holds {node.target!r}, a graph of its own, which is not supported")
         if self._unknown:
             listed = ", ".join(f"{name} (in {path or 'the network itself'})" for name, path in self._unknown.items())
-            raise JaxvizError(
-                f"these operations of PyTorch are not supported: {listed}; give a part of the network without them"
-            )
+            remedy = "give a part of the network without them"
+            if any(name.partition(".")[0] in _RANDOM for name in self._unknown):
+                remedy += ", or write fixed numbers in the place of random ones"
+            raise JaxvizError(f"these operations of PyTorch are not supported: {listed}; {remedy}")
 
     def _given(self, node: "torch.fx.Node") -> object:
         from torch.export.graph_signature import InputKind
@@ -112,7 +95,9 @@ class _Walk:
         if not isinstance(value, torch.Tensor):
             return value
         if self._conversion.shape:
-            raise JaxvizError(f"the network takes a second tensor, {name!r}; give one that takes images alone")
+            raise JaxvizError(
+                f"the network takes a second tensor, {name!r}; wrap it in a module that takes images alone"
+            )
         if not all(type(side) is int for side in value.shape):
             raise JaxvizError("the network was exported with dynamic shapes; export it without dynamic_shapes")
         if value.ndim < 2 or value.shape[0] != 1:
@@ -130,6 +115,7 @@ class _Walk:
         base = name.partition(".")[0]
         if base in _RANDOM:
             self._unknown.setdefault(name, scopes.path_of(node))
+            self._values[node] = "unknown"
             return
         at_hand = base in _OF_SHAPE or not any(isinstance(self._values.get(each), str) for each in node.all_input_nodes)
         if not at_hand and any(self._is_unknown(each) for each in node.all_input_nodes):
@@ -176,6 +162,12 @@ class _Walk:
             if node.users:
                 self._unknown.setdefault(f"output {arguments[1]} of {inputs[0]}", scopes.path_of(node))
             return "unknown"
+        if (
+            operation == "batch_norm"
+            and self._conversion.known[inputs[0]].of_image
+            and (arguments[3] is None or arguments[5])
+        ):
+            self._conversion.of_batch.append(scopes.called(node))
         if operation == "hardtanh" and arguments[1:] == (0, 6):
             operation, arguments = "relu6", arguments[:1]
         return self._add(node, operation, arguments, tuple(inputs))
@@ -229,10 +221,13 @@ class _Walk:
         from torch.export.graph_signature import OutputKind
 
         returned = cast("tuple[torch.fx.Node, ...]", node.args[0])
-        for spec, value in zip(self._program.graph_signature.output_specs, returned, strict=True):
-            name = self._values.get(value) if spec.kind == OutputKind.USER_OUTPUT else None
+        specs = zip(self._program.graph_signature.output_specs, returned, strict=True)
+        values = [self._values.get(value) for spec, value in specs if spec.kind == OutputKind.USER_OUTPUT]
+        for key, name in zip(names_of_outputs(self._program), values, strict=True):
             if isinstance(name, str) and name in self._conversion.known and self._conversion.known[name].of_image:
                 self._conversion.outputs.append(name)
+                if key:
+                    self._conversion.entries[key] = name
 
 
 def _with_known(argument: object, known: tuple[Known, ...]):

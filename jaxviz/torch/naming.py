@@ -74,7 +74,7 @@ def named(conversion: Conversion, kind: str) -> Naming:
                 preactivation=_preactivation(each.name, node, nodes, names, hidden),
             )
         )
-    output = names[conversion.outputs[0]] if conversion.outputs else found[-1].name
+    output = _output(conversion, names) or found[-1].name
     last = next(layer for layer in layers if layer.name == output)
     is_probability = nodes[{each.name: each.node for each in found}[output]].operation in PROBABILITIES
     return Naming(
@@ -106,10 +106,17 @@ def _found(conversion: Conversion, nodes: Mapping[str, Node], kind: str) -> list
             names[name] = full
             found.append(_Named(full, operation, name))
     outputs = [name for name in dict.fromkeys(conversion.outputs) if name in nodes and name not in names]
+    keys = {name: key for key, name in reversed(conversion.entries.items())}
     for place, name in enumerate(outputs):
-        full = "output" if len(outputs) == 1 else f"output/{place}"
+        full = f"output/{keys[name]}" if name in keys else "output" if len(outputs) == 1 else f"output/{place}"
         found.append(_Named(_free(full, taken), kind, name))
     return sorted(found, key=lambda each: places[each.node])
+
+
+def _output(conversion: Conversion, names: Mapping[str, str]) -> str | None:
+    """Returns the layer that is the network's output: its entry "logits", or else the first that it returns."""
+    entry = conversion.entries.get("logits", "")
+    return next((names[name] for name in (entry, *conversion.outputs) if name in names), None)
 
 
 def _free(name: str, taken: set[str]) -> str:

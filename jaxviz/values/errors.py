@@ -4,8 +4,8 @@ __all__ = [
     "JaxvizError",
     "JaxvizWarning",
     "ModelFileError",
-    "ObjectiveError",
     "OutOfRangeError",
+    "OwnFunctionError",
     "UnknownNameError",
 ]
 
@@ -30,8 +30,8 @@ class OutOfRangeError(JaxvizError, IndexError):
     """An index beyond what there is, such as that of a channel."""
 
 
-class ObjectiveError(JaxvizError):
-    """A user's own function of activations that fails; the message says at which of its lines, the cause why."""
+class OwnFunctionError(JaxvizError):
+    """A user's own function that fails, such as an objective; the message says at which of its lines, the cause why."""
 
 
 class JaxvizWarning(UserWarning):

@@ -11,7 +11,6 @@ from jaxviz import recipes
 from jaxviz.ascent.batches import climb
 from jaxviz.ascent.beginning import checked_key, checked_starts
 from jaxviz.networks.activations import Activations
-from jaxviz.networks.asking import briefly
 from jaxviz.networks.model import Model
 from jaxviz.networks.precision import in_precision
 from jaxviz.objectives import Objective
@@ -21,6 +20,7 @@ from jaxviz.recipes import Recipe
 from jaxviz.recipes.provenance import provenance_of
 from jaxviz.values import displays
 from jaxviz.values.errors import JaxvizError
+from jaxviz.values.own_functions import briefly
 from jaxviz.visualization.result import Visualization, assembled
 
 __all__ = ["visualize"]
@@ -103,8 +103,10 @@ def visualize(
     if chunk is not None and chunk < 1:
         raise JaxvizError(f"chunk of {chunk}: give 1 or more")
     most = recipe.steps + 1
-    if frames is not None and not 2 <= frames <= most:
-        raise JaxvizError(f"frames of {frames}: give 2 or more, and at most {most} for {recipe.steps} steps")
+    if frames is not None and not (isinstance(frames, int) and 2 <= frames <= most):
+        raise JaxvizError(
+            f"frames of {frames}: give a whole number, 2 or more, and at most {most} for {recipe.steps} steps"
+        )
     key = checked_key(key)
     with briefly():
         objective = objective_of(objective).resolve(model)

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -84,6 +86,13 @@ def test_no_command_shows_the_help(monkeypatch, capsys):
     code, out, _ = run(monkeypatch, capsys)
     assert code == 0
     assert "Usage: jaxviz" in out
+
+
+def test_the_package_is_the_command():
+    command = [sys.executable, "-m", "jaxviz", "layers", "nowhere.hdf5"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.strip() == "error: no such file: nowhere.hdf5"
 
 
 def test_version(monkeypatch, capsys):

@@ -10,7 +10,7 @@ import jaxviz
 from jaxviz import JaxvizError
 from jaxviz import objectives as obj
 from jaxviz.networks.layer import unknown_layer
-from jaxviz.values.errors import ObjectiveError, OutOfRangeError, UnknownNameError
+from jaxviz.values.errors import OutOfRangeError, OwnFunctionError, UnknownNameError
 
 pytestmark = pytest.mark.usefixtures("hardly_optimized")
 
@@ -73,7 +73,7 @@ jax.tree_util.register_static(Branching)
     ],
 )
 def test_an_objective_that_fails_names_its_line_and_what_to_write(objective, line, reason):
-    with pytest.raises(ObjectiveError) as refusal:
+    with pytest.raises(OwnFunctionError) as refusal:
         jaxviz.visualize(network(), objective, "seed", steps=2)
     told = str(refusal.value)
     assert told.startswith(f"the objective fails in {line}")
@@ -83,6 +83,18 @@ def test_an_objective_that_fails_names_its_line_and_what_to_write(objective, lin
     text = "".join(traceback.format_exception(refusal.value))
     assert len(text.splitlines()) < 30
     assert "test_asking.py" in text
+
+
+@pytest.mark.parametrize(
+    ("objective", "told"),
+    [
+        (lambda activations, other: 0.0, "the objective <lambda>: give a function of activations"),
+        (obj.function(branching, np.zeros((2, 1))), "the objective branching: give a function of activations and para"),
+    ],
+)
+def test_a_function_of_other_arguments_is_refused(objective, told):
+    with pytest.raises(JaxvizError, match=f"^{told}"):
+        jaxviz.visualize(network(), objective, "seed", steps=2)
 
 
 def test_a_watcher_that_fails_is_no_objective_that_fails():

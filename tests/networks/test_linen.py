@@ -247,13 +247,18 @@ def test_layers_that_are_scanned_are_computed_whole():
             return nn.tanh(nn.Conv(2, (3, 3))(x)), None
 
     class Scanned(nn.Module):
+        kept: tuple[str, ...]
+
         @nn.compact
         def __call__(self, x):
-            over = {"params": 0, "intermediates": 0}
+            over = dict.fromkeys(self.kept, 0)
             steps = nn.scan(Step, variable_axes=over, split_rngs={"params": True}, length=3)
             return steps(name="steps")(x, None)[0].mean((1, 2))
 
-    model = jaxviz.from_linen(Scanned(), variables_of(Scanned()), SHAPE)
+    hidden, scanned = Scanned(("params",)), Scanned(("params", "intermediates"))
+    variables = variables_of(scanned)
+    assert [layer.name for layer in jaxviz.from_linen(hidden, variables, SHAPE).layers] == ["output"]
+    model = jaxviz.from_linen(scanned, variables, SHAPE)
     assert model.layer("steps/Conv_0").output_shape == (3, 1, 8, 8, 2)  # one a step
     whole = model(IMAGES)["steps/Conv_0"]
     part = jax.jit(

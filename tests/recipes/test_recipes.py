@@ -9,7 +9,7 @@ import pytest
 import jaxviz
 from jaxviz import objectives as obj
 from jaxviz import optimizers
-from jaxviz.parameterizations import Clip, Colours, FixedMagnitude, Fourier, Pixels, Sigmoid
+from jaxviz.parameterizations import Clip, Colours, FixedMagnitude, Fourier, Free, Pixels, Sigmoid
 from jaxviz.penalties import L1, TotalVariation
 from jaxviz.recipes import PRESETS, Recipe, Rest, find
 from jaxviz.transforms import Jitter, Noise, Pad, RandomResizedCrop, Roll, Rotate, Scale, Sometimes
@@ -166,6 +166,22 @@ def test_equal_recipes_compile_once(tiny, counting):
     assert counting.count(BACKEND) == compiled
 
 
+class Drawing:
+    def init(self, key, canvas):
+        return jax.random.uniform(key, canvas.shape)
+
+    def render(self, parameters, canvas):
+        return parameters
+
+
+@dataclasses.dataclass
+class Listing(Drawing, Free):
+    names: list
+
+    def invert(self, image, canvas):
+        return image
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -180,6 +196,20 @@ def test_equal_recipes_compile_once(tiny, counting):
         ({"optimizer": optax.identity()}, r"give a deferred one, such as deferred\(optax.adam, 0.05\)"),
         ({"transforms": Jitter(1)}, r"transforms Jitter\(pixels=1\): give several of them, \(Jitter\(pixels=1\),\)"),
         ({"penalties": L1(1)}, "penalties .* give several of them"),
+        ({"parameterization": "fourier"}, r"^parameterization 'fourier': give one, such as jaxviz.*\.Fourier\(\)"),
+        ({"parameterization": Fourier}, r"^parameterization Fourier is a class; give an instance of it, Fourier\(…\)"),
+        (
+            {"parameterization": Drawing()},
+            r"^parameterization Drawing has no method invert\(image, canvas\), proj",
+        ),
+        (
+            {"parameterization": Listing([])},
+            r"^parameterization Listing has no hash \(.*\); make it a frozen dataclass",
+        ),
+        ({"transforms": (lambda image: image,)}, "^transform <lambda>: give a function of a key and an image"),
+        ({"transforms": (Jitter,)}, r"^transform Jitter is a class; give an instance of it, Jitter\(…\)"),
+        ({"transforms": ("jitter",)}, "^transform 'jitter': give a function of a key and an image"),
+        ({"penalties": (lambda key, image: 0.0,)}, "^penalty <lambda>: give a function of an image"),
     ],
 )
 def test_what_is_refused(changes, message):

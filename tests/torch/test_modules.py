@@ -1,6 +1,9 @@
 """What becomes of a PyTorch module: layers, channels, redirected relus, other weights, refusals."""
 
 import dataclasses
+import inspect
+import logging
+import re
 import sys
 
 import flax.linen as nn
@@ -36,6 +39,20 @@ class Digits(torch.nn.Module):
         x = self.relu(self.same(x) + self.block(x))
         x = F.relu(self.block(x) - 0.1)
         return self.fc(self.drop(x.mean((2, 3)))).softmax(-1)
+
+
+class Function(torch.nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+class Two(torch.nn.Module):
+    def forward(self, x, mask, *, scale, offset=0):
+        return x * mask * scale + offset
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +238,60 @@ def test_an_ascent_is_that_of_the_same_network_in_linen():
         np.testing.assert_allclose(mine.images.transpose(0, 2, 3, 1), linen.images, atol=1e-4)
 
 
+class Heads(torch.nn.Module):
+    """Returns several tensors."""
+
+    def __init__(self, returned):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(3, 4, 1)
+        self.returned = returned
+
+    def forward(self, x):
+        return self.returned(self.conv(x).mean((2, 3)), x)
+
+
+@pytest.mark.parametrize(
+    ("returned", "names", "output"),
+    [
+        (lambda y, x: {"aux": y * 2, "logits": y + 1}, ["output/aux", "output/logits"], "output/logits"),
+        (lambda y, x: {"out": y * 2, "aux": y + 1}, ["output/out", "output/aux"], "output/out"),
+        (lambda y, x: {"image": x, "logits": y + 1}, ["output/logits"], "output/logits"),
+        (lambda y, x: {"image": x, "mean": y + 1}, ["output/mean"], "output/mean"),
+        (
+            lambda y, x: {"heads": [y * 2, None, y + 1], 3: y},
+            ["output/3", "output/heads/0", "output/heads/2"],
+            "output/heads/0",
+        ),
+        (
+            lambda y, x: {"probabilities": (y + 1).softmax(1), "logits": y + 1},
+            ["softmax", "output/logits"],
+            "output/logits",
+        ),
+        (lambda y, x: (y * 2, y + 1), ["output/0", "output/1"], "output/0"),
+        (lambda y, x: y * 2, ["output"], "output"),
+    ],
+)
+def test_what_a_network_returns_has_the_names_of_its_keys(returned, names, output):
+    model = jaxviz.from_torch(Heads(returned), (3, 4, 4))
+    assert [layer.name for layer in model.layers if layer.name != "conv"] == names
+    assert (model.output, model.logits) == (output, output)
+    assert repr(model).endswith(f"-> {output})")
+
+
+def test_an_entry_that_a_submodule_gives_keeps_the_name_of_the_submodule():
+    class Classifier(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = torch.nn.Linear(4, 2)
+
+        def forward(self, x):
+            return {"aux": x.mean(1, keepdim=True), "logits": self.fc(x)}
+
+    model = jaxviz.from_torch(Classifier(), (4,))
+    assert [layer.name for layer in model.layers] == ["output/aux", "fc"]
+    assert model.output == "fc"
+
+
 def test_relus_are_redirected():
     module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.ReLU6(), torch.nn.Hardtanh(0, 1))
     with torch.no_grad():
@@ -296,6 +367,28 @@ def test_chance_is_refused(function, name):
         jaxviz.from_torch(Training(), (1, 4, 4))
 
 
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (lambda x: x + torch.randn(x.shape), "randn"),
+        (lambda x: torch.rand_like(x) * x, "rand_like"),
+        (lambda x: x[:, torch.randperm(3)], "randperm"),
+        (lambda x: x * torch.bernoulli(x), "bernoulli"),
+        (lambda x: x + torch.empty(4).normal_(), "normal"),
+        (F.gumbel_softmax, "exponential"),
+    ],
+)
+def test_random_numbers_are_refused(function, name):
+    class Noisy(torch.nn.Module):
+        def forward(self, x):
+            return function(x).relu()
+
+    message = rf"not supported: {name}[.\w]* \(in the network itself\); .* write fixed numbers in the place"
+    with pytest.raises(jaxviz.JaxvizError, match=message) as refusal:
+        jaxviz.from_torch(Noisy(), (3, 4, 4))
+    assert "\n" not in str(refusal.value)
+
+
 def test_weights_that_are_computed_of_others():
     torch.manual_seed(0)
     parametrizations = torch.nn.utils.parametrizations
@@ -325,6 +418,33 @@ def test_a_buffer_that_each_call_changes_keeps_its_value_and_a_warning_says_so()
     images = np.full((1, 1, 2, 2), 0.3, np.float32)
     for _ in range(2):
         np.testing.assert_allclose(model(images)[model.output], np.tanh(images), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("layer", "call"),
+    [
+        (torch.nn.BatchNorm2d(1, track_running_stats=False), "batch_norm (in 1)"),
+        (Function(lambda x: F.batch_norm(x, None, None, training=True)), "batch_norm (in 1)"),
+        (Function(lambda x: F.batch_norm(x, torch.zeros(1), torch.ones(1), training=True)), "batch_norm (in 1)"),
+    ],
+)
+def test_statistics_of_the_batch_are_those_of_one_image_and_a_warning_says_so(layer, call):
+    with pytest.warns(jaxviz.JaxvizWarning, match=rf"with one image, so they are .* of the image: {re.escape(call)}$"):
+        jaxviz.from_torch(torch.nn.Sequential(torch.nn.ReLU(), layer), (1, 4, 4))
+
+
+def test_statistics_of_a_weight_and_of_training_need_no_warning():
+    class Standardized(torch.nn.Module):  # as timm standardizes weights
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.randn(2, 1, 3, 3))
+            self.norm = torch.nn.BatchNorm2d(2)
+
+        def forward(self, x):
+            weight = F.batch_norm(self.weight.reshape(1, 2, -1), None, None, training=True)
+            return self.norm(F.conv2d(x, weight.reshape_as(self.weight)))
+
+    jaxviz.from_torch(Standardized(), (1, 4, 4))  # a warning is an error here
 
 
 class Table(torch.nn.Module):
@@ -367,14 +487,43 @@ def test_what_pytorch_cannot_export_gives_its_reason_in_one_line():
     [
         (torch.nn.ReLU(), (0, 3), r"input_shape \(0, 3\): give channels, height and width"),
         (torch.nn.ReLU(), (), r"input_shape \(\): give channels"),
+        (torch.nn.ReLU(), 64, r"input_shape 64: give channels, height and width of one image, such as \(3, 64, 64\)$"),
+        (torch.nn.ReLU(), 6.5, r"input_shape 6.5: give channels, .* such as \(3, 224, 224\)$"),
+        (torch.nn.Conv2d(3, 2, 3), (64, 64, 3), r"input_shape has its channels first: \(3, 64, 64\)$"),
+        (
+            Two(),
+            (3, 4, 4),
+            r"'mask'; forward also needs mask, scale: wrap the network in a module that takes the image",
+        ),
         (3, (3, 4, 4), r"from_torch\(int\): give a torch.nn.Module, an ExportedProgram or the path of a .pt2"),
         (torch.nn.Conv2d(1, 2, 9), (1, 4, 4), r"Conv2d cannot be exported"),
         ("no.pt2", None, r"no.pt2: there is no such file"),
     ],
 )
 def test_wrong_arguments(argument, shape, message):
-    with pytest.raises(jaxviz.JaxvizError, match=message):
-        jaxviz.from_torch(argument, shape)
+    from_torch = inspect.unwrap(jaxviz.from_torch)  # the tests' check of types would be before its own
+    with pytest.raises(jaxviz.JaxvizError, match=message) as refusal:
+        from_torch(argument, shape)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_export_that_fails_says_so_in_the_error_alone(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("torch._subclasses.fake_tensor"), "handlers", [caplog.handler])
+    with pytest.raises(jaxviz.JaxvizError, match=r"Linear cannot be exported .* \(3, 4, 4\): "):
+        jaxviz.from_torch(torch.nn.Linear(5, 3), (3, 4, 4))
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_program_of_two_inputs_is_refused_with_the_remedy():
+    class Masked(torch.nn.Module):
+        def forward(self, x, mask):
+            return x * mask
+
+    program = torch.export.export(Masked(), (torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)))
+    with pytest.raises(
+        jaxviz.JaxvizError, match=r"takes a second tensor, 'mask'; wrap it in a module that takes images"
+    ):
+        jaxviz.from_torch(program)
 
 
 def test_a_module_says_how_its_images_were_prepared():

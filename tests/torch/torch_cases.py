@@ -190,6 +190,9 @@ PICTURES = {
         "max_pool1d": lambda x: F.max_pool1d(x.flatten(2), 3, 2),
         "max_pool2d": lambda x: F.max_pool2d(x, 3, stride=2, padding=1),
         "max_pool2d beyond": lambda x: F.max_pool2d(x, 3, stride=2, ceil_mode=True),
+        "max_pool2d dilated and beyond": lambda x: F.max_pool2d(
+            x, (2, 3), 2, padding=1, dilation=(3, 2), ceil_mode=True
+        ),
         "max_pool2d dilated": lambda x: F.max_pool2d(x, 2, stride=1, dilation=2),
     },
     "reducing": {

@@ -50,17 +50,7 @@ def _max_pool(rank: int) -> Callable[..., Tensor]:
 
         def one(picture: Array) -> Array:
             margins = _margins(picture.shape[:-1], size, steps, zeros, spread, ceil_mode)
-            if set(spread) == {1}:
-                return pooling.max_pool(picture, size, strides=steps, padding=margins)
-            return lax.reduce_window(
-                picture,
-                -jnp.inf,
-                lax.max,
-                (*size, 1),
-                (*steps, 1),
-                (*margins, (0, 0)),
-                window_dilation=(*spread, 1),
-            )
+            return pooling.max_pool(picture, size, strides=steps, padding=margins, dilation=spread)
 
         return _each(x, rank, one)
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array
 
 from jaxviz.torch.operations.computation import EACH, Call, Channels, Operation, on_channel, whole
@@ -201,6 +202,10 @@ def _same(x: Tensor, *_) -> Tensor:
     return x
 
 
+def _detach(x: Tensor) -> Tensor:
+    return x.like(lax.stop_gradient(x.array))
+
+
 def _pixel_shuffle(x: Tensor, factor: int) -> Tensor:
     *batch, channels, height, width = x.shape
     split = x.plain().reshape(*batch, channels // factor**2, factor, factor, height, width)
@@ -226,11 +231,12 @@ _SAME = Operation(_same, EACH)
 _VIEW = Operation(reshaped, _reshaping)
 
 OPERATIONS: dict[str, Operation] = {
-    **dict.fromkeys(("alias", "alpha_dropout", "clone", "contiguous", "detach", "detach_", "dropout"), _SAME),
+    **dict.fromkeys(("alias", "alpha_dropout", "clone", "contiguous", "dropout"), _SAME),
     **dict.fromkeys(("feature_alpha_dropout", "feature_dropout", "lift_fresh_copy", "native_dropout"), _SAME),
     **dict.fromkeys(("view", "reshape", "_unsafe_view", "_reshape_alias", "view_copy"), _VIEW),
     "broadcast_to": Operation(expanded, whole),
     "channel_shuffle": Operation(_channel_shuffle, whole),
+    **dict.fromkeys(("detach", "detach_"), Operation(_detach, EACH)),
     "expand": Operation(expanded, whole),
     "expand_as": Operation(expanded, whole),
     "flatten": Operation(_flatten, _reshaping),
