@@ -43,6 +43,7 @@ PHOTOGRAPH_LAYERS = ("block2/expanded", "block5/expanded", "block11/expanded")
 OBSERVED = ("block2", "block5", "block8", "block11", "block14", "block16")
 ENDS = ("block2", "block4", "block7", "block10", "block14", "block15")  # of stages of EfficientNet-Lite0
 MATCHED = {"digits": ("conv2d_1", *DIGIT_LAYERS, "dense_2"), "photographs": ENDS}  # for the recipe vital
+SEED, CLASSES = 2026, 50
 MATCHED_IMAGES = 10  # of each unit
 HEADINGS = ("recipe", "explains", "other units", "best image", "above 99.9 %", "survives", "spectrum", "edges")
 CLASS_HEADINGS = (*HEADINGS, "read first", "median p")
@@ -56,9 +57,9 @@ def main(argv: list[str] | None = None) -> None:
     model, observer, real, layers = setting
     asked: dict[str, obj.Objective] = {}
     if arguments.channels:
-        asked = {layer: obj.channel(layer, _drawn(model, layer, arguments)) for layer in layers}
+        asked = {layer: obj.channel(layer, _channels(model, layer, arguments)) for layer in layers}
     if arguments.classes:
-        classes = _sample(model.layer(model.output).channels or 0, arguments.classes, arguments.seed)
+        classes = drawn(model.layer(model.output).channels or 0, arguments.classes, arguments.seed)
         if arguments.data:
             asked["classes"] = obj.class_log_odds(classes)
         else:
@@ -138,11 +139,12 @@ def _photographs(arguments: argparse.Namespace) -> tuple[jaxviz.Model, Observer,
     return model, Observer(second, OBSERVED), real, PHOTOGRAPH_LAYERS
 
 
-def _drawn(model: jaxviz.Model, layer: str, arguments: argparse.Namespace) -> list[int]:
-    return _sample(model.layer(layer).channels or 0, arguments.channels, arguments.seed)
+def _channels(model: jaxviz.Model, layer: str, arguments: argparse.Namespace) -> list[int]:
+    return drawn(model.layer(layer).channels or 0, arguments.channels, arguments.seed)
 
 
-def _sample(count: int, most: int, seed: int) -> list[int]:
+def drawn(count: int, most: int, seed: int) -> list[int]:
+    """Draws so many of a number of units or classes, in order."""
     return sorted(np.random.default_rng(seed).choice(count, min(most, count), replace=False).tolist())
 
 
@@ -178,8 +180,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--steps", type=int, default=128, help="steps of every recipe; default %(default)s")
     parser.add_argument("--channels", type=int, default=32, help="units of each layer; default %(default)s")
-    parser.add_argument("--classes", type=int, default=50, help="classes; default %(default)s")
-    parser.add_argument("--seed", type=int, default=2026, help="seed of the units and classes; default %(default)s")
+    parser.add_argument("--classes", type=int, default=CLASSES, help="classes; default %(default)s")
+    parser.add_argument("--seed", type=int, default=SEED, help="seed of the units and classes; default %(default)s")
     parser.add_argument("--images", type=int, default=10000, help="digits that are compared; default %(default)s")
     parser.add_argument("--epochs", type=int, default=3, help="epochs of the digits' observer; default %(default)s")
     return parser

@@ -48,7 +48,7 @@ class History:
         last, count = self.states[-1], len(self.states)
         # One brightness for the whole strip: the frames of a unit are rendered together.
         shown = films(self.film())
-        named = np.zeros_like(shown[:, :1])  # a place for the unit's name at the left of each row
+        named = np.full_like(shown[:, :1], 255)  # a place for the unit's name at the left of each row
         tiles_of = np.concatenate([named, shown], axis=1)
         captions = []
         for row, label in enumerate(last.labels):
@@ -101,21 +101,25 @@ def history(
     recipe: str | Recipe | None = None,
     *,
     names: Sequence[str] | None = None,
+    chained: bool = True,
     steps: int | None = None,
     key: Array | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> History:
     """Makes pictures of the same units in each state of a network, such as the checkpoints of its training.
 
-    Each picture begins as that of the state before ended, and all have the same random draws, so that what changes is
-    the network. A recipe whose parameterization cannot hold every image, such as blurred pixels, begins from the
-    nearest that it can. States of one architecture run one compiled program.
+    Each picture begins as that of the state before ended, and all have the same random draws: a film without jumps, in
+    which a picture also changes because it climbs on. To compare states, begin all pictures from the same start
+    instead (``chained=False``): equal states then have equal pictures. A recipe whose parameterization cannot hold
+    every image, such as blurred pixels, begins from the nearest that it can. States of one architecture run one
+    compiled program.
 
     Args:
       models: the states, in order; ``model.replace(variables=…)`` makes one of another checkpoint.
       objective: what to maximize, one or a batch; as of `jaxviz.visualize`.
       recipe: how to climb; the one that suits the first state when None.
       names: what each state is called, such as ``"epoch 3"``; their numbers from 0 when None.
+      chained: whether each picture begins as the one before ended; else all begin from the recipe's start.
       steps: how many steps are made in each state; the recipe's own number when None.
       key: the key of all random draws, ``jax.random.key(0)`` when None.
       progress: called after each state with 1.
@@ -140,7 +144,7 @@ def history(
         raise JaxvizError(f"states with images of {' and '.join(map(str, sorted(shapes)))}; give states of one network")
     done: list[Visualization] = []
     for state in states:
-        start = done[-1].images if done else None
+        start = done[-1].images if done and chained else None
         done.append(visualize(state, objective, recipe, start=start, steps=steps, key=key))
         if progress is not None:
             progress(1)

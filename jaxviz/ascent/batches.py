@@ -23,6 +23,7 @@ from jaxviz.ascent.way import turns
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
 from jaxviz.recipes import Recipe
+from jaxviz.values.contents import contents, described
 
 __all__ = ["Batch", "climb", "compiled", "digest"]
 
@@ -250,10 +251,12 @@ def compiled(
 def digest(model: Model, labels: Sequence[str] = (), more: PyTree = None) -> str:
     """Returns what tells two runs apart besides recipe and range: weights, conversion of images, labels, and more.
 
-    A function is told by its name.
+    A function of your own is told by its code and by what it reads.
     """
     hashed = hashlib.sha256(repr((model.layers, list(labels))).encode())
     hashed.update((_conversion(model) or "").encode())
+    if own := contents(more, model.preprocess):
+        hashed.update(described(own).encode())
     for leaf in jax.tree.leaves((model.variables, more)):
         array = np.asarray(leaf)
         hashed.update(f"{array.dtype} {array.shape}".encode())

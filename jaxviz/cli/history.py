@@ -70,6 +70,13 @@ def history(
         ),
     ] = None,
     images: Images = None,
+    from_noise: Annotated[
+        bool,
+        typer.Option(
+            "--from-noise",
+            help="Begin all pictures from the same noise, to compare states; else each begins as the one before ended.",
+        ),
+    ] = False,
     recipe: RecipeName = None,
     steps: Steps = None,
     seed: Seed = 0,
@@ -83,8 +90,7 @@ def history(
 ) -> None:
     """Make pictures of the same units in several states of a network, such as the checkpoints of its training.
 
-    Each picture begins as that of the state before ended, with the same random numbers, so that differences come from
-    the network.
+    All have the same random numbers, and each begins as that of the state before ended, for a film without jumps.
     """
     from jaxviz import analysis, animations
     from jaxviz.cli.progress import progress_bar
@@ -110,7 +116,10 @@ def history(
     real = None if images is None else read_real_images(images, states[0].canvas)[0]
     with staged(out) as stage, progress_bar() as bars:
         bar = bars.task("history", len(states), what="states")
-        found = analysis.history(states, objective, recipe, names=names, steps=steps, key=key, progress=bar)
+        chained = not from_noise
+        found = analysis.history(
+            states, objective, recipe, names=names, chained=chained, steps=steps, key=key, progress=bar
+        )
         told: dict[str, object] = {"model": file, "objective": objective, "states": names}
         told["labels"] = list(found.states[0].labels)
         told |= {"scores": found.scores.tolist(), "made_by": found.states[0].provenance}

@@ -56,7 +56,7 @@ def recipes(
 
 def _values(recipe: "Recipe") -> dict[str, object]:
     """Returns a recipe's fields: whole numbers as such, several things as a list of texts, all else as text."""
-    return {field.name: _value(getattr(recipe, field.name)) for field in dataclasses.fields(recipe)}
+    return {field.name: _value(getattr(recipe, field.name)) for field in dataclasses.fields(recipe) if field.repr}
 
 
 def _value(value: object) -> object:

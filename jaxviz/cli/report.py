@@ -81,6 +81,8 @@ def report(
             raise JaxvizError(f"--layer {layer[0]} goes with a sweep's directory; {path} has one objective")
         if recipe:
             raise JaxvizError(f"--recipe {recipe[0]} goes with a sweep's directory; {path} has one recipe")
+        if not path.exists():
+            raise JaxvizError(f"no such file: {path}; give the FILE.npz that `jaxviz visualize` wrote")
         if model is None:
             raise JaxvizError(f"{path} alone has no numbers; give --model FILE, the file it was made of")
         network = load(

@@ -4,6 +4,7 @@ Bilinear, for one image ``[*spatial, channels]``. Positions are counted in pixel
 Outside the image, a fill of None repeats the edge, and a number is the value there, with a transition of one pixel.
 """
 
+import itertools
 from collections.abc import Sequence
 from functools import partial, reduce
 
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaxviz.layers.lowerings import window
 from jaxviz.layers.platforms import by_platform
 from jaxviz.values.quantities import Quantity
 
@@ -21,7 +23,10 @@ __all__ = ["resample", "resize", "smoothing", "warp", "weigh"]
 def resample(
     image: Float[Array, "..."], positions: Sequence[Float[Array, " _"]], fill: Quantity | None
 ) -> Float[Array, "..."]:
-    """Looks at each axis's positions: one matrix product an axis, which costs less than to gather pixels.
+    """Looks at each axis's positions, one axis after the other.
+
+    On a CPU it weighs the two pixels about each place; elsewhere it multiplies by a matrix for each axis, which a TPU
+    does faster than to gather pixels. Both are sums of the same products.
 
     Args:
       image: ``[*spatial, channels]``.
@@ -31,10 +36,11 @@ def resample(
     Returns:
       The view, as long on each axis as its positions.
     """
-    pairs = list(zip(positions, image.shape[:-1], strict=True))
+    sizes = image.shape[:-1]
     if fill is None:
-        return weigh(image, [_interpolation(jnp.clip(at, 0, size - 1), size) for at, size in pairs])
-    return weigh(image - fill, [_interpolation(at, size) for at, size in pairs]) + fill
+        inside = [jnp.clip(at, 0, size - 1) for at, size in zip(positions, sizes, strict=True)]
+        return _along_axes(image, *inside)
+    return _along_axes(image - fill, *positions) + fill
 
 
 def resize(image: Float[Array, "..."], spatial: tuple[int, ...]) -> Float[Array, "..."]:
@@ -85,6 +91,29 @@ def warp(
     return seen(image - fill, matrix, shift) + fill
 
 
+def _along_axes(image: Array, *positions: Array) -> Array:
+    """Interpolates along each axis, as suits the device that the program is lowered for; zeros are outside."""
+    return by_platform(image, *positions, cpu=_by_pairs, default=_by_matrices)
+
+
+def _by_pairs(image: Array, *positions: Array) -> Array:
+    for axis, at in enumerate(positions):
+        along = [1] * image.ndim
+        along[axis] = -1
+        first, size = jnp.floor(at), image.shape[axis]
+        pairs = []
+        for place in (first, first + 1):
+            weight = jnp.where((place >= 0) & (place < size), _hat(at - place), 0)
+            pixels = jnp.take(image, jnp.clip(place, 0, size - 1).astype(int), axis, mode="clip")
+            pairs.append(weight.reshape(along) * pixels)
+        image = reduce(jnp.add, pairs)
+    return image
+
+
+def _by_matrices(image: Array, *positions: Array) -> Array:
+    return weigh(image, [_interpolation(at, size) for at, size in zip(positions, image.shape[:-1], strict=True)])
+
+
 def _seen(image: Array, matrix: Array, shift: Array, *, repeats: bool) -> Array:
     """Looks through an affine map, as suits the device that the program is lowered for.
 
@@ -105,10 +134,10 @@ def _seen(image: Array, matrix: Array, shift: Array, *, repeats: bool) -> Array:
 def _positions(shape: tuple[int, ...], matrix: Array, shift: Array) -> tuple[Array, Array]:
     """Returns the row and the column at which each pixel of the view looks, ``[height, width]``."""
     height, width, _ = shape
-    centre = jnp.array([(height - 1) / 2, (width - 1) / 2])
-    grid = jnp.stack(jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij"), -1) - centre[None, None]
-    looked = jnp.einsum("ij,hwj->hwi", matrix, grid, precision=jax.lax.Precision.HIGHEST) + (centre + shift)[None, None]
-    return looked[..., 0], looked[..., 1]
+    down, across = jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2
+    rows = matrix[0, 0] * down[:, None] + matrix[0, 1] * across[None, :] + ((height - 1) / 2 + shift[0])
+    columns = matrix[1, 0] * down[:, None] + matrix[1, 1] * across[None, :] + ((width - 1) / 2 + shift[1])
+    return rows, columns
 
 
 def _resizing(size: int, view: int) -> Float[np.ndarray, "view size"]:
@@ -128,20 +157,26 @@ def _hat(distance: Array) -> Array:
 
 
 def _by_gathers(image: Array, matrix: Array, shift: Array, *, repeats: bool) -> Array:
-    """Weighs the four pixels about each place; those outside count as 0."""
+    """Weighs the four pixels about each place; those outside count as 0.
+
+    The four lie side by side, so that each pixel of the view gathers once, and its gradient scatters once.
+    """
     height, width, channels = image.shape
     rows, columns = _positions(image.shape, matrix, shift)
-    if repeats:
-        rows, columns = jnp.clip(rows, 0, height - 1), jnp.clip(columns, 0, width - 1)
-    flat = image.reshape(height * width, channels)
+    edge = 0 if repeats else 1  # of zeros around the image
+    rows, columns = jnp.clip(rows, -edge, height - 1 + edge), jnp.clip(columns, -edge, width - 1 + edge)
     top, left = jnp.floor(rows), jnp.floor(columns)
-    view = jnp.zeros((*rows.shape, channels), image.dtype)
-    for row, column in ((top, left), (top, left + 1), (top + 1, left), (top + 1, left + 1)):
-        weight = (1 - jnp.abs(rows - row)) * (1 - jnp.abs(columns - column))
-        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        index = jnp.clip(row, 0, height - 1).astype(int) * width + jnp.clip(column, 0, width - 1).astype(int)
-        view += jnp.where(inside, weight, 0)[..., None] * flat[index]
-    return view
+    padded = jnp.pad(image, ((edge, edge + 1), (edge, edge + 1), (0, 0)))
+    sides = (height + 2 * edge, width + 2 * edge)
+    corners = [window(padded, corner, sides, (1, 1)) for corner in itertools.product((0, 1), repeat=2)]
+    fours = jnp.concatenate(corners, -1).reshape(-1, 4 * channels)
+    index = ((top + edge) * sides[1] + left + edge).astype(int)
+    taken = fours.at[index].get(mode="promise_in_bounds")
+    down, across = rows - top, columns - left
+    weights = ((1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across)
+    # Slices, since the gradient of a split takes twice as long on a CPU.
+    pixels = [taken[..., first : first + channels] for first in range(0, 4 * channels, channels)]
+    return reduce(jnp.add, (weight[..., None] * four for weight, four in zip(weights, pixels, strict=True)))
 
 
 def _by_products(image: Array, matrix: Array, shift: Array, *, repeats: bool) -> Array:

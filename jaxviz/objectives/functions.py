@@ -1,7 +1,7 @@
 """Functions: any function of activations as an objective."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
 import jax
@@ -13,6 +13,7 @@ from jaxviz.networks.activations import Activations
 from jaxviz.networks.model import Model
 from jaxviz.objectives.base import Objective
 from jaxviz.objectives.labels import numbered
+from jaxviz.values.contents import contents
 from jaxviz.values.errors import JaxvizError
 from jaxviz.values.own_functions import name_of, takes
 from jaxviz.values.texts import Texts
@@ -20,7 +21,7 @@ from jaxviz.values.texts import Texts
 __all__ = ["function"]
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["parameters"], meta_fields=["score", "names"])
+@partial(jax.tree_util.register_dataclass, data_fields=["parameters"], meta_fields=["score", "names", "contents"])
 @dataclasses.dataclass(frozen=True)
 class Function(Objective):
     """A function of activations."""
@@ -28,6 +29,7 @@ class Function(Objective):
     score: Callable[..., Float[Array, ""]]
     parameters: PyTree = None  # leaves [n, …]
     names: Texts | None = None  # the labels, where they are given
+    contents: tuple[Hashable, ...] = ()  # of the function, when it was resolved: what it read is in its program
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         return self._asked(self.parameters)(activations)
@@ -49,7 +51,7 @@ class Function(Objective):
             raise JaxvizError(f"the objective {self._name} gives {shape}, not one number; take a mean or a sum")
         if not jnp.issubdtype(answer.dtype, jnp.floating):
             raise JaxvizError(f"the objective {self._name} gives {answer.dtype}, which has no gradient")
-        resolved = Function(self.score, parameters, self.names)
+        resolved = Function(self.score, parameters, self.names, contents(self.score))
         rows = resolved._rows
         if self.names is not None and len(self.names.texts) != rows:
             raise JaxvizError(
@@ -86,8 +88,8 @@ def function(
 
     Args:
       score: ``score(activations)``, or ``score(activations, parameters)`` if there are parameters, returns a scalar;
-        ``activations`` maps layer name -> array. Functions are compared by identity: the same function is compiled
-        once.
+        ``activations`` maps layer name -> array. The same function is compiled once, and again when a variable that
+        it reads has changed.
       parameters: a tree of arrays ``[n, …]`` for a batch; the function sees one row of each.
       labels: what each of the batch is called; the function's name and a number when left out.
 

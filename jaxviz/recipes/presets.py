@@ -13,6 +13,7 @@ from jaxviz.penalties import L1, Border, Midtones, TotalVariation
 from jaxviz.recipes import optimizers
 from jaxviz.recipes.recipe import Recipe
 from jaxviz.transforms import Affine, Jitter, Noise, Pad, RandomResizedCrop, Roll, Rotate, Scale, Sometimes
+from jaxviz.values.contents import contents
 from jaxviz.values.deferral import Steps, deferred
 from jaxviz.values.errors import JaxvizError
 
@@ -188,13 +189,14 @@ PRESETS = {recipe.name: recipe for recipe in (JAXVIZ, QUICK, *_PUBLISHED, *_OURS
 
 
 def find(recipe: "str | Recipe") -> Recipe:
-    """Returns a recipe by its name; a recipe is returned unchanged.
+    """Returns a recipe by its name; a recipe is returned unchanged, but for what functions of your own in it read now.
 
     Raises:
       JaxvizError: there is no such preset; the message lists all presets.
     """
     if isinstance(recipe, Recipe):
-        return recipe
+        parts = (recipe.parameterization, recipe.optimizer, recipe.transforms, recipe.penalties)
+        return recipe.replace(contents=contents(*parts))
     if not isinstance(recipe, str) or recipe not in PRESETS:
         close = difflib.get_close_matches(str(recipe), PRESETS, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""

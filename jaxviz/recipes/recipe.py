@@ -1,6 +1,7 @@
 """Recipe: an immutable value with all settings of an optimization."""
 
 import dataclasses
+from collections.abc import Hashable
 
 import optax
 
@@ -71,6 +72,7 @@ class Recipe(Displayed):
         all steps.
       restarts: the number of ascents of each unit, each from its own start; the best is kept.
       rest: when an ascent stops before its last step; None to make all steps.
+      contents: what functions of your own in it read, which is compiled with them; `jaxviz.recipes.find` notes it.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Recipe(Displayed):
     redirect_steps: int | Steps = 0
     restarts: int = 1
     rest: Rest | None = None
+    contents: tuple[Hashable, ...] = dataclasses.field(default=(), repr=False)
 
     def __post_init__(self):
         for name, least in (("steps", 1), ("views", 1), ("restarts", 1), ("redirect_steps", 0)):

@@ -1,10 +1,10 @@
 """Recipe facts: recipes -> the text that a manifest stores of each, and back."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 from jaxviz import recipes
 from jaxviz.recipes import PRESETS, Recipe
+from jaxviz.recipes.provenance import texts_of
 from jaxviz.values.errors import JaxvizError
 
 __all__ = ["facts_of", "found", "preset_of"]
@@ -33,9 +33,7 @@ def found(asked: str | Recipe | Sequence[str | Recipe], changes: Mapping[str, in
 
 def facts_of(recipe: Recipe) -> dict[str, str]:
     """Returns the fields of a recipe as text, without its name."""
-    return {
-        field.name: str(getattr(recipe, field.name)) for field in dataclasses.fields(recipe) if field.name != "name"
-    }
+    return {name: text for name, text in texts_of(recipe).items() if name != "name"}
 
 
 def preset_of(name: str, facts: Mapping[str, str]) -> Recipe | None:

@@ -26,6 +26,7 @@ class Conversion:
       made: the value that each of PyTorch's operations gives.
       outputs: the values that the network returns.
       entries: those that it returns in a dictionary, by their keys.
+      of_batch: the operations that normalize by statistics of the batch.
       changed: the buffers that the network changes when it is called.
       shape: the shape of the image, batch included.
       program: what is converted.
@@ -38,6 +39,7 @@ class Conversion:
     made: dict["torch.fx.Node", str] = dataclasses.field(default_factory=dict)
     outputs: list[str] = dataclasses.field(default_factory=list)
     entries: dict[str, str] = dataclasses.field(default_factory=dict)
+    of_batch: list[str] = dataclasses.field(default_factory=list)
     changed: list[str] = dataclasses.field(default_factory=list)
     shape: tuple[int, ...] = ()
 

@@ -4,7 +4,7 @@ import operator
 from typing import TYPE_CHECKING, cast
 
 from jaxviz.torch import scopes
-from jaxviz.torch.arguments import changes_its_input, frozen, gives_a_view, name_of, positional
+from jaxviz.torch.arguments import changes_its_input, frozen, name_of, positional
 from jaxviz.torch.constants import Constants
 from jaxviz.torch.conversion import Conversion
 from jaxviz.torch.exporting import functional, names_of_outputs
@@ -37,30 +37,10 @@ def convert(program: "torch.export.ExportedProgram") -> Conversion:
     Raises:
       JaxvizError: it has operations that are not known; the message lists all of them.
     """
-    if _needs_functions(program):
-        program = functional(program)
+    program = functional(program)
     conversion = Conversion(program, changed=[*program.graph_signature.buffers_to_mutate.values()])
     _Walk(conversion).run()
     return conversion
-
-
-def _needs_functions(program: "torch.export.ExportedProgram") -> bool:
-    """Tells whether PyTorch has to write the program again, without what has no value of its own here.
-
-    That is a tensor of which others are views, or that is one, and that is changed in its place; and a graph inside the
-    graph, of the lines that `torch.autocast` or `torch.no_grad` surrounds.
-    """
-    viewed: set[torch.fx.Node] = set()
-    for node in program.graph.nodes:
-        if node.op == "get_attr":
-            return True
-        if node.op != "call_function" or not isinstance(node.args, tuple) or not node.args:
-            continue
-        if changes_its_input(node.target) and node.args[0] in viewed:
-            return True
-        if gives_a_view(node.target):
-            viewed |= {node, *node.all_input_nodes}
-    return False
 
 
 class _Walk:
@@ -115,7 +95,9 @@ class _Walk:
         if not isinstance(value, torch.Tensor):
             return value
         if self._conversion.shape:
-            raise JaxvizError(f"the network takes a second tensor, {name!r}; give one that takes images alone")
+            raise JaxvizError(
+                f"the network takes a second tensor, {name!r}; wrap it in a module that takes images alone"
+            )
         if not all(type(side) is int for side in value.shape):
             raise JaxvizError("the network was exported with dynamic shapes; export it without dynamic_shapes")
         if value.ndim < 2 or value.shape[0] != 1:
@@ -180,6 +162,12 @@ class _Walk:
             if node.users:
                 self._unknown.setdefault(f"output {arguments[1]} of {inputs[0]}", scopes.path_of(node))
             return "unknown"
+        if (
+            operation == "batch_norm"
+            and self._conversion.known[inputs[0]].of_image
+            and (arguments[3] is None or arguments[5])
+        ):
+            self._conversion.of_batch.append(scopes.called(node))
         if operation == "hardtanh" and arguments[1:] == (0, 6):
             operation, arguments = "relu6", arguments[:1]
         return self._add(node, operation, arguments, tuple(inputs))

@@ -59,7 +59,8 @@ def from_torch(
       logits: what the last layer is the softmax or sigmoid of; found when None and there is one.
 
     Warns:
-      JaxvizWarning: the network changes its own buffers when it is called, which it does not here.
+      JaxvizWarning: the network changes its own buffers when it is called, which it does not here; or it normalizes by
+        statistics of the batch, which here is one image.
 
     Raises:
       JaxvizError: PyTorch is not installed or cannot export the module, or the network has operations that are not
@@ -78,7 +79,7 @@ def from_torch(
         program = module if isinstance(module, torch.export.ExportedProgram) else read(Path(module))
         kind = next((class_name(node) for node in program.graph.nodes if class_name(node)), "ExportedProgram")
     elif isinstance(module, torch.nn.Module):
-        program = export(module, _shape(module, input_shape))
+        program = export(module, _shape(input_shape))
         kind = type(module).__name__
     else:
         raise JaxvizError(
@@ -89,6 +90,13 @@ def from_torch(
         warnings.warn(
             f"the network changes its buffers {', '.join(conversion.changed)} at each call; here each call begins with "
             "their values as they are now",
+            JaxvizWarning,
+            stacklevel=2,
+        )
+    if conversion.of_batch:
+        warnings.warn(
+            "these operations use the mean and the variance of the batch, and jaxviz calls the network with one image, "
+            f"so they are those of the image: {', '.join(conversion.of_batch)}",
             JaxvizWarning,
             stacklevel=2,
         )
@@ -131,10 +139,11 @@ def _torch():
     return torch
 
 
-def _shape(module: "torch.nn.Module", given: Sequence[int] | None) -> tuple[int, ...]:
-    shape = tuple(given) if given is not None else _USUAL
+def _shape(given: object) -> tuple[int, ...]:
+    shape = _USUAL if given is None else tuple(given) if isinstance(given, Sequence) else ()
     if not shape or not all(isinstance(side, int) and side > 0 for side in shape):
-        raise JaxvizError(f"input_shape {given!r}: give channels, height and width of one image, such as {_USUAL}")
+        example = (3, given, given) if isinstance(given, int) and given > 0 else _USUAL
+        raise JaxvizError(f"input_shape {given!r}: give channels, height and width of one image, such as {example}")
     return shape
 
 

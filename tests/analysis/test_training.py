@@ -41,6 +41,12 @@ def test_a_state_that_stays_the_same_goes_on_rising():
     assert found.scores[1, 0] >= found.scores[0, 0]
 
 
+def test_equal_states_from_one_start_have_equal_pictures():
+    found = history([model(0), model(1), model(0)], obj.channel("units", 2), "jaxviz", chained=False, steps=4)
+    np.testing.assert_array_equal(found.images[0], found.images[2])
+    assert not np.array_equal(found.images[0], found.images[1])
+
+
 @pytest.mark.parametrize(
     ("states", "names", "message"),
     [

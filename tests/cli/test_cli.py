@@ -46,6 +46,10 @@ def test_convert(monkeypatch, capsys, tmp_path, mnist):
     np.testing.assert_array_equal(
         again.variables["params"]["dense_3"]["kernel"], mnist.variables["params"]["dense_3"]["kernel"]
     )
+    code, _, err = run(monkeypatch, capsys, "convert", FILE, tmp_path / "variables")
+    assert code == 2
+    assert "variables is there already; give another DIRECTORY, or --overwrite to replace it" in err
+    assert run(monkeypatch, capsys, "convert", FILE, tmp_path / "variables", "--overwrite")[0] == 0
 
 
 def test_visualize(monkeypatch, capsys, tmp_path):

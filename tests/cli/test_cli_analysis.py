@@ -94,6 +94,13 @@ def test_history_of_two_states(monkeypatch, capsys, tmp_path, halved, digits):
         assert arrays["images"].shape == (2, 2, 28, 28, 1)
 
 
+def test_history_of_equal_states_from_noise(monkeypatch, capsys, tmp_path):
+    command = ["history", FILE, FILE, FILE, "--objective", "conv2d_1:3", *SHORT, "--from-noise", "--out", tmp_path]
+    assert run(monkeypatch, capsys, *command)[0] == 0
+    with np.load(tmp_path / "conv2d_1.3.history.npz") as arrays:
+        np.testing.assert_array_equal(*arrays["images"])
+
+
 def test_relate(monkeypatch, capsys, tmp_path):
     command = ["sweep", FILE, "--layer", "conv2d_1", "--layer", "conv2d_2", *SHORT]
     assert run(monkeypatch, capsys, *command, "--out", tmp_path)[0] == 0

@@ -43,8 +43,8 @@ FILE = str(ROOT / "weights" / "mnist_cnn.hdf5")
             "watch a.jpg: give the name of a .png file",
         ),
         (["gallery", "none"], "no such directory: none; `jaxviz sweep FILE --out none` makes one"),
-        (["report", "a.npz"], "a.npz alone has no numbers; give --model FILE, the file it was made of"),
-        (["report", "a.npz", "--model", FILE], "no such file: a.npz"),
+        (["report", "a.npz"], "no such file: a.npz; give the FILE.npz that `jaxviz visualize` wrote"),
+        (["report", "a.npz", "--model", FILE], "no such file: a.npz; give the FILE.npz that `jaxviz visualize` wrote"),
         (["report", "a.npz", "--layer", "b"], "--layer b goes with a sweep's directory; a.npz has one objective"),
         (
             ["report", "none", "--model", FILE],

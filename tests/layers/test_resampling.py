@@ -44,6 +44,29 @@ def test_products_equal_gathers_forward_and_backward(shape, repeats):
         assert (np.abs(ours - expected) <= bound).all()
 
 
+@pytest.mark.parametrize("shape", [(13,), (9, 14), (5, 6, 7)])
+def test_pairs_of_pixels_equal_matrices_forward_and_backward(shape):
+    keys = jax.random.split(jax.random.key(0), 2 + len(shape))
+    image = jax.random.uniform(keys[0], (*shape, 2))
+    sides = [side + 3 for side in shape]  # of a view
+    # Some look outside, some far outside, and some at the middle of a pixel.
+    positions = [
+        jnp.round(size * jax.random.uniform(key, (side,), minval=-0.5, maxval=1.5), 1)
+        .at[:3]
+        .set(jnp.array([0.0, -1e9, 1e9]))
+        for key, side, size in zip(keys[2:], sides, shape, strict=True)
+    ]
+    gradient = jax.random.uniform(keys[1], (*sides, 2))
+
+    def both_ways(form):
+        view, pull = jax.vjp(lambda image: form(image, *positions), image)
+        return view, pull(gradient)[0]
+
+    for ours, expected in zip(both_ways(resampling._by_pairs), both_ways(resampling._by_matrices), strict=True):
+        assert np.abs(expected).max() > 0.5
+        np.testing.assert_allclose(ours, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("platform", ["cpu", "cuda", "rocm", "tpu"])
 def test_a_tpu_gathers_nothing(platform):
     """Under vmap, grad and scan, on a machine that has a CPU alone."""

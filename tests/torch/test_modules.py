@@ -1,6 +1,9 @@
 """What becomes of a PyTorch module: layers, channels, redirected relus, other weights, refusals."""
 
 import dataclasses
+import inspect
+import logging
+import re
 import sys
 
 import flax.linen as nn
@@ -36,6 +39,20 @@ class Digits(torch.nn.Module):
         x = self.relu(self.same(x) + self.block(x))
         x = F.relu(self.block(x) - 0.1)
         return self.fc(self.drop(x.mean((2, 3)))).softmax(-1)
+
+
+class Function(torch.nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+class Two(torch.nn.Module):
+    def forward(self, x, mask, *, scale, offset=0):
+        return x * mask * scale + offset
 
 
 @pytest.fixture(scope="module")
@@ -403,6 +420,33 @@ def test_a_buffer_that_each_call_changes_keeps_its_value_and_a_warning_says_so()
         np.testing.assert_allclose(model(images)[model.output], np.tanh(images), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("layer", "call"),
+    [
+        (torch.nn.BatchNorm2d(1, track_running_stats=False), "batch_norm (in 1)"),
+        (Function(lambda x: F.batch_norm(x, None, None, training=True)), "batch_norm (in 1)"),
+        (Function(lambda x: F.batch_norm(x, torch.zeros(1), torch.ones(1), training=True)), "batch_norm (in 1)"),
+    ],
+)
+def test_statistics_of_the_batch_are_those_of_one_image_and_a_warning_says_so(layer, call):
+    with pytest.warns(jaxviz.JaxvizWarning, match=rf"with one image, so they are .* of the image: {re.escape(call)}$"):
+        jaxviz.from_torch(torch.nn.Sequential(torch.nn.ReLU(), layer), (1, 4, 4))
+
+
+def test_statistics_of_a_weight_and_of_training_need_no_warning():
+    class Standardized(torch.nn.Module):  # as timm standardizes weights
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.randn(2, 1, 3, 3))
+            self.norm = torch.nn.BatchNorm2d(2)
+
+        def forward(self, x):
+            weight = F.batch_norm(self.weight.reshape(1, 2, -1), None, None, training=True)
+            return self.norm(F.conv2d(x, weight.reshape_as(self.weight)))
+
+    jaxviz.from_torch(Standardized(), (1, 4, 4))  # a warning is an error here
+
+
 class Table(torch.nn.Module):
     """Adds a constant or a buffer."""
 
@@ -443,14 +487,43 @@ def test_what_pytorch_cannot_export_gives_its_reason_in_one_line():
     [
         (torch.nn.ReLU(), (0, 3), r"input_shape \(0, 3\): give channels, height and width"),
         (torch.nn.ReLU(), (), r"input_shape \(\): give channels"),
+        (torch.nn.ReLU(), 64, r"input_shape 64: give channels, height and width of one image, such as \(3, 64, 64\)$"),
+        (torch.nn.ReLU(), 6.5, r"input_shape 6.5: give channels, .* such as \(3, 224, 224\)$"),
+        (torch.nn.Conv2d(3, 2, 3), (64, 64, 3), r"input_shape has its channels first: \(3, 64, 64\)$"),
+        (
+            Two(),
+            (3, 4, 4),
+            r"'mask'; forward also needs mask, scale: wrap the network in a module that takes the image",
+        ),
         (3, (3, 4, 4), r"from_torch\(int\): give a torch.nn.Module, an ExportedProgram or the path of a .pt2"),
         (torch.nn.Conv2d(1, 2, 9), (1, 4, 4), r"Conv2d cannot be exported"),
         ("no.pt2", None, r"no.pt2: there is no such file"),
     ],
 )
 def test_wrong_arguments(argument, shape, message):
-    with pytest.raises(jaxviz.JaxvizError, match=message):
-        jaxviz.from_torch(argument, shape)
+    from_torch = inspect.unwrap(jaxviz.from_torch)  # the tests' check of types would be before its own
+    with pytest.raises(jaxviz.JaxvizError, match=message) as refusal:
+        from_torch(argument, shape)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_export_that_fails_says_so_in_the_error_alone(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("torch._subclasses.fake_tensor"), "handlers", [caplog.handler])
+    with pytest.raises(jaxviz.JaxvizError, match=r"Linear cannot be exported .* \(3, 4, 4\): "):
+        jaxviz.from_torch(torch.nn.Linear(5, 3), (3, 4, 4))
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def test_a_program_of_two_inputs_is_refused_with_the_remedy():
+    class Masked(torch.nn.Module):
+        def forward(self, x, mask):
+            return x * mask
+
+    program = torch.export.export(Masked(), (torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)))
+    with pytest.raises(
+        jaxviz.JaxvizError, match=r"takes a second tensor, 'mask'; wrap it in a module that takes images"
+    ):
+        jaxviz.from_torch(program)
 
 
 def test_a_module_says_how_its_images_were_prepared():
