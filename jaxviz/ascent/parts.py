@@ -21,7 +21,7 @@ __all__ = ["inverted", "penalized", "projected", "rendered", "started", "transfo
 
 def started(parameterization: Parameterization, name: str, key: Array, canvas: Canvas) -> PyTree:
     """Draws the parameters of a first image; ``name`` is what a message calls the parameterization, here as below."""
-    return explained(_called(name), "the canvas's numbers", parameterization.init, key, canvas)
+    return explained(_called(name), "random numbers", parameterization.init, key, canvas)
 
 
 def inverted(parameterization: Parameterization, name: str, image: Float[Array, "..."], canvas: Canvas) -> PyTree:

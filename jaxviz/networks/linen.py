@@ -145,6 +145,8 @@ def from_linen(
       >>> model.logits
       'layers_3'
     """
+    if isinstance(module, type):
+        raise JaxvizError(f"{module.__name__} is a class; give an instance of it, {module.__name__}(…)")
     if isinstance(module, nnx.Module):
         raise JaxvizError(f"{type(module).__name__} is an NNX module, which from_nnx takes, without variables")
     network = _LinenNetwork(module=module, method=method, keywords=tuple(sorted(keywords.items())))

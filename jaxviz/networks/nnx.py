@@ -101,6 +101,8 @@ def from_nnx(
       >>> [(layer.name, layer.description) for layer in from_nnx(module, (8, 8, 1)).layers]
       [('layers/0', 'Conv (before relu)'), ('layers/2', 'Conv')]
     """
+    if isinstance(module, type):
+        raise JaxvizError(f"{module.__name__} is a class; give an instance of it, {module.__name__}(…)")
     if isinstance(module, nn.Module):
         raise JaxvizError(f"{type(module).__name__} is a Linen module, which from_linen takes, with its variables")
     copy = nnx.clone(module)

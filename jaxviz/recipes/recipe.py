@@ -7,7 +7,7 @@ import optax
 
 from jaxviz.parameterizations import Parameterization
 from jaxviz.penalties import Penalty
-from jaxviz.transforms import Transform
+from jaxviz.transforms import Chain, Sometimes, Transform
 from jaxviz.values.deferral import Deferred, Steps
 from jaxviz.values.displays import Displayed
 from jaxviz.values.errors import JaxvizError
@@ -139,6 +139,9 @@ def _check_function(kind: str, one: object, *given: str) -> None:
     if not takes(one, len(given)):
         shown = name_of(one) if callable(one) else repr(one)
         raise JaxvizError(f"{kind} {shown}: give a function of {' and '.join(given)}")
+    inner = one.transforms if isinstance(one, Chain) else (one.transform,) if isinstance(one, Sometimes) else ()
+    for each in inner:
+        _check_function(kind, each, *given)
 
 
 def _check_value(kind: str, one: object) -> None:

@@ -49,9 +49,13 @@ def test_a_shape_is_several_numbers(shape, monkeypatch):
     assert told(inspect.unwrap(jaxviz.from_linen), nn.Dense(2), {"params": {}}, shape) == wanted
 
 
-def test_a_module_of_the_other_kind():
+def test_a_module_of_the_other_kind_and_a_class():
     from_nnx, from_linen = inspect.unwrap(jaxviz.from_nnx), inspect.unwrap(jaxviz.from_linen)
     wanted = "Dense is a Linen module, which from_linen takes, with its variables"
     assert told(from_nnx, nn.Dense(2), SHAPE) == wanted
+    for door, module in ((from_nnx, nnx.Linear), (lambda *given: from_linen(given[0], {}, given[1]), nn.Dense)):
+        assert (
+            told(door, module, SHAPE) == f"{module.__name__} is a class; give an instance of it, {module.__name__}(…)"
+        )
     module = nnx.Linear(3, 2, rngs=nnx.Rngs(0))
     assert told(from_linen, module, {}, SHAPE) == "Linear is an NNX module, which from_nnx takes, without variables"

@@ -12,7 +12,7 @@ from jaxviz import optimizers
 from jaxviz.parameterizations import Clip, Colours, FixedMagnitude, Fourier, Free, Pixels, Sigmoid
 from jaxviz.penalties import L1, TotalVariation
 from jaxviz.recipes import PRESETS, Recipe, Rest, find
-from jaxviz.transforms import Jitter, Noise, Pad, RandomResizedCrop, Roll, Rotate, Scale, Sometimes
+from jaxviz.transforms import Jitter, Noise, Pad, RandomResizedCrop, Roll, Rotate, Scale, Sometimes, chain
 from jaxviz.values.deferral import Steps, deferred
 from jaxviz.values.errors import JaxvizError
 
@@ -207,6 +207,7 @@ class Listing(Drawing, Free):
             r"^parameterization Listing has no hash \(.*\); make it a frozen dataclass",
         ),
         ({"transforms": (lambda image: image,)}, "^transform <lambda>: give a function of a key and an image"),
+        ({"transforms": (chain(Sometimes(abs)),)}, "^transform abs: give a function of a key and an image"),
         ({"transforms": (Jitter,)}, r"^transform Jitter is a class; give an instance of it, Jitter\(…\)"),
         ({"transforms": ("jitter",)}, "^transform 'jitter': give a function of a key and an image"),
         ({"penalties": (lambda key, image: 0.0,)}, "^penalty <lambda>: give a function of an image"),
