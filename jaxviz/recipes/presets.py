@@ -196,7 +196,8 @@ def find(recipe: "str | Recipe") -> Recipe:
     """
     if isinstance(recipe, Recipe):
         parts = (recipe.parameterization, recipe.optimizer, recipe.transforms, recipe.penalties)
-        return recipe.replace(contents=contents(*parts))
+        read = contents(*parts)
+        return recipe if read == recipe.contents else recipe.replace(contents=read)
     if not isinstance(recipe, str) or recipe not in PRESETS:
         close = difflib.get_close_matches(str(recipe), PRESETS, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""

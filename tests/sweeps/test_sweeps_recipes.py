@@ -39,7 +39,7 @@ def test_each_recipe_has_its_pictures_and_numbers(both, tiny):
     for recipe in done.recipes:
         alone = jaxviz.visualize(tiny, obj.channel("second"), recipe, steps=2, chunk=2)
         made = layer.visualization(recipe=recipe)
-        np.testing.assert_array_equal(made.images, alone.images)
+        np.testing.assert_allclose(made.images, alone.images, atol=1e-6)  # two programs round differently
         assert made.provenance == alone.provenance
         assert [units.tolist() for units, _ in layer.blocks(recipe=recipe, most_bytes=1)] == [[0, 1], [2, 3], [4, 5]]
         np.testing.assert_allclose(layer.report_of(recipe).reached, alone.final_scores, rtol=1e-6)
