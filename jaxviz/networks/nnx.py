@@ -94,8 +94,7 @@ def from_nnx(
       JaxvizError: the module does not run on such an image; the message names a remedy.
 
     Example:
-      >>> import flax.linen as nn
-    from flax import nnx
+      >>> from flax import nnx
       >>> rngs = nnx.Rngs(0)
       >>> module = nnx.Sequential(nnx.Conv(1, 4, (3, 3), rngs=rngs), nnx.relu, nnx.Conv(4, 2, (3, 3), rngs=rngs))
       >>> [(layer.name, layer.description) for layer in from_nnx(module, (8, 8, 1)).layers]

@@ -68,5 +68,5 @@ def test_a_small_network_learns_bars():
 
 
 def test_the_same_units_are_drawn_for_a_seed():
-    assert interpretability._sample(1000, 3, 5) == interpretability._sample(1000, 3, 5)
-    assert interpretability._sample(2, 3, 5) == [0, 1]
+    assert interpretability.drawn(1000, 3, 5) == interpretability.drawn(1000, 3, 5)
+    assert interpretability.drawn(2, 3, 5) == [0, 1]
