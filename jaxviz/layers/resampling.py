@@ -171,7 +171,7 @@ def _by_gathers(image: Array, matrix: Array, shift: Array, *, repeats: bool) -> 
     corners = [window(padded, corner, sides, (1, 1)) for corner in itertools.product((0, 1), repeat=2)]
     fours = jnp.concatenate(corners, -1).reshape(-1, 4 * channels)
     index = ((top + edge) * sides[1] + left + edge).astype(int)
-    taken = fours.at[index].get(mode="promise_in_bounds")
+    taken = fours.at[index].get(mode="clip")  # a place may be NaN
     down, across = rows - top, columns - left
     weights = ((1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across)
     # Slices, since the gradient of a split takes twice as long on a CPU.

@@ -83,3 +83,13 @@ def test_a_tpu_gathers_nothing(platform):
     module = jax.export.export(jax.jit(climb), platforms=[platform])(jnp.zeros((2, 6, 6, 1))).mlir_module()
     gathers = "stablehlo.gather" in module or "stablehlo.scatter" in module
     assert gathers == (platform != "tpu")
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+def test_a_place_that_is_no_number_reads_inside_the_image(repeats):
+    view, pull = jax.vjp(
+        lambda image: resampling._by_gathers(image, jnp.full((2, 2), jnp.nan), jnp.zeros(2), repeats=repeats),
+        jnp.ones((5, 6, 1)),
+    )
+    assert jnp.isnan(view).all()
+    assert pull(jnp.ones_like(view))[0].shape == (5, 6, 1)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from torch_cases import Function
 
 import jaxviz
 
@@ -36,15 +37,6 @@ FUNCTIONS = {
     "max_pool2d dilated, of a large window": lambda x: F.max_pool2d(x, (4, 3), 1, padding=(2, 1), dilation=(2, 1)),
     "max_pool3d dilated": lambda x: F.max_pool3d(x.unflatten(3, (3, 2)), 2, stride=1, dilation=(3, 2, 1)),
 }
-
-
-class Function(torch.nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -14,6 +14,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import save_model
+from torch_cases import Function
 
 import jaxviz
 from jaxviz import objectives as obj
@@ -39,15 +40,6 @@ class Digits(torch.nn.Module):
         x = self.relu(self.same(x) + self.block(x))
         x = F.relu(self.block(x) - 0.1)
         return self.fc(self.drop(x.mean((2, 3)))).softmax(-1)
-
-
-class Function(torch.nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
 
 
 class Two(torch.nn.Module):

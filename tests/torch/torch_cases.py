@@ -6,6 +6,17 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 
+class Function(torch.nn.Module):
+    """A module that computes a function."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
 @functools.cache
 def random(*shape):
     """Returns the same numbers at every call, so that the functions below are such."""
