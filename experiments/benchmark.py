@@ -244,7 +244,9 @@ def resnet50() -> Iterator[str]:
         yield path
 
 
-def photographs(parts: list[str], alone: bool, steps: int | None, runs: int, console: Console) -> dict:
+def photographs(
+    parts: list[str], alone: bool, counts: list[int], steps: int | None, runs: int, console: Console
+) -> dict:
     """Compares networks of photographs with other libraries: seconds of a step and image, and of a whole first call."""
     results: dict = {}
     table = Table(title="Networks of photographs at 224 x 224")
@@ -259,7 +261,7 @@ def photographs(parts: list[str], alone: bool, steps: int | None, runs: int, con
             if part not in parts:
                 continue
             path = stack.enter_context(file)
-            for units in (1, 4):
+            for units in counts:
                 work = Work(
                     name=f"{part}, {units} image{'s' if units > 1 else ''}",
                     path=path,
@@ -300,6 +302,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--steps", type=int, help="steps of the pictures; default: the article's numbers, 16 for lite0 and resnet50"
     )
+    parser.add_argument(
+        "--images", type=int, nargs="+", default=[1, 4], help="images of lite0 and resnet50; default %(default)s"
+    )
     parser.add_argument("--only", choices=PARTS, help="run only this part")
     parser.add_argument("--alone", action="store_true", help="run jaxviz without the other libraries")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
@@ -325,7 +330,8 @@ def main(argv: list[str] | None = None) -> None:
     if "large" in parts:
         facts["large"] = large(engines, arguments.runs, console)
     if of_photographs := [part for part in parts if part in ("lite0", "resnet50")]:
-        facts["photographs"] = photographs(of_photographs, arguments.alone, arguments.steps, arguments.runs, console)
+        settings = (arguments.alone, arguments.images, arguments.steps, arguments.runs)
+        facts["photographs"] = photographs(of_photographs, *settings, console)
     after = matrix_product_peak()
     console.print(f"peak afterwards: {after / 1e9:.0f} GFLOP/s")
     facts["peak_afterwards"] = after

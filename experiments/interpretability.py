@@ -70,7 +70,9 @@ def main(argv: list[str] | None = None) -> None:
         advance = bars.task("recipes", len(arguments.recipes) * len(asked))
         for recipe in arguments.recipes:
             for name, objective in asked.items():
-                rows[name][recipe] = measure(model, objective, recipe, arguments.steps, real, observer)
+                rows[name][recipe] = measure(
+                    model, objective, recipe, arguments.steps, real, observer, arguments.precision
+                )
                 print(name, recipe, rows[name][recipe], flush=True)
                 advance(1)
     text = "\n".join(_table(name, found) for name, found in rows.items())
@@ -81,12 +83,21 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def measure(
-    model: jaxviz.Model, objective: obj.Objective, recipe: str, steps: int, real: np.ndarray, observer: Observer
+    model: jaxviz.Model,
+    objective: obj.Objective,
+    recipe: str,
+    steps: int | None,
+    real: np.ndarray,
+    observer: Observer,
+    precision: str | None = None,
 ) -> dict[str, float]:
     """Draws the pictures of one recipe and returns the means and medians of their numbers."""
     chosen = jaxviz.recipes.find(recipe)
-    chosen = chosen.replace(steps=steps, views=min(chosen.views, 4))
-    made = _matched(model, objective, chosen, real) if recipe == "vital" else jaxviz.visualize(model, objective, chosen)
+    chosen = chosen.replace(steps=steps or chosen.steps, views=min(chosen.views, 4))
+    if recipe == "vital":
+        made = _matched(model, objective, chosen, real, precision)
+    else:
+        made = jaxviz.visualize(model, objective, chosen, precision=precision)
     reader = observer.model if made.labels[0].startswith(("logit", "odds")) else None
     told = jaxviz.report(model, objective, made, recipe=chosen, images=real, observer=observer, second=reader)
     inside = made.images.clip(model.canvas.low, model.canvas.high)
@@ -110,13 +121,13 @@ def measure(
 
 
 def _matched(
-    model: jaxviz.Model, objective: obj.Objective, recipe: jaxviz.Recipe, real: np.ndarray
+    model: jaxviz.Model, objective: obj.Objective, recipe: jaxviz.Recipe, real: np.ndarray, precision: str | None
 ) -> jaxviz.Visualization:
     """Draws pictures that match the real images that activate each unit most, under the units' names."""
     units = objective.resolve(model)
     best = np.argsort(-measurements.score_each(model, units, real), axis=0)[:MATCHED_IMAGES].T
     layers = MATCHED["digits" if model.canvas.shape[-1] == 1 else "photographs"]
-    made = jaxviz.visualize(model, obj.matched(layers, real[best]), recipe)
+    made = jaxviz.visualize(model, obj.matched(layers, real[best]), recipe, precision=precision)
     return dataclasses.replace(made, labels=tuple(units.labels()))
 
 
@@ -178,7 +189,10 @@ def _parser() -> argparse.ArgumentParser:
         default=["jaxviz", "photographs", "lucid", "tf-keras-vis"],
         help="recipes to compare; default %(default)s",
     )
-    parser.add_argument("--steps", type=int, default=128, help="steps of every recipe; default %(default)s")
+    parser.add_argument(
+        "--steps", type=int, default=128, help="steps of every recipe, 0 for its own number; default %(default)s"
+    )
+    parser.add_argument("--precision", help="of the network in the ascent; by default that of the device")
     parser.add_argument("--channels", type=int, default=32, help="units of each layer; default %(default)s")
     parser.add_argument("--classes", type=int, default=CLASSES, help="classes; default %(default)s")
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the units and classes; default %(default)s")

@@ -60,7 +60,8 @@ def plan(model: Model, count: int, units: int | None, width: int | None, *, copi
       model: the network, for the size of its layers.
       count: images asked for.
       units: such images there are in all; the width is chosen by these, so that no request, however small, compiles
-        anew. None where that is unbounded.
+        anew. None where that is unbounded. On an accelerator, which would compute whole chunks of hundreds for a single
+        image, a small request is rounded up to a power of four instead: 1, 4, 16, 64, ….
       width: the number of images that each device optimizes together; chosen for the machine when None.
       copies: how many of each the network computes at once: restarts and images of a group, but not views.
     """
@@ -71,8 +72,11 @@ def plan(model: Model, count: int, units: int | None, width: int | None, *, copi
     lanes = len(devices) * workers
     if devices[0].platform != "cpu":  # whose chunks are so large that processes would find none left
         lanes *= jax.process_count()
-    at_most = most(model, devices[0].platform, _memory(devices[0]), copies)
-    return Plan(width or _width(at_most, count, units, lanes), mesh, workers)
+    if width is None:
+        width = _width(most(model, devices[0].platform, _memory(devices[0]), copies), count, units, lanes)
+        if devices[0].platform != "cpu":
+            width = min(width, _power_of_four(-(-count // lanes)))
+    return Plan(width, mesh, workers)
 
 
 def fitted(way: Plan, needed: int, *, given: bool) -> Plan:
@@ -99,6 +103,10 @@ def _width(most: int, count: int, units: int | None, lanes: int) -> int:
         return -(-units // (width * lanes)) * width  # of the lane that has most to do, padding included
 
     return min(range(1, most + 1), key=lambda width: (slots(width), -width))
+
+
+def _power_of_four(least: int) -> int:
+    return 4 ** (((least - 1).bit_length() + 1) // 2)
 
 
 def most(model: Model, platform: str, memory: int, copies: int = 1) -> int:

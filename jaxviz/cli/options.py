@@ -181,7 +181,12 @@ Restarts = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="The seed of all random numbers.")]
 Precision = Annotated[
-    str, typer.Option(metavar="TYPE", help="The precision of the network: float32, tensorfloat32 or bfloat16.")
+    str | None,
+    typer.Option(
+        metavar="TYPE",
+        help="The precision of the network: float32, tensorfloat32 or bfloat16. By default tensorfloat32 on an "
+        "accelerator and float32 on a CPU.",
+    ),
 ]
 Images = Annotated[
     Path | None,

@@ -78,7 +78,7 @@ def sweep(
         int | None,
         typer.Option(metavar="N", help="Images that are optimized together; by default chosen for the machine."),
     ] = None,
-    precision: Precision = "float32",
+    precision: Precision = None,
     architecture: Architecture = None,
     preprocessing: PreprocessingName = None,
     input_shape: InputShape = None,

@@ -78,7 +78,7 @@ def visualize(
     steps: Steps = None,
     seed: Seed = 0,
     restarts: Restarts = None,
-    precision: Precision = "float32",
+    precision: Precision = None,
     keep: Annotated[
         Path | None,
         typer.Option(

@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+from jaxviz.networks.precision import usual
 from jaxviz.objectives.expressions import quoted
 from jaxviz.recipes import PRESETS
 from jaxviz.sweeps.manifest import Manifest
@@ -65,7 +66,7 @@ def call_of_unit(manifest: Manifest, layer: str, unit: int, recipe: str) -> str:
         if getattr(made, name) != getattr(preset, name)
     ]
     precision = manifest.facts["precision"]
-    words += [f"precision={precision!r}"] if precision != "float32" else []
+    words += [f"precision={precision!r}"] if precision != usual() else []
     return f"jaxviz.visualize({', '.join(words)})"
 
 
@@ -81,7 +82,7 @@ def _common(manifest: Manifest) -> list[str] | None:
     if key is None or "file" not in manifest.source:
         return None
     options = ["--seed", key[1]] if key[1] != "0" else []
-    return options + (["--precision", facts["precision"]] if facts["precision"] != "float32" else [])
+    return options + (["--precision", facts["precision"]] if facts["precision"] != usual() else [])
 
 
 def _recipe_options(manifest: Manifest, recipe: str) -> tuple[str, ...] | None:

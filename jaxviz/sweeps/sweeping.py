@@ -16,7 +16,7 @@ from jaxviz.ascent.beginning import checked_key
 from jaxviz.ascent.store import Store
 from jaxviz.files.outputs import UNFINISHED, staged
 from jaxviz.networks.model import Model
-from jaxviz.networks.precision import in_precision
+from jaxviz.networks.precision import in_precision, usual
 from jaxviz.recipes import Recipe, default_for
 from jaxviz.reports.observers import Observer
 from jaxviz.sweeps.evidence import condition, given, measure
@@ -50,7 +50,7 @@ def sweep(
     labels: np.ndarray | Sequence[int] | None = None,
     observer: Observer | Model | None = None,
     source: str | os.PathLike | Sequence[str] | None = None,
-    precision: str = "float32",
+    precision: str | None = None,
     chunk: int | None = None,
     progress: Callable[[SweepProgress], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -81,7 +81,8 @@ def sweep(
       source: the file that the model came from, whose name and sha256 are kept; or the words by which the commands
         take it: FILE, a file or ``module:attribute``, and the options that describe it.
       precision: the precision of the network's computation, ``"float32"``, ``"tensorfloat32"`` or
-        ``"bfloat16"``.
+        ``"bfloat16"``; by default that of an earlier call, and else ``"tensorfloat32"`` on an accelerator and
+        ``"float32"`` on a CPU.
       chunk: the number of images that each device optimizes together; by default chosen for model and machine.
       progress: called after each chunk. If it has a method ``compiling``, this is called before with what is compiled
         and None, and again with the seconds that it took.
@@ -113,6 +114,9 @@ def sweep(
         raise JaxvizError(f"diversity of {diversity}: give 2 images or more, or 0 for none")
     key = checked_key(key)
     real = given(images, labels, model, observer)
+    earlier = Manifest.read(Path(out)) if (Path(out) / FILE).exists() else None
+    if precision is None:
+        precision = earlier.facts["precision"] if earlier else usual()
     asked = planned(model, layers, recipes, key, precision, negative, diversity, chunk, source)
     directory, first = Path(out), jax.process_index() == 0
     with staged(directory):

@@ -12,7 +12,7 @@ from jaxviz.ascent.batches import climb
 from jaxviz.ascent.beginning import checked_key, checked_starts
 from jaxviz.networks.activations import Activations
 from jaxviz.networks.model import Model
-from jaxviz.networks.precision import in_precision
+from jaxviz.networks.precision import in_precision, usual
 from jaxviz.objectives import Objective
 from jaxviz.objectives.expressions import objective_of
 from jaxviz.parameterizations import Pixels
@@ -39,7 +39,7 @@ def visualize(
     restarts: int | None = None,
     frames: int | None = None,
     chunk: int | None = None,
-    precision: str = "float32",
+    precision: str | None = None,
     keep: str | os.PathLike | None = None,
     progress: Callable[[int], None] | None = None,
     watch: Callable[[Visualization], None] | bool | str | None = None,
@@ -64,8 +64,9 @@ def visualize(
       frames: the number of images of the ascent that are kept, evenly spaced over the steps, 2 or more: 9 over 256
         steps are those after 0, 32, 64 … 256. None for none.
       chunk: the number of images that each device optimizes together; by default chosen for model and machine.
-      precision: the precision of the network, ``"float32"``, ``"tensorfloat32"`` or ``"bfloat16"``; the image, its
-        score and the optimizer are float32 in each case. Final scores are in full float32 unless it is ``"bfloat16"``.
+      precision: the precision of the network, ``"float32"``, ``"tensorfloat32"`` or ``"bfloat16"``; by default
+        ``"tensorfloat32"`` on an accelerator and ``"float32"`` on a CPU. The image, its score and the optimizer are
+        float32 in each case. Final scores are in full float32 unless it is ``"bfloat16"``.
       keep: a directory for finished chunks, from which the same call continues after an interruption. Processes of
         ``jax.distributed`` share it, and keep the chunks of a process that ends.
       progress: called after each chunk with the number of images that it finished; by default a notebook shows a bar
@@ -107,6 +108,7 @@ def visualize(
         raise JaxvizError(
             f"frames of {frames}: give a whole number, 2 or more, and at most {most} for {recipe.steps} steps"
         )
+    precision = usual() if precision is None else precision
     key = checked_key(key)
     with briefly():
         objective = objective_of(objective).resolve(model)

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 import time
+from unittest.mock import Mock
 
 import jax
 import numpy as np
@@ -60,6 +61,18 @@ def test_width_splits_all_units_evenly_over_two_cores(mnist, monkeypatch, units,
     monkeypatch.setattr(chunks, "_cores", lambda: 2)
     for count in (1, units):
         assert chunks.plan(mnist, count, units, None) == chunks.Plan(width, None, 2)
+
+
+@pytest.mark.parametrize(("count", "width"), [(1, 1), (2, 4), (4, 4), (5, 16), (64, 64), (65, 250), (1000, 250)])
+@pytest.mark.parametrize("units", [1000, None])
+def test_an_accelerator_does_not_compute_a_wide_chunk_for_a_few_images(mnist, monkeypatch, count, width, units):
+    accelerator = Mock(spec=jax.Device, platform="gpu")
+    accelerator.memory_stats.return_value = {"bytes_limit": 1 << 34}
+    monkeypatch.setattr(jax, "local_devices", lambda: [accelerator])
+    if units is None and width == 250:  # which divides a thousand into even chunks
+        width = 256
+    assert chunks.plan(mnist, count, units, None) == chunks.Plan(width, None, 1)
+    assert chunks.plan(mnist, count, units, 7).width == 7
 
 
 def test_larger_images_climb_fewer_at_a_time(mnist, monkeypatch):
