@@ -286,6 +286,7 @@ def photographs(
                     f"{row['compile_seconds']:.1f}",
                 )
                 table.add_row(work.name, name, *figures, f"{row['memory'] / 1e6:.0f}")
+                console.print(f"  {name}: {figures[0]} s a step and image, first call {figures[2]} s")
     console.print(table)
     return results
 

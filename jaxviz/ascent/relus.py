@@ -13,7 +13,9 @@ from jaxviz.networks.traces import CALLS, as_usual, evaluate, inside
 __all__ = ["redirect_relus"]
 
 
-def redirect_relus(function: Callable[[Array], PyTree], active: Bool[Array, ""] | bool) -> Callable[[Array], PyTree]:
+def redirect_relus(
+    function: Callable[[Array], PyTree], active: Bool[Array, ""] | bool, *, nearest: bool = False
+) -> Callable[[Array], PyTree]:
     """Returns a function with equal values, whose gradient passes through relus that are dead as a whole.
 
     If the gradient of a whole relu layer is zero, because each of its units is off or has no gradient from above, the
@@ -28,6 +30,8 @@ def redirect_relus(function: Callable[[Array], PyTree], active: Bool[Array, ""] 
     Args:
       function: of one array; it is traced.
       active: whether to redirect at all.
+      nearest: whether only the unit with the largest input gets the gradient that would pass through all. What all
+        positions of a channel would increase together, such as a black image, may turn none of them on.
 
     Example:
       >>> loss = lambda x: -jax.nn.relu(x).sum()
@@ -45,7 +49,7 @@ def redirect_relus(function: Callable[[Array], PyTree], active: Bool[Array, ""] 
                 return None
             usual = as_usual(traced.jaxpr, equation)
             before, after = operands[:place], operands[place + 1 :]
-            return [_redirected(lambda x: usual(*before, x, *after)[0], operands[place], jnp.asarray(active))]
+            return [_redirected(lambda x: usual(*before, x, *after)[0], operands[place], jnp.asarray(active), nearest)]
 
         values = evaluate(traced, [argument], override)
         return jax.tree.unflatten(jax.tree.structure(shape), values)
@@ -53,7 +57,7 @@ def redirect_relus(function: Callable[[Array], PyTree], active: Bool[Array, ""] 
     return redirected
 
 
-def _redirected(relu: Callable[[Array], Array], x: Array, active: Array) -> Array:
+def _redirected(relu: Callable[[Array], Array], x: Array, active: Array, nearest: bool) -> Array:
     """Applies a relu whose gradient is its own but where that is zero as a whole."""
 
     @jax.custom_vjp
@@ -69,6 +73,9 @@ def _redirected(relu: Callable[[Array], Array], x: Array, active: Array) -> Arra
         x, active, pull_back = kept
         (usual,) = pull_back(gradient)
         through = jnp.where((x <= 0) & (gradient > 0), 0, gradient)  # a descent would push these further down
+        if nearest:
+            willing = jnp.where(through == 0, -jnp.inf, x)
+            through = jnp.where(willing < jnp.max(willing), 0, through)
         # A product sums all absolute values in one operation; XLA makes four of a reduction over a large array.
         stopped = active & (jnp.vdot(usual, jnp.sign(usual)) == 0)
         return jnp.where(stopped, through, usual), np.zeros(np.shape(active), jax.dtypes.float0)

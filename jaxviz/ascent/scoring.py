@@ -34,7 +34,7 @@ def seen_score(model: Model, objective: Objective, image: Array, key: Array, ste
         return jnp.where(step < recipe.steps, seen, plain_view(one, canvas)) if recipe.transforms else seen
 
     def of_view(key: Array, image: Array) -> Array:
-        return score(model, objective, image, key, look, active)
+        return score(model, objective, image, key, look, active, recipe.redirect)
 
     if recipe.views == 1:
         return of_view(key, image)
@@ -65,7 +65,13 @@ def _averaged(of_view: Callable[[Array, Array], Array], keys: Array, image: Arra
 
 
 def score(
-    model: Model, objective: Objective, image: Array, key: Array, look: Callable, active: Array | None = None
+    model: Model,
+    objective: Objective,
+    image: Array,
+    key: Array,
+    look: Callable,
+    active: Array | None = None,
+    redirect: str = "all",
 ) -> Array:
     """Scores what the network sees of an image, or of each of a group of images."""
     question = objective.read if isinstance(objective, Choice) or objective.group > 1 else objective
@@ -73,7 +79,7 @@ def score(
     def answered(seen: Array) -> PyTree:
         return model.ask(in_layout(seen, model.canvas), question)
 
-    ask = answered if active is None else redirect_relus(answered, active)
+    ask = answered if active is None else redirect_relus(answered, active, nearest=redirect == "nearest")
     if isinstance(objective, Choice):
         return leaving_at(ask, objective.place)(look(key, image))
     if objective.group == 1:

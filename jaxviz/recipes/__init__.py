@@ -2,6 +2,6 @@
 
 from jaxviz.recipes.defaults import default_for
 from jaxviz.recipes.presets import PRESETS, find
-from jaxviz.recipes.recipe import TARGETS, UNITS, Recipe, Rest
+from jaxviz.recipes.recipe import REDIRECTS, TARGETS, UNITS, Recipe, Rest
 
-__all__ = ["PRESETS", "TARGETS", "UNITS", "Recipe", "Rest", "default_for", "find"]
+__all__ = ["PRESETS", "REDIRECTS", "TARGETS", "UNITS", "Recipe", "Rest", "default_for", "find"]

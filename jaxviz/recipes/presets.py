@@ -31,6 +31,7 @@ JAXVIZ = Recipe(
     views=2,
     transforms=(Affine(degrees=12, low=0.85, high=1.15, shear=8, pixels=2, fill=0.0),),
     redirect_steps=Steps(),
+    redirect="nearest",
 )
 # For whole networks: one view a step.
 QUICK = JAXVIZ.replace(name="quick", views=1)

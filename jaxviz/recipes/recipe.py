@@ -13,13 +13,16 @@ from jaxviz.values.displays import Displayed
 from jaxviz.values.errors import JaxvizError
 from jaxviz.values.own_functions import name_of, takes
 
-__all__ = ["TARGETS", "UNITS", "Recipe", "Rest"]
+__all__ = ["REDIRECTS", "TARGETS", "UNITS", "Recipe", "Rest"]
 
 TARGETS = ("activation", "preactivation")
 """What a recipe may maximize."""
 
 UNITS = ("range", "pixels")
 """What its transforms and penalties may count in."""
+
+REDIRECTS = ("all", "nearest")
+"""Through which units of a dead relu its gradient may pass."""
 
 _METHODS = {
     "init": "key, canvas",
@@ -70,6 +73,8 @@ class Recipe(Displayed):
         its output, if the layer has one. The input has a gradient even if the unit is off.
       redirect_steps: the number of first steps in which the gradient also passes through dead relus; ``Steps()`` for
         all steps.
+      redirect: through which of a dead relu's units it passes: ``"all"`` that would come closer to being active, as
+        lucid does, or ``"nearest"``, the closest one.
       restarts: the number of ascents of each unit, each from its own start; the best is kept.
       rest: when an ascent stops before its last step; None to make all steps.
       contents: what functions of your own in it read, which is compiled with them; `jaxviz.recipes.find` notes it.
@@ -85,6 +90,7 @@ class Recipe(Displayed):
     units: str = "range"
     target: str = "activation"
     redirect_steps: int | Steps = 0
+    redirect: str = "all"
     restarts: int = 1
     rest: Rest | None = None
     contents: tuple[Hashable, ...] = dataclasses.field(default=(), repr=False)
@@ -96,7 +102,7 @@ class Recipe(Displayed):
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value < _MOST:
                 raise JaxvizError(f"{name} of {value}: give {least} or more, a whole number below {_MOST:,}")
-        for name, choices in (("target", TARGETS), ("units", UNITS)):
+        for name, choices in (("target", TARGETS), ("units", UNITS), ("redirect", REDIRECTS)):
             if getattr(self, name) not in choices:
                 raise JaxvizError(f"unknown {name} {getattr(self, name)!r}; there are {', '.join(choices)}")
         if not isinstance(self.optimizer, Deferred):

@@ -8,6 +8,7 @@ import pytest
 from flax import nnx
 
 import jaxviz
+from jaxviz import objectives as obj
 from jaxviz.ascent.relus import redirect_relus
 from jaxviz.keras.layers import activations
 from jaxviz.layers.convolution import convolve
@@ -207,3 +208,28 @@ def test_a_redirected_program_stays_about_as_small():
         return climb.lower(jnp.zeros((12, 12, 8))).compile().as_text().count(" = ")
 
     assert operations(redirect_relus(network, True)) < 3 * operations(network)
+
+
+def test_only_the_nearest_of_a_dead_relu_gets_the_gradient():
+    x, weights = jnp.array([[-3.0, -1.0, -0.5], [-2.0, 4.0, -9.0]]), jnp.array([1.0, 2.0, -1.0])
+
+    def slope(x, nearest):
+        return jax.grad(redirect_relus(lambda x: -(jax.nn.relu(x) * weights).sum(), True, nearest=nearest))(x)
+
+    # The third would be pushed further down, so it is no candidate.
+    np.testing.assert_array_equal(slope(x[0], True), [0, -2, 0])
+    np.testing.assert_array_equal(slope(x[0], False), [-1, -2, 0])
+    for nearest in (True, False):  # one that is on is enough
+        np.testing.assert_array_equal(slope(x[1], nearest), [0, -2, 0])
+
+
+def test_the_default_draws_filters_that_answer_only_to_rare_patterns(mnist):
+    for layer, filter in (("conv2d_1", 2), ("conv2d_3", 26)):
+        made = {
+            redirect: jaxviz.visualize(
+                mnist, obj.channel(layer, [filter]), jaxviz.recipes.find("quick").replace(redirect=redirect)
+            )
+            for redirect in jaxviz.recipes.REDIRECTS
+        }
+        assert made["all"].dead_labels
+        assert not made["nearest"].dead_labels
