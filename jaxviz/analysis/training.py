@@ -48,12 +48,13 @@ class History:
         last, count = self.states[-1], len(self.states)
         # One brightness for the whole strip: the frames of a unit are rendered together.
         shown = films(self.film())
-        named = np.full_like(shown[:, :1], 255)  # a place for the unit's name at the left of each row
-        tiles_of = np.concatenate([named, shown], axis=1)
+        tiles_of = np.concatenate([shown[:, :1], shown], axis=1)  # at the left of each row a place for the unit's name
+        blank = np.arange(len(shown) * (1 + count)) % (1 + count) == 0
         captions = []
         for row, label in enumerate(last.labels):
             captions += [label, *(self.names if row == 0 else [""] * count)]
-        return tiles_figure(tiles_of.reshape(-1, *shown.shape[2:]), captions=captions, title="", columns=1 + count)
+        flat = tiles_of.reshape(-1, *shown.shape[2:])
+        return tiles_figure(flat, captions=captions, title="", blank=blank, columns=1 + count)
 
     def film(self) -> Visualization:
         """Returns the last state's pictures with those of all states as their frames, fit for `jaxviz.animations`."""

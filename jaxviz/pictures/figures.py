@@ -66,6 +66,7 @@ def tiles_figure(
     title: str,
     dead: Bool[np.ndarray, " n"] | None = None,
     nan_from: Int[np.ndarray, " n"] | None = None,
+    blank: Bool[np.ndarray, " n"] | None = None,
     columns: int | None = None,
 ) -> Figure:
     """Draws tiles in a grid on black, with captions above them and a thin grey line around each.
@@ -76,22 +77,24 @@ def tiles_figure(
       title: the sheet's title.
       dead: tiles that are crossed out instead of shown.
       nan_from: the step from which on the score of a tile is NaN, -1 for other tiles; the former are crossed out.
+      blank: tiles that are left out, so that their captions stand alone.
       columns: the number of tiles in a row; when None, it follows from the number of tiles.
     """
     dead = np.zeros(len(tiles), bool) if dead is None else dead
     nan_from = np.full(len(tiles), -1) if nan_from is None else nan_from
+    blank = np.zeros(len(tiles), bool) if blank is None else blank
     shown = images.grey_or_colour(tiles)
     count, height, width, _ = shown.shape
     rows, columns = images.grid_shape(count) if columns is None else (-(-count // columns), columns)
     scale = images.magnification(height, width)
     caption = -(-_CAPTION * 2 // scale)
-    padded = np.pad(np.where(dead[:, None, None, None], 0, shown), ((0, 0), (caption, 0), (0, 0), (0, 0)))
+    padded = np.pad(np.where((dead | blank)[:, None, None, None], 0, shown), ((0, 0), (caption, 0), (0, 0), (0, 0)))
     sheet = images.collage(padded.astype(np.uint8), rows=rows, columns=columns, margin=_MARGIN)
     figure, axes = _sheet_figure(sheet, scale, title)
     places = np.arange(count)
     tops = (places // columns) * (height + caption + _MARGIN) + caption
     lefts = (places % columns) * (width + _MARGIN)
-    _frame(axes, tops, lefts, (height, width), scale)
+    _frame(axes, tops[~blank], lefts[~blank], (height, width), scale)
     for place, (top, left) in enumerate(zip(tops.tolist(), lefts.tolist(), strict=True)):
         step = nan_from[place]
         mark = " NaN" if step >= 0 else " dead" if dead[place] else ""

@@ -34,6 +34,10 @@ def test_a_strip_has_all_states_of_each_unit():
     found = history([model(0), model(1)], "units:1,4", "jaxviz", names=["early", "late"], steps=1)
     figure = found.figure()
     assert [text.get_text() for text in figure.axes[0].texts] == ["units:1", "early", "late", "units:4", "", ""]
+    (frames,) = figure.axes[0].collections
+    assert len(frames.get_paths()) == 4  # the names stand alone
+    (sheet,) = figure.axes[0].images
+    assert not sheet.get_array()[:, :6].any()
 
 
 def test_a_state_that_stays_the_same_goes_on_rising():
