@@ -20,9 +20,9 @@ PRECISIONS = ("float32", "tensorfloat32", "bfloat16")
 
 
 def usual() -> str:
-    """Returns the precision of an ascent that names none: ``"tensorfloat32"`` on an accelerator, ``"float32"`` on a CPU.
+    """Returns what an ascent uses if no precision is named: ``"tensorfloat32"`` on an accelerator, else ``"float32"``.
 
-    With it, pictures on a GPU explain their units as well and are read as often, in two thirds of the time
+    On a GPU, pictures made in TF32 explain their units as well, in two thirds of the time
     (docs/performance.md has the figures).
     """
     return "float32" if jax.local_devices()[0].platform == "cpu" else "tensorfloat32"

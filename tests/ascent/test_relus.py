@@ -224,10 +224,10 @@ def test_only_the_nearest_of_a_dead_relu_gets_the_gradient():
 
 
 def test_the_default_draws_filters_that_answer_only_to_rare_patterns(mnist):
-    for layer, filter in (("conv2d_1", 2), ("conv2d_3", 26)):
+    for layer, number in (("conv2d_1", 2), ("conv2d_3", 26)):
         made = {
             redirect: jaxviz.visualize(
-                mnist, obj.channel(layer, [filter]), jaxviz.recipes.find("quick").replace(redirect=redirect)
+                mnist, obj.channel(layer, [number]), jaxviz.recipes.find("quick").replace(redirect=redirect)
             )
             for redirect in jaxviz.recipes.REDIRECTS
         }
