@@ -1,4 +1,5 @@
 import re
+from unittest.mock import Mock
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +8,7 @@ import pytest
 
 import jaxviz
 from jaxviz import objectives as obj
-from jaxviz.networks.precision import in_precision
+from jaxviz.networks.precision import in_precision, usual
 
 
 def test_the_network_is_bfloat16_and_what_goes_in_and_comes_out_float32(tiny):
@@ -66,6 +67,15 @@ def test_scores_of_tensorfloat32_end_in_float32(tiny):
     assert coarse.provenance["precision"] == "tensorfloat32"
     np.testing.assert_allclose(coarse.images, exact.images, rtol=1e-5)
     np.testing.assert_allclose(coarse.final_scores, exact.final_scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("platform", "expected"), [("cpu", "float32"), ("gpu", "tensorfloat32"), ("tpu", "tensorfloat32")])
+def test_what_an_ascent_uses_if_none_is_named(tiny, monkeypatch, platform, expected):
+    monkeypatch.setattr(jax, "local_devices", lambda: [Mock(spec=jax.Device, platform=platform)])
+    assert usual() == expected
+    monkeypatch.undo()
+    monkeypatch.setattr("jaxviz.visualization.entry.usual", lambda: expected)
+    assert jaxviz.visualize(tiny, obj.channel("second"), "seed", steps=1).provenance["precision"] == expected
 
 
 def test_float32_is_the_model_itself(tiny):

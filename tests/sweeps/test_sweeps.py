@@ -223,6 +223,14 @@ def test_another_sweep_is_refused_with_the_difference_named(whole, tiny):
     assert tree(directory) == before
 
 
+def test_a_sweep_that_is_continued_on_another_device_keeps_its_precision(tiny, tmp_path, monkeypatch):
+    for layer, usual in (("first", "tensorfloat32"), ("second", "float32")):
+        monkeypatch.setattr("jaxviz.sweeps.sweeping.usual", lambda usual=usual: usual)
+        done = jaxviz.sweep(tiny, tmp_path / "sweep", layers=layer, steps=1)
+        assert done.manifest.facts["precision"] == "tensorfloat32"
+    assert [layer.name for layer in done.layers] == ["first", "second"]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
