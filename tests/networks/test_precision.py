@@ -69,7 +69,9 @@ def test_scores_of_tensorfloat32_end_in_float32(tiny):
     np.testing.assert_allclose(coarse.final_scores, exact.final_scores, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("platform", "expected"), [("cpu", "float32"), ("gpu", "tensorfloat32"), ("tpu", "tensorfloat32")])
+@pytest.mark.parametrize(
+    ("platform", "expected"), [("cpu", "float32"), ("gpu", "tensorfloat32"), ("tpu", "tensorfloat32")]
+)
 def test_what_an_ascent_uses_if_none_is_named(tiny, monkeypatch, platform, expected):
     monkeypatch.setattr(jax, "local_devices", lambda: [Mock(spec=jax.Device, platform=platform)])
     assert usual() == expected
