@@ -90,9 +90,10 @@ def moved(
     """Returns the changes of the scores of a layer's active channels, relative to float32."""
     objective = obj.channel(layer)
     exact, coarse = (
-        jaxviz.visualize(one, objective, "seed", steps=steps) for one in (model, in_coarse(model, precision))
+        jaxviz.visualize(one, objective, "seed", steps=steps, precision="float32")
+        for one in (model, in_coarse(model, precision))
     )
-    again = jaxviz.visualize(model, objective, "seed", steps=1, start=coarse.images)  # its first score, in float32
+    again = jaxviz.visualize(model, objective, "seed", steps=1, start=coarse.images, precision="float32")
     first, last = exact.scores[:, 0], exact.final_scores
     alive = (first > 0) & (last > 0)
     return coarse.scores[alive, 0] / first[alive] - 1, again.scores[alive, 0] / last[alive] - 1

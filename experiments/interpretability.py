@@ -36,6 +36,7 @@ from jaxviz import cli
 from jaxviz import objectives as obj
 from jaxviz.cli.progress import progress_bar
 from jaxviz.files.outputs import staged
+from jaxviz.networks.precision import PRECISIONS
 from jaxviz.reports import Observer, appearance, measurements
 
 DIGIT_LAYERS = ("conv2d_2", "conv2d_3", "conv2d_4", "dense_1")
@@ -192,7 +193,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--steps", type=int, default=128, help="steps of every recipe, 0 for its own number; default %(default)s"
     )
-    parser.add_argument("--precision", help="of the network in the ascent; by default that of the device")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, help="of the network in the ascent; by default that of the device"
+    )
     parser.add_argument("--channels", type=int, default=32, help="units of each layer; default %(default)s")
     parser.add_argument("--classes", type=int, default=CLASSES, help="classes; default %(default)s")
     parser.add_argument("--seed", type=int, default=SEED, help="seed of the units and classes; default %(default)s")

@@ -22,6 +22,7 @@ from jaxviz.ascent.telling import compiling
 from jaxviz.ascent.way import turns
 from jaxviz.networks.model import Model
 from jaxviz.objectives import Objective
+from jaxviz.objectives.choices import Choice
 from jaxviz.recipes import Recipe
 from jaxviz.values.contents import contents, described
 
@@ -234,7 +235,10 @@ def compiled(
         compiled = compiler((placed, key), own, recipe, frames, plan)
         return Batch((placed, key), objective, starts, plan, recipe, compiled)
 
-    plan = chunks.plan(model, count, objective.units(model), width, copies=recipe.restarts * objective.group)
+    units = objective.units(model)
+    # What several layers share must not depend on which of them asks first.
+    asked = units if isinstance(objective, Choice) and units else count
+    plan = chunks.plan(model, asked, units, width, copies=recipe.restarts * objective.group)
     while True:
         try:
             made = batch(plan)

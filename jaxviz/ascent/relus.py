@@ -30,8 +30,8 @@ def redirect_relus(
     Args:
       function: of one array; it is traced.
       active: whether to redirect at all.
-      nearest: whether only the unit with the largest input gets the gradient that would pass through all. What all
-        positions of a channel would increase together, such as a black image, may turn none of them on.
+      nearest: whether only the unit with the largest input gets it, or several if they are equal. The gradient of all
+        positions together may lead to an image, such as a black one, that activates none of them.
 
     Example:
       >>> loss = lambda x: -jax.nn.relu(x).sum()

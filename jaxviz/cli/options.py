@@ -185,7 +185,7 @@ Precision = Annotated[
     typer.Option(
         metavar="TYPE",
         help="The precision of the network: float32, tensorfloat32 or bfloat16. By default tensorfloat32 on an "
-        "accelerator and float32 on a CPU.",
+        "accelerator and float32 on a CPU; a sweep that continues keeps its own.",
     ),
 ]
 Images = Annotated[

@@ -22,7 +22,7 @@ PRECISIONS = ("float32", "tensorfloat32", "bfloat16")
 def usual() -> str:
     """Returns what an ascent uses if no precision is named: ``"tensorfloat32"`` on an accelerator, else ``"float32"``.
 
-    On a GPU, pictures made in TF32 explain their units as well, in two thirds of the time
+    On a GPU, pictures made in TF32 explain their units as well, in two thirds of the device's time
     (docs/performance.md has the figures).
     """
     return "float32" if jax.local_devices()[0].platform == "cpu" else "tensorfloat32"

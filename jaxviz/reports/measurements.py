@@ -181,7 +181,7 @@ def in_chunks(some: Callable[[np.ndarray], PyTree], model: Model, count: int, *,
       count: how many rows there are.
       each: of how many images each row is.
     """
-    way = chunks.plan(model, count, None, None)
+    way = chunks.plan(model, count * each, None, None)
     width = max(1, way.width // each)
     first, *rest = (chunks.rows_of(count, width, place) for place in range(-(-count // width)))
     with compiled_for(jax.local_devices()[0].platform):

@@ -4,7 +4,6 @@ import re
 import shlex
 from pathlib import Path
 
-from jaxviz.networks.precision import usual
 from jaxviz.objectives.expressions import quoted
 from jaxviz.recipes import PRESETS
 from jaxviz.sweeps.manifest import Manifest
@@ -65,8 +64,7 @@ def call_of_unit(manifest: Manifest, layer: str, unit: int, recipe: str) -> str:
         for name in ("steps", "restarts")
         if getattr(made, name) != getattr(preset, name)
     ]
-    precision = manifest.facts["precision"]
-    words += [f"precision={precision!r}"] if precision != usual() else []
+    words.append(f"precision={manifest.facts['precision']!r}")  # named, since its default is the device's
     return f"jaxviz.visualize({', '.join(words)})"
 
 
@@ -82,7 +80,7 @@ def _common(manifest: Manifest) -> list[str] | None:
     if key is None or "file" not in manifest.source:
         return None
     options = ["--seed", key[1]] if key[1] != "0" else []
-    return options + (["--precision", facts["precision"]] if facts["precision"] != usual() else [])
+    return [*options, "--precision", facts["precision"]]  # named, since its default is the device's
 
 
 def _recipe_options(manifest: Manifest, recipe: str) -> tuple[str, ...] | None:

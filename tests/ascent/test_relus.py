@@ -223,13 +223,14 @@ def test_only_the_nearest_of_a_dead_relu_gets_the_gradient():
         np.testing.assert_array_equal(slope(x[1], nearest), [0, -2, 0])
 
 
-def test_the_default_draws_filters_that_answer_only_to_rare_patterns(mnist):
-    for layer, number in (("conv2d_1", 2), ("conv2d_3", 26)):
-        made = {
-            redirect: jaxviz.visualize(
-                mnist, obj.channel(layer, [number]), jaxviz.recipes.find("quick").replace(redirect=redirect)
-            )
-            for redirect in jaxviz.recipes.REDIRECTS
-        }
-        assert made["all"].dead_labels
-        assert not made["nearest"].dead_labels
+@pytest.mark.parametrize("recipe", ["jaxviz", "quick"])
+@pytest.mark.parametrize(("layer", "number"), [("conv2d_1", 2), ("conv2d_3", 26)])
+def test_the_defaults_draw_filters_that_answer_only_to_rare_patterns(mnist, recipe, layer, number):
+    made = {
+        redirect: jaxviz.visualize(
+            mnist, obj.channel(layer, [number]), jaxviz.recipes.find(recipe).replace(redirect=redirect)
+        )
+        for redirect in jaxviz.recipes.REDIRECTS
+    }
+    assert made["all"].dead_labels
+    assert not made["nearest"].dead_labels

@@ -92,6 +92,16 @@ def test_report_fits_a_narrow_terminal_and_completes(few, monkeypatch, capsys):
         assert run(monkeypatch, capsys)[1].split() == found
 
 
+def test_without_a_precision_the_device_decides(few, monkeypatch, capsys):
+    monkeypatch.setattr("jaxviz.visualization.entry.usual", lambda: "tensorfloat32")
+    monkeypatch.setattr("jaxviz.sweeps.sweeping.usual", lambda: "tensorfloat32")
+    options = ["--layer", "conv2d_1", "--steps", 1, "--recipe", "seed", "--out"]
+    _, out, _ = run(monkeypatch, capsys, "visualize", FILE, *options, "pictures", "--json")
+    assert json.loads(out)["made_by"]["precision"] == "tensorfloat32"
+    run(monkeypatch, capsys, "sweep", FILE, *options, "swept")
+    assert jaxviz.Sweep.open("swept").manifest.facts["precision"] == "tensorfloat32"
+
+
 def test_visualize_an_objective_and_report_it(few, monkeypatch, capsys):
     text = "conv2d_1:3,5 - 0.5*conv2d_1:7"
     options = ["--objective", text, "--steps", 2, "--restarts", 2, "--watch", "now.png", "--out", "out", "--json"]

@@ -20,7 +20,7 @@ from sweep_trees import tree
 import jaxviz
 from jaxviz import JaxvizError, JaxvizWarning
 from jaxviz import objectives as obj
-from jaxviz.ascent import batches
+from jaxviz.ascent import batches, chunks
 from jaxviz.sweeps.locks import locked
 
 ALL = {"steps": 3, "negative": True, "diversity": 2, "restarts": 2}
@@ -223,6 +223,19 @@ def test_another_sweep_is_refused_with_the_difference_named(whole, tiny):
     assert tree(directory) == before
 
 
+def test_what_layers_share_is_planned_for_all_of_them_whichever_asks_first(tiny, tmp_path, monkeypatch):
+    plan, asked = chunks.plan, []
+
+    def noted(model, count, units, width, **settings):
+        asked.append((count, units))
+        return plan(model, count, units, width, **settings)
+
+    monkeypatch.setattr(chunks, "plan", noted)
+    jaxviz.sweep(tiny, tmp_path / "sweep", layers=["first", "second"], steps=1)  # of 4 and 6 channels
+    assert (6, 6) in asked
+    assert not [count for count, units in asked if units == 6 and count != 6]
+
+
 def test_a_sweep_that_is_continued_on_another_device_keeps_its_precision(tiny, tmp_path, monkeypatch):
     for layer, usual in (("first", "tensorfloat32"), ("second", "float32")):
         monkeypatch.setattr("jaxviz.sweeps.sweeping.usual", lambda usual=usual: usual)
@@ -334,9 +347,12 @@ def test_commands_that_make_it_again(mnist, tmp_path):
         key=jax.random.key(3),
         source=file,
     )
-    assert made.command == f"jaxviz sweep {file} --layer dense_3 --recipe quick --steps 1 --seed 3 --out 'my sweep'"
+    assert (
+        made.command
+        == f"jaxviz sweep {file} --layer dense_3 --recipe quick --steps 1 --seed 3 --precision float32 --out 'my sweep'"
+    )
     assert made.layer("dense_3").command(7) == (
-        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe quick --steps 1 --seed 3 --out pictures"
+        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe quick --steps 1 --seed 3 --precision float32 --out pictures"
     )
     assert made.source["sha256"] in (ROOT / "weights" / "README.md").read_text()
 

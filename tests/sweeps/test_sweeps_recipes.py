@@ -117,12 +117,12 @@ def test_commands_of_several_recipes(mnist, tmp_path):
     asked = {"layers": "dense_3", "source": file}
     made = jaxviz.sweep(mnist, tmp_path / "s", recipe=("plain-quick", "seed"), steps=1, **asked)
     sweep = f"jaxviz sweep {file} --layer dense_3"
-    assert made.command == f"{sweep} --recipe plain-quick --recipe seed --steps 1 --out s"
+    assert made.command == f"{sweep} --recipe plain-quick --recipe seed --steps 1 --precision float32 --out s"
     made = jaxviz.sweep(mnist, tmp_path / "s", recipe="seed-digits", steps=2, **asked)
-    assert made.command.endswith(f"&& {sweep} --recipe seed-digits --steps 2 --out s")
+    assert made.command.endswith(f"&& {sweep} --recipe seed-digits --steps 2 --precision float32 --out s")
     for command in made.command.split(" && "):
         _, name, *arguments = shlex.split(command)
         typer.main.get_command(cli.app).commands[name].make_context(name, arguments)
     assert made.layer("dense_3").command(7, "seed-digits") == (
-        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe seed-digits --steps 2 --out pictures"
+        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe seed-digits --steps 2 --precision float32 --out pictures"
     )
