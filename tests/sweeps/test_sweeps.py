@@ -352,7 +352,8 @@ def test_commands_that_make_it_again(mnist, tmp_path):
         == f"jaxviz sweep {file} --layer dense_3 --recipe quick --steps 1 --seed 3 --precision float32 --out 'my sweep'"
     )
     assert made.layer("dense_3").command(7) == (
-        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe quick --steps 1 --seed 3 --precision float32 --out pictures"
+        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe quick --steps 1 --seed 3 "
+        "--precision float32 --out pictures"
     )
     assert made.source["sha256"] in (ROOT / "weights" / "README.md").read_text()
 

@@ -124,5 +124,6 @@ def test_commands_of_several_recipes(mnist, tmp_path):
         _, name, *arguments = shlex.split(command)
         typer.main.get_command(cli.app).commands[name].make_context(name, arguments)
     assert made.layer("dense_3").command(7, "seed-digits") == (
-        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe seed-digits --steps 2 --precision float32 --out pictures"
+        f"jaxviz visualize {file} --objective 'log_odds(7)' --recipe seed-digits --steps 2 "
+        "--precision float32 --out pictures"
     )
