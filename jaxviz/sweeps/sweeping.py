@@ -114,9 +114,8 @@ def sweep(
         raise JaxvizError(f"diversity of {diversity}: give 2 images or more, or 0 for none")
     key = checked_key(key)
     real = given(images, labels, model, observer)
-    earlier = Manifest.read(Path(out)) if os.path.isfile(Path(out) / FILE) else None
     if precision is None:
-        precision = earlier.facts["precision"] if earlier else usual()
+        precision = Manifest.read(Path(out)).facts["precision"] if os.path.isfile(Path(out) / FILE) else usual()
     asked = planned(model, layers, recipes, key, precision, negative, diversity, chunk, source)
     directory, first = Path(out), jax.process_index() == 0
     with staged(directory):
